@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The early-drop region: which packets arriving at an interface the rules drop whatever the unknowns are, and for
+ * each of them which rules would have counted it. */
+#ifndef WEIR_MEANING_REGION_H
+#define WEIR_MEANING_REGION_H
+
+#include "extension/fields.h"
+#include "ruleset/extension_type.h"
+#include "ruleset/ruleset.h"
+
+/* What is known of the host and what the operator allows. */
+struct region_options {
+	const char *interface;	/* NULL: any of them; the region holds whichever it is */
+	enum truth forwarding[FAMILY_COUNT]; /* whether IFACE forwards; UNKNOWN: both paths must drop */
+	size_t local_count;
+	const struct {
+		enum family family;
+		address low, high;
+	} *locals;		/* destinations known to be delivered here (routes of type local) */
+	enum truth nat[FAMILY_COUNT]; /* whether NAT may rewrite tracked packets; UNKNOWN: as the nat table says */
+	unsigned allowed;	/* enum effect: effects that need not hold a drop back */
+	size_t node_budget;	/* 0: default */
+};
+
+/* Something that is counted: a rule, a policy, or a list of rules that differ in one key only. */
+enum unit_kind { UNIT_RULE, UNIT_POLICY, UNIT_LIST };
+
+struct unit {
+	enum unit_kind kind;
+	const struct chain *chain;
+	const struct rule *rule;  /* UNIT_RULE; UNIT_LIST: the first of rule_count consecutive ones */
+	size_t rule_count;	  /* UNIT_LIST: element i of the predicate is rule[i]; otherwise 1, policy 0 */
+	const struct predicate *predicate; /* UNIT_LIST: its key. UNIT_RULE: the set that it matches positively, of
+					      which members may be counted; NULL without */
+};
+
+/* One way of being dropped early: what is counted, each once. */
+struct attribution {
+	size_t unit_count;
+	const uint32_t *units; /* indexes into region->units, ascending */
+};
+
+/* A rule or policy that drops, and what became of it. */
+enum coverage { COVERAGE_ALL, COVERAGE_SOME, COVERAGE_NONE, COVERAGE_UNREACHED };
+struct covered {
+	uint32_t unit;
+	enum coverage coverage;
+	/* Not ALL: why, in words, with the rule in the way where one is. */
+	const char *reason;
+	const struct rule *blocker;
+};
+
+struct region {
+	enum family family;
+	struct arena *arena;
+	struct fields *fields;
+	/* Terminal 0: goes up to the kernel; t > 0: dropped early, counted as attributions[t]. Tests no unknown
+	 * variable. For parts of fragmented packets FIELD_FRAGMENT is FRAGMENT_FIRST, and what is said holds for
+	 * every header the packet could have. */
+	diagram_node root;
+	bool undecided;		  /* the budget was met: root is terminal 0 */
+	size_t attribution_count; /* including [0], which is unused */
+	const struct attribution *attributions;
+	size_t unit_count;
+	const struct unit *units;
+	size_t covered_count; /* one for each unit that drops */
+	const struct covered *covered;
+	/* Rules whose counts XDP cannot tell for every dropped packet (they depend on unknowns or met the budget):
+	 * unit indexes. Their packets are counted on the other rules only. */
+	size_t uncounted_count;
+	const uint32_t *uncounted;
+	size_t nodes; /* of the diagram from root */
+};
+
+/* 0, -ENOMEM, -E2BIG. A family without rules gives an empty region. */
+int region_compute(const struct ruleset *ruleset, enum family family, const struct region_options *options,
+		   struct region **region);
+void region_free(struct region *region);
+static inline void region_cleanup(struct region **region)
+{
+	if (*region)
+		region_free(*region);
+}
+
+#endif
