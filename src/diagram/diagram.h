@@ -86,9 +86,9 @@ uint32_t diagram_evaluate(const struct diagram *diagram, diagram_node f, const b
 /* One assignment with a value other than 0: values[v] is 0, 1, or -1 for "either". false when there is none (or f is
  * undecided). `seed` picks among several; 0 gives the first in order. */
 bool diagram_witness(const struct diagram *diagram, diagram_node f, uint64_t seed, int8_t *values);
-/* Nodes reachable from f, terminals not counted. */
+/* Nodes reachable from f, terminals not counted. SIZE_MAX when memory is short. */
 size_t diagram_count(const struct diagram *diagram, diagram_node f);
-/* Share of all assignments with a value other than 0: 0 to 1. */
+/* Share of all assignments with a value other than 0: 0 to 1. Not a number when f is undecided or memory is short. */
 double diagram_share(struct diagram *diagram, diagram_node f);
 
 /* Builders over `bits` consecutive variables from `first`, most significant bit first; a value's bit (bits - 1) is
@@ -99,6 +99,16 @@ diagram_node diagram_cube(struct diagram *diagram, uint32_t first, uint32_t bits
 /* low <= value <= high, both inclusive. */
 diagram_node diagram_interval(struct diagram *diagram, uint32_t first, uint32_t bits, diagram_word low,
 			      diagram_word high);
+
+/* Many ranges at once, disjoint and ascending, each leading to its own `rest`; all other values lead to `otherwise`.
+ * None of these may test a variable before the end of the block. Costs count * bits steps. DIAGRAM_UNDECIDED also when
+ * the ranges are not as said. */
+struct diagram_range {
+	diagram_word low, high; /* both inclusive */
+	diagram_node rest;
+};
+diagram_node diagram_ranges(struct diagram *diagram, uint32_t first, uint32_t bits,
+			    const struct diagram_range *ranges, size_t count, diagram_node otherwise);
 
 /* The other way: f as a function of those variables, in ascending order of value: `visit` gets each maximal run
  * low..high on which f leads to one node `rest` that tests no variable of the block. f must not test a variable before

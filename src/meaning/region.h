@@ -9,12 +9,18 @@
 #include "ruleset/extension_type.h"
 #include "ruleset/ruleset.h"
 
+/* A range of destinations known to be delivered here: a route of type local. */
+struct region_local {
+	enum family family;
+	address low, high;
+};
+
 /* What is known of the host and what the operator allows. */
 struct region_options {
 	const char *interface;	/* NULL: any of them; the region holds whichever it is */
 	enum truth forwarding[FAMILY_COUNT]; /* whether IFACE forwards; UNKNOWN: both paths must drop */
 	size_t local_count;
-	const struct {
+	const struct region_local {
 		enum family family;
 		address low, high;
 	} *locals;		/* destinations known to be delivered here (routes of type local) */

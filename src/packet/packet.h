@@ -60,6 +60,7 @@ struct packet {
 	uint32_t payload;		     /* bytes behind the transport header */
 	enum connection_state state;	     /* what conntrack gives it when it is tracked */
 	bool ip_options;		     /* IPv4 header longer than 20 bytes, or IPv6 extension headers */
+	uint16_t vlan; /* decode: innermost VLAN tag, the packet is an upper interface's; 0: none, or priority only */
 };
 
 enum link_verdict {

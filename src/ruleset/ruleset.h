@@ -12,6 +12,7 @@
 #include "packet/packet.h"
 
 struct match_type;
+struct name_index;
 struct target_type;
 struct set;
 
@@ -91,6 +92,7 @@ struct table {
 	bool present; /* named in the input */
 	size_t chain_count, chain_capacity;
 	struct chain **chains; /* as declared */
+	struct name_index *index; /* of the chains, by name */
 	struct chain *hooks[HOOK_COUNT]; /* built-in chains, NULL where there is none */
 	struct chain **ordered; /* chain_count of them, callees first */
 };
@@ -130,6 +132,7 @@ struct ruleset {
 	enum flavour flavour[FAMILY_COUNT]; /* from iptables-save's first comment */
 	size_t set_count, set_capacity;
 	struct set **sets;
+	struct name_index *set_index;
 	bool has_family[FAMILY_COUNT]; /* some table of it was in the input */
 };
 
@@ -142,6 +145,8 @@ static inline void ruleset_cleanup(struct ruleset **ruleset)
 		ruleset_free(*ruleset);
 }
 
+/* Chains are found by hash: constant time. table_add_chain() sets chain->table, and table->hooks of a built-in one. */
+int table_add_chain(struct arena *arena, struct table *table, struct chain *chain); /* 0, -EEXIST, -ENOMEM */
 struct chain *table_find_chain(const struct table *table, struct text name);
 /* Sets are found by hash: constant time. */
 struct set *ruleset_find_set(const struct ruleset *ruleset, struct text name);

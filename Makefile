@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A thin front to meson: every target installs the packages it misses (packages.txt) and builds what it needs.
+BUILD ?= build
+# Debian keeps sbin out of the PATH of those who are not root.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+all: configure
+	ninja -C $(BUILD) src/command/weir doc/weir.8
+	ln -sfn src/command/weir $(BUILD)/weir
+
+run: all
+	tools/run.sh
+
+check: packages
+	BUILD=$(BUILD) test/check.sh
+
+bench: all
+	ninja -C $(BUILD)
+	bench/run.sh
+
+lint: configure
+	ninja -C $(BUILD)
+	BUILD=$(BUILD) tools/lint.sh
+
+install: all
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan
+
+packages:
+	@tools/packages.sh packages.txt
+
+configure: packages
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+
+.PHONY: all run check bench lint install clean packages configure

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the commands share: loading rules, messages, JSON. */
+#include "command/command.h"
+#include "read/load.h"
+#include "ruleset/extension_type.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+int command_fail(const char *command, int code, const char *format, ...)
+{
+	va_list arguments;
+	fflush(stdout);
+	fprintf(stderr, "weir: %s: ", command);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	return code;
+}
+
+int command_load(const char *const *paths, size_t count, bool live, struct ruleset **ruleset)
+{
+	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	if (!sink)
+		return command_fail("rules", EXIT_SYSTEM, "out of memory");
+	if (live && count)
+		return command_fail("rules", EXIT_USAGE, "either files or --live");
+	if (!live && !count)
+		return command_fail("rules", EXIT_USAGE, "no rules given: name files, a directory, or --live");
+	int result = live ? rules_load_live(sink, ruleset) : rules_load(paths, count, sink, ruleset);
+	struct buffer text = {0};
+	diagnostics_print(sink, &text);
+	if (text.data)
+		fputs(text.data, stderr);
+	buffer_fini(&text);
+	if (result == 0)
+		return EXIT_DONE;
+	/* Each failure but these has said so itself. */
+	if (result == -ENOMEM)
+		return command_fail("rules", EXIT_SYSTEM, "out of memory");
+	if (diagnostics_errors(sink) == 0)
+		command_fail("rules", EXIT_USAGE, "%s", strerror(-result));
+	return live && result != -EINVAL ? EXIT_SYSTEM : EXIT_USAGE;
+}
+
+int command_print_json(struct json_object *object)
+{
+	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	bool written = text && puts(text) >= 0 && fflush(stdout) == 0;
+	json_object_put(object);
+	return written ? EXIT_DONE : EXIT_SYSTEM;
+}
+
+int command_parse_effects(const char *list, unsigned *effects)
+{
+	unsigned found = *effects;
+	const char *at = list;
+	for (;;) {
+		size_t size = strcspn(at, ",");
+		struct text name = {at, size};
+		unsigned bit = 0;
+		/* What is not modelled may be anything: it cannot be allowed. */
+		for (unsigned i = 0; i < EFFECT_COUNT; i++) {
+			if (text_is(name, effect_names[i]) && 1u << i != EFFECT_UNKNOWN)
+				bit = 1u << i;
+		}
+		if (text_is(name, "all"))
+			bit = ((1u << EFFECT_COUNT) - 1) & ~(unsigned)EFFECT_UNKNOWN;
+		if (!bit)
+			return -1;
+		found |= bit;
+		if (at[size] == '\0')
+			break;
+		at += size + 1;
+	}
+	*effects = found;
+	return 0;
+}

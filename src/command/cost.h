@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the parts of `weir cost` share: its options, its figures. */
+#ifndef WEIR_COMMAND_COST_H
+#define WEIR_COMMAND_COST_H
+
+#include "command/cost_traffic.h"
+#include "observe/stage.h"
+#include "plane/plane.h"
+
+#define COST_ROUNDS 7
+#define COST_KINDS_MAX 4
+
+struct json_object;
+
+/* ns per packet: the middle of the rounds, and the quarter of them below and above. */
+struct figure {
+	double median, low, high;
+	size_t count;
+	double rounds[COST_ROUNDS];
+};
+
+/* One kind of traffic. What `injection` is: the same frames by the same way, dropped by an XDP program of two
+ * instructions at the receiving end: making the frame, sending it over the veth pair, polling it there, calling a
+ * program. It is measured in turn with the others and taken off each of them in what is printed. */
+struct cost_kind {
+	struct traffic traffic;
+	const char *missing; /* no such packet was found: what was looked for; no figures */
+	uint32_t packets;    /* in each round */
+	struct figure injection;
+	struct figure bare;  /* up the receive path with no rules in the kernel */
+	struct figure alone; /* with the rules */
+	struct figure weir;  /* with the rules and weir in front */
+	struct figure added; /* weir - alone, round by round */
+};
+
+struct cost {
+	const struct ruleset *ruleset;
+	char interface[INTERFACE_NAME_MAX];
+	enum flavour flavours[FAMILY_COUNT];
+	uint32_t packets; /* 0: as many as fit a fraction of a second */
+	double rate;
+	struct region *regions[FAMILY_COUNT];
+	struct plane *plane;
+	double compile_seconds;
+	struct stage stage;
+	size_t kind_count;
+	struct cost_kind kinds[COST_KINDS_MAX];
+};
+
+/* Regions and plane, proven: as they would be attached on a host that does not forward. 0, or -errno with `why`. */
+int cost_compile(struct cost *cost, struct buffer *why);
+/* Attaches weir on the stage, takes its program off again and gives a descriptor of it, or -errno with `why`. */
+int cost_take_weir(struct cost *cost, struct buffer *why);
+/* All figures: first those without rules, then the rules are loaded. 0, or -errno with `why`. */
+int cost_measure(struct cost *cost, struct buffer *why);
+
+/* The figure without the injection. */
+double cost_net(const struct cost_kind *kind, const struct figure *figure);
+void cost_print(const struct cost *cost, struct buffer *out);
+struct json_object *cost_json(const struct cost *cost);
+
+#endif

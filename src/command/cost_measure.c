@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The measuring of `weir cost`. The figures that are compared with each other are taken in turn, round by round, so that
+ * a machine that gets slower or faster in between changes all of them alike. */
+#include "command/cost.h"
+
+#include "observe/inject.h"
+#include "observe/stage_rules.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROUND_NS 150e6
+#define CALIBRATION_PACKETS 20000u
+#define PACKETS_MIN 20000u
+#define PACKETS_MAX 1000000u
+#define ATTEMPTS 5
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void figure_finish(struct figure *figure)
+{
+	double sorted[COST_ROUNDS];
+
+	if (!figure->count)
+		return;
+	memcpy(sorted, figure->rounds, sizeof(sorted));
+	qsort(sorted, figure->count, sizeof(*sorted), compare);
+	figure->median = sorted[figure->count / 2];
+	figure->low = sorted[figure->count / 4];
+	figure->high = sorted[figure->count - 1 - figure->count / 4];
+}
+
+double cost_net(const struct cost_kind *kind, const struct figure *figure)
+{
+	double net = figure->median - kind->injection.median;
+
+	return net > 0 ? net : 0;
+}
+
+/* Sends the packets with that program (-1: none) in front. A packet that was lost on the way (its ring was full, for
+ * another process had the processor) would have cost nothing: such a run is made again. */
+static int measure(struct cost *cost, struct injector *injector, int program, uint32_t packets, double *nanoseconds)
+{
+	int error = stage_put_program(&cost->stage, program);
+
+	for (int attempt = 0; !error && attempt < ATTEMPTS; attempt++) {
+		uint64_t before = 0, after = 0;
+
+		error = stage_received(&cost->stage, &before);
+		if (!error)
+			error = injector_run(injector, packets, nanoseconds);
+		if (!error)
+			error = stage_received(&cost->stage, &after);
+		if (!error && after - before >= packets)
+			return 0;
+	}
+	return error ? error : -EAGAIN;
+}
+
+static int measure_into(struct cost *cost, struct cost_kind *kind, struct injector *injector, int program,
+			struct figure *figure)
+{
+	double nanoseconds = 0;
+	/* The caches that another program or path has used are this one's first. */
+	int error = measure(cost, injector, program, kind->packets / 8 + 1, &nanoseconds);
+
+	if (!error)
+		error = measure(cost, injector, program, kind->packets, &nanoseconds);
+	if (!error)
+		figure->rounds[figure->count++] = nanoseconds;
+	return error;
+}
+
+static int injector_make(struct cost *cost, const struct cost_kind *kind, struct injector **injector)
+{
+	return injector_new(&kind->traffic.frames, cost->stage.interface_index, cost->stage.through_index, injector);
+}
+
+/* How many packets take about ROUND_NS. */
+static int calibrate(struct cost *cost, struct cost_kind *kind, struct injector *injector)
+{
+	double nanoseconds = 0, fit;
+	int error;
+
+	kind->packets = cost->packets;
+	if (kind->packets)
+		return 0;
+	error = measure(cost, injector, -1, CALIBRATION_PACKETS, &nanoseconds);
+	if (error)
+		return error;
+	fit = ROUND_NS / (nanoseconds > 1 ? nanoseconds : 1);
+	kind->packets = fit < PACKETS_MIN ? PACKETS_MIN : fit > PACKETS_MAX ? PACKETS_MAX : (uint32_t)fit;
+	return 0;
+}
+
+/* The path without rules. Its injection is measured beside it, and `bare` is stored as if both had been taken together
+ * with the later figures: corrected by how the injection has changed in between. */
+static int measure_bare(struct cost *cost, struct cost_kind *kind)
+{
+	__attribute__((cleanup(injector_cleanup))) struct injector *injector = NULL;
+	int error = injector_make(cost, kind, &injector);
+
+	if (!error)
+		error = calibrate(cost, kind, injector);
+	for (int round = 0; round < COST_ROUNDS && !error; round++) {
+		error = measure_into(cost, kind, injector, injector_program(injector, INJECTOR_DISCARD),
+				     &kind->injection);
+		if (!error)
+			error = measure_into(cost, kind, injector, -1, &kind->bare);
+	}
+	if (!error)
+		error = stage_put_program(&cost->stage, -1);
+	figure_finish(&kind->injection);
+	figure_finish(&kind->bare);
+	return error;
+}
+
+static int measure_rules(struct cost *cost, struct cost_kind *kind, int weir)
+{
+	__attribute__((cleanup(injector_cleanup))) struct injector *injector = NULL;
+	int error = injector_make(cost, kind, &injector);
+	double earlier = kind->injection.median;
+
+	kind->injection.count = 0;
+	if (!error)
+		error = calibrate(cost, kind, injector);
+	for (int round = 0; round < COST_ROUNDS && !error; round++) {
+		error = measure_into(cost, kind, injector, injector_program(injector, INJECTOR_DISCARD),
+				     &kind->injection);
+		if (!error)
+			error = measure_into(cost, kind, injector, -1, &kind->alone);
+		if (!error)
+			error = measure_into(cost, kind, injector, weir, &kind->weir);
+		if (!error)
+			kind->added.rounds[kind->added.count++] = kind->weir.rounds[round] - kind->alone.rounds[round];
+	}
+	if (!error)
+		error = stage_put_program(&cost->stage, -1);
+	figure_finish(&kind->injection);
+	figure_finish(&kind->alone);
+	figure_finish(&kind->weir);
+	figure_finish(&kind->added);
+	kind->bare.median += kind->injection.median - earlier;
+	kind->bare.low += kind->injection.median - earlier;
+	kind->bare.high += kind->injection.median - earlier;
+	return error;
+}
+
+static void stay_here(void)
+{
+	int processor = sched_getcpu();
+	cpu_set_t set;
+
+	/* The frames are made and received on the processor of the caller. Moving is allowed but costs caches; when
+	 * staying is refused nothing is lost but that. */
+	if (processor < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int describe(struct buffer *why, const char *what, int error)
+{
+	if (why->size)
+		return error;
+	if (error == -EAGAIN)
+		buffer_printf(why, "%s: packets were lost on the way each time; is the machine too busy?", what);
+	else if (error == -ENOTSUP)
+		buffer_printf(why, "%s: this kernel cannot inject frames (needs Linux 5.18)", what);
+	else
+		buffer_printf(why, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+int cost_measure(struct cost *cost, struct buffer *why)
+{
+	int error, weir;
+
+	for (size_t k = 0; k < cost->kind_count; k++) {
+		const struct traffic *traffic = &cost->kinds[k].traffic;
+
+		for (size_t i = 0; i < traffic->local_count; i++) {
+			error = stage_add_local(&cost->stage, traffic->locals[i].family, traffic->locals[i].value);
+			if (error)
+				return describe(why, "giving the interface its addresses", error);
+		}
+	}
+	stay_here();
+	for (size_t k = 0; k < cost->kind_count; k++) {
+		error = cost->kinds[k].missing ? 0 : measure_bare(cost, &cost->kinds[k]);
+		if (error)
+			return describe(why, "measuring without rules", error);
+	}
+	error = stage_load_rules(cost->ruleset, cost->flavours, why);
+	if (error)
+		return describe(why, "loading the rules", error);
+	weir = cost_take_weir(cost, why);
+	if (weir < 0)
+		return describe(why, "attaching weir", weir);
+	for (size_t k = 0; k < cost->kind_count && !error; k++)
+		error = cost->kinds[k].missing ? 0 : measure_rules(cost, &cost->kinds[k], weir);
+	close(weir);
+	return error ? describe(why, "measuring", error) : 0;
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * One packet through the tables of the receive path, to be read beside ipt_do_table() (net/ipv4/netfilter/
+ * ip_tables.c) and ip6t_do_table() (net/ipv6/netfilter/ip6_tables.c). The kernel's jump stack is here the stack of
+ * walk_chain(): a jump comes back to the next rule, a goto to where the chain would have come back.
+ *
+ * Three-valued: `certain` says that the packet is at this point whatever is not known. A rule that perhaps matches
+ * lets its verdict be possible and the walk go on; what comes behind is then uncertain, and what is uncertain only
+ * ever adds to what is possible. So every verdict that some completion of the packet meets is among outcome->verdicts.
+ * The walk visits no more rules than the kernel would on its longest way, and at most STEPS_MAX. */
+#include "engine/engine.h"
+#include "packet/address.h"
+
+#include <string.h>
+
+#define STEPS_MAX 20000000u /* rules tried for one packet: chains that call chains may be exponential, in the kernel too */
+
+/* How a chain, or a table, may be left. */
+enum flow { FLOW_ENDS = 1 << 0, FLOW_RETURNS = 1 << 1 };
+
+struct walker {
+	struct packet packet; /* as known at this point: NAT takes away */
+	address source, destination;
+	enum hook hook;
+	bool behind_conntrack;
+	/* skb->_nfct is set once, later targets do nothing: by NOTRACK, or by something else (never YES: a target that is
+	 * not modelled, or the packet's way before it came in). */
+	enum truth untracked, set_otherwise;
+	struct evaluation evaluation;
+	bool evaluation_fresh;
+	uint32_t steps;
+	bool over_limit;
+	unsigned verdicts, effects; /* of the table being walked; effects of all */
+	/* What decided in this table, how often something may have. */
+	unsigned deciders;
+	const struct rule *rule;
+	const struct chain *chain;
+	const struct rule *unsure;
+	engine_trace trace;
+	void *context;
+};
+
+static void walker_trace(struct walker *walker, enum step_kind kind, const struct chain *chain, const struct rule *rule,
+			 enum truth truth)
+{
+	if (!walker->trace)
+		return;
+	struct step step = {.kind = kind, .chain = chain, .rule = rule, .truth = truth};
+	walker->trace(walker->context, &step);
+}
+
+static void walker_decide(struct walker *walker, unsigned verdict, const struct chain *chain, const struct rule *rule)
+{
+	walker->verdicts |= verdict;
+	walker->deciders++;
+	walker->rule = rule;
+	walker->chain = chain;
+}
+
+static enum truth truth_and(enum truth a, enum truth b)
+{
+	if (a == TRUTH_NO || b == TRUTH_NO)
+		return TRUTH_NO;
+	return a == TRUTH_YES ? b : a;
+}
+
+static enum truth truth_of(bool value)
+{
+	return value ? TRUTH_YES : TRUTH_NO;
+}
+
+/* --- the rule's own part: ip_packet_match(), ip6_packet_match() ------------------------------------------------ */
+
+static bool interface_equal(const struct interface_match *match, const char *name)
+{
+	return match->wildcard ? strncmp(name, match->name, strlen(match->name)) == 0 : strcmp(name, match->name) == 0;
+}
+
+/* name "" where there is no device: "! -i eth0" is true there. */
+static enum truth match_interface(const struct interface_match *match, bool known, const char *name)
+{
+	if (match->name[0] == '\0') /* the mask is empty: all names are equal to it */
+		return truth_of(!match->inverted);
+	if (!known)
+		return TRUTH_UNKNOWN;
+	return truth_of(interface_equal(match, name) != match->inverted);
+}
+
+static enum truth match_address(const struct address_match *match, bool known, address value)
+{
+	if (match->mask == 0)
+		return truth_of(!match->inverted);
+	if (!known)
+		return TRUTH_UNKNOWN;
+	return truth_of(((value & match->mask) == match->value) != match->inverted);
+}
+
+static enum truth match_protocol(const struct rule *rule, const struct packet *packet)
+{
+	if (rule->protocol == 0)
+		return TRUTH_YES;
+	if (!(packet->known & KNOWN_PROTOCOL))
+		return TRUTH_UNKNOWN;
+	return truth_of((packet->protocol == rule->protocol) != rule->protocol_inverted);
+}
+
+static enum truth match_fragment(const struct rule *rule, const struct packet *packet)
+{
+	if (rule->fragment == FRAGMENT_ANY)
+		return TRUTH_YES;
+	if (!(packet->known & KNOWN_FRAGMENT))
+		return TRUTH_UNKNOWN;
+	return truth_of((packet->fragment_offset != 0) == (rule->fragment == FRAGMENT_LATER));
+}
+
+/* *hot_drop: ip6_packet_match() gives the packet up in reading its headers, which it does last. */
+static enum truth match_header(struct walker *walker, const struct rule *rule, enum truth *hot_drop)
+{
+	const struct packet *packet = &walker->packet;
+	*hot_drop = TRUTH_NO;
+	enum truth truth = match_address(&rule->source, packet->known & KNOWN_SOURCE, walker->source);
+	if (truth == TRUTH_NO)
+		return TRUTH_NO;
+	truth = truth_and(truth,
+			  match_address(&rule->destination, packet->known & KNOWN_DESTINATION, walker->destination));
+	if (truth == TRUTH_NO)
+		return TRUTH_NO;
+	truth = truth_and(truth, match_interface(&rule->in, packet->known & KNOWN_IN, packet->in));
+	/* Only behind the routing decision, in FORWARD, is there an output device. */
+	bool forward = walker->hook == HOOK_FORWARD;
+	truth = truth_and(truth, match_interface(&rule->out, !forward || (packet->known & KNOWN_OUT),
+						 forward ? packet->out : ""));
+	if (truth == TRUTH_NO)
+		return TRUTH_NO;
+	if (packet->family == FAMILY_IPV6 && packet->header_error && rule->protocol) {
+		*hot_drop = truth;
+		return TRUTH_NO;
+	}
+	truth = truth_and(truth, match_protocol(rule, packet));
+	return truth_and(truth, match_fragment(rule, packet));
+}
+
+/* --- matches --------------------------------------------------------------------------------------------------- */
+
+static void walker_refresh(struct walker *walker)
+{
+	struct evaluation *evaluation = &walker->evaluation;
+	const struct packet *packet = &walker->packet;
+	bool given = packet->known & KNOWN_STATE;
+	*evaluation = (struct evaluation){.state = STATE_INVALID};
+	if (walker->untracked == TRUTH_YES) {
+		evaluation->has_state = TRUTH_YES;
+		evaluation->state_known = true;
+		evaluation->state = STATE_UNTRACKED;
+	} else if (!walker->behind_conntrack && walker->untracked == TRUTH_NO &&
+		   walker->set_otherwise == TRUTH_NO) {
+		/* xt_conntrack: without a connection INVALID */
+		evaluation->has_state = TRUTH_NO;
+		evaluation->state_known = true;
+	} else if (!walker->behind_conntrack) {
+		/* Perhaps NOTRACK; a template; the connection by which loopback traffic left. */
+		evaluation->has_state = TRUTH_UNKNOWN;
+	} else if (walker->untracked == TRUTH_NO) {
+		evaluation->has_state = given ? TRUTH_YES : TRUTH_UNKNOWN;
+		evaluation->state_known = given;
+		if (given)
+			evaluation->state = packet->state;
+	} else {
+		/* Behind conntrack with or without NOTRACK: known only when both give the same. */
+		evaluation->has_state = TRUTH_UNKNOWN;
+		evaluation->state_known = given && packet->state == STATE_UNTRACKED;
+		if (evaluation->state_known)
+			evaluation->state = STATE_UNTRACKED;
+	}
+	walker->evaluation_fresh = true;
+}
+
+static enum truth match_extensions(struct walker *walker, const struct rule *rule, enum truth truth,
+				   enum truth *hot_drop)
+{
+	if (!walker->evaluation_fresh)
+		walker_refresh(walker);
+	for (uint32_t i = 0; i < rule->match_count; i++) {
+		const struct match *match = &rule->matches[i];
+		if (match->type->effects)
+			walker->effects |= match->type->effects(match);
+		struct evaluation evaluation = walker->evaluation;
+		enum truth answer = match->type->evaluate(match, rule, &walker->packet, &evaluation);
+		if (evaluation.hot_drop) {
+			/* The kernel looks at hotdrop once the match has failed; those that set it always fail. */
+			*hot_drop = truth;
+			return TRUTH_NO;
+		}
+		truth = truth_and(truth, answer);
+		if (truth == TRUTH_NO)
+			return TRUTH_NO;
+	}
+	return truth;
+}
+
+static enum truth match_rule(struct walker *walker, const struct rule *rule, enum truth *hot_drop)
+{
+	enum truth truth = match_header(walker, rule, hot_drop);
+	if (truth == TRUTH_NO || rule->match_count == 0)
+		return truth;
+	return match_extensions(walker, rule, truth, hot_drop);
+}
+
+/* --- targets and chains ---------------------------------------------------------------------------------------- */
+
+/* NOTRACK and CT --notrack: nothing is done when skb->_nfct is set (xt_ct_target()). */
+static void run_notrack(struct walker *walker, enum truth truth)
+{
+	if (walker->behind_conntrack || walker->untracked == TRUTH_YES)
+		return;
+	walker->untracked = truth == TRUTH_YES && walker->set_otherwise == TRUTH_NO ? TRUTH_YES : TRUTH_UNKNOWN;
+	walker->evaluation_fresh = false;
+}
+
+static void run_opaque(struct walker *walker, const struct rule *rule)
+{
+	walker->effects |= EFFECT_UNKNOWN;
+	walker_decide(walker, VERDICT_UNKNOWN, rule->chain, rule);
+	/* In raw it may be a CT target. */
+	if (!walker->behind_conntrack && walker->untracked != TRUTH_YES) {
+		walker->set_otherwise = TRUTH_UNKNOWN;
+		walker->evaluation_fresh = false;
+	}
+}
+
+static unsigned walk_chain(struct walker *walker, const struct chain *chain, bool certain, unsigned depth);
+
+/* A terminal verdict at this rule. Gives what the rule adds to the chain's flow. */
+static unsigned run_verdict(struct walker *walker, const struct rule *rule, enum target_kind kind)
+{
+	unsigned verdict = kind == TARGET_ACCEPT ? VERDICT_ACCEPT : kind == TARGET_DROP ? VERDICT_DROP : VERDICT_REJECT;
+	walker_decide(walker, verdict, rule->chain, rule);
+	return FLOW_ENDS;
+}
+
+/* The target of a rule that matched (truth: for sure, or perhaps). *onward: whether the next rule may come after it;
+ * *certain: whether it is sure to, if it was sure that this rule is reached. Gives what is added to the chain's flow. */
+static unsigned run_target(struct walker *walker, const struct rule *rule, enum truth truth, bool *certain,
+			   bool *onward, unsigned depth)
+{
+	const struct target *target = &rule->target;
+	enum target_kind kind = target->type->kind;
+	bool sure = truth == TRUTH_YES;
+	unsigned flow = 0;
+	walker->effects |= target->type->effects;
+	*onward = true;
+	switch (kind) {
+	case TARGET_CONTINUE:
+		return 0;
+	case TARGET_NOTRACK:
+		run_notrack(walker, sure && *certain ? TRUTH_YES : TRUTH_UNKNOWN);
+		return 0;
+	case TARGET_JUMP:
+		flow = walk_chain(walker, target->chain, sure && *certain, depth + 1);
+		if (target->is_goto) {
+			*onward = !sure;
+			*certain = false;
+			return flow;
+		}
+		*onward = !sure || (flow & FLOW_RETURNS);
+		if (flow & FLOW_ENDS)
+			*certain = false;
+		return flow & FLOW_ENDS;
+	case TARGET_RETURN:
+		flow = FLOW_RETURNS;
+		break;
+	case TARGET_ACCEPT:
+	case TARGET_DROP:
+	case TARGET_REJECT:
+		flow = run_verdict(walker, rule, kind);
+		break;
+	case TARGET_OPAQUE:
+		run_opaque(walker, rule);
+		*certain = false;
+		return FLOW_ENDS;
+	}
+	*onward = !sure;
+	*certain = false;
+	return flow;
+}
+
+/* certain: the packet is in this chain for sure. Gives how the chain may be left. */
+static unsigned walk_chain(struct walker *walker, const struct chain *chain, bool certain, unsigned depth)
+{
+	unsigned flow = 0;
+	if (depth > CHAIN_DEPTH_MAX) {
+		walker->over_limit = true;
+		return FLOW_ENDS;
+	}
+	for (size_t i = 0; i < chain->rule_count; i++) {
+		const struct rule *rule = &chain->rules[i];
+		if (walker->steps++ >= STEPS_MAX)
+			walker->over_limit = true;
+		if (walker->over_limit)
+			return flow | FLOW_ENDS;
+		enum truth hot_drop;
+		enum truth truth = match_rule(walker, rule, &hot_drop);
+		if (truth == TRUTH_NO && hot_drop == TRUTH_NO)
+			continue;
+		if ((truth == TRUTH_UNKNOWN || hot_drop == TRUTH_UNKNOWN) && !walker->unsure)
+			walker->unsure = rule;
+		if (hot_drop != TRUTH_NO) {
+			walker_trace(walker, STEP_HOT_DROP, chain, rule, certain ? hot_drop : TRUTH_UNKNOWN);
+			walker_decide(walker, VERDICT_DROP, chain, rule);
+			flow |= FLOW_ENDS;
+			if (hot_drop == TRUTH_YES)
+				return flow;
+			certain = false;
+			continue;
+		}
+		walker_trace(walker, STEP_RULE, chain, rule, certain ? truth : TRUTH_UNKNOWN);
+		bool onward;
+		flow |= run_target(walker, rule, truth, &certain, &onward, depth);
+		if (!onward)
+			return flow;
+		if (rule->target.chain && !rule->target.is_goto)
+			walker_trace(walker, STEP_RETURN, chain, rule,
+				     certain && truth == TRUTH_YES ? TRUTH_YES : TRUTH_UNKNOWN);
+	}
+	return flow | FLOW_RETURNS;
+}
+
+/* --- tables and hooks ------------------------------------------------------------------------------------------ */
+
+/* One table at one hook. Adds to the outcome; *certain as in walk_chain(). false when no packet comes out of it. */
+static bool walk_table(struct walker *walker, const struct ruleset *ruleset, enum table_id id, bool *certain,
+		       struct outcome *outcome)
+{
+	const struct table *table = &ruleset->tables[walker->packet.family][id];
+	const struct chain *chain = table->hooks[walker->hook];
+	if (!table->present || !chain)
+		return true;
+	walker->verdicts = 0;
+	walker->deciders = 0;
+	walker->rule = NULL;
+	walker->chain = NULL;
+	walker_trace(walker, STEP_TABLE, chain, NULL, *certain ? TRUTH_YES : TRUTH_UNKNOWN);
+	unsigned flow = walk_chain(walker, chain, *certain, 0);
+	if (walker->over_limit) {
+		walker_decide(walker, VERDICT_UNKNOWN, chain, NULL);
+		outcome->effects |= EFFECT_UNKNOWN;
+	} else if (flow & FLOW_RETURNS) {
+		bool sure = *certain && !(flow & FLOW_ENDS);
+		walker_trace(walker, STEP_POLICY, chain, NULL, sure ? TRUTH_YES : TRUTH_UNKNOWN);
+		walker_decide(walker, chain->policy == POLICY_DROP ? VERDICT_DROP : VERDICT_ACCEPT, chain, NULL);
+	}
+	/* A packet that was surely here is surely behind, too, unless something else may have become of it. */
+	if (walker->verdicts != VERDICT_ACCEPT)
+		*certain = false;
+	bool drops = walker->verdicts & ~(unsigned)VERDICT_ACCEPT;
+	/* The decision to let a packet in is the filter table's where there is one: the others have most often nothing
+	 * to say. What was perhaps decided before makes it no single rule's. */
+	bool speaks = drops || id <= TABLE_FILTER || !ruleset->tables[walker->packet.family][TABLE_FILTER].present;
+	if (speaks || walker->rule) {
+		bool alone = walker->deciders == 1 && !(outcome->verdicts & ~(unsigned)VERDICT_ACCEPT);
+		outcome->rule = alone ? walker->rule : NULL;
+		outcome->chain = alone ? walker->chain : NULL;
+	}
+	outcome->verdicts |= walker->verdicts & ~(unsigned)VERDICT_ACCEPT;
+	/* Behind a target that may have let it pass the walk goes on: its verdict stays possible. */
+	return !walker->over_limit && (walker->verdicts & (VERDICT_ACCEPT | VERDICT_UNKNOWN));
+}
+
+static bool has_rules(const struct table *table, enum hook hook)
+{
+	return table->present && table->hooks[hook] && table->hooks[hook]->rule_count;
+}
+
+/* Behind nat PREROUTING: a first packet meets its rules, others of the connection what the rules of any chain once
+ * made of it (nf_nat_inet_fn()). Packets without a connection, untracked or invalid, are left alone. The source is
+ * rewritten behind the filter only. */
+static void walk_nat(struct walker *walker, const struct ruleset *ruleset, bool *certain, struct outcome *outcome)
+{
+	const struct table *nat = &ruleset->tables[walker->packet.family][TABLE_NAT];
+	bool first = has_rules(nat, HOOK_PREROUTING);
+	bool later = first || has_rules(nat, HOOK_POSTROUTING) || has_rules(nat, HOOK_OUTPUT) ||
+		     has_rules(nat, HOOK_INPUT);
+	walker_refresh(walker);
+	const struct evaluation *state = &walker->evaluation;
+	if (state->state_known && (state->state == STATE_UNTRACKED || state->state == STATE_INVALID))
+		return;
+	/* iptables refuses DROP rules in nat, but not the policy. */
+	const struct chain *chain = nat->present ? nat->hooks[HOOK_PREROUTING] : NULL;
+	if (chain && chain->policy == POLICY_DROP && !(state->state_known && state->state != STATE_NEW)) {
+		outcome->verdicts |= VERDICT_UNKNOWN;
+		*certain = false;
+	}
+	if (!(state->state_known && state->state == STATE_NEW ? first : later))
+		return;
+	struct packet *packet = &walker->packet;
+	if (packet->known & KNOWN_PORTS)
+		packet->known |= KNOWN_SOURCE_PORT;
+	packet->known &= ~(uint32_t)(KNOWN_DESTINATION | KNOWN_PORTS | KNOWN_DESTINATION_PORT);
+}
+
+static void walker_init(struct walker *walker, const struct packet *packet, engine_trace trace, void *context)
+{
+	*walker = (struct walker){
+		.packet = *packet,
+		.hook = HOOK_PREROUTING,
+		.source = address_from_bytes(packet->family, packet->source),
+		.destination = address_from_bytes(packet->family, packet->destination),
+		.trace = trace,
+		.context = context,
+	};
+	/* Loopback traffic comes with the connection by which it left (skb->_nfct stays). A packet whose interface is
+	 * not given comes from a network. */
+	if ((packet->known & KNOWN_IN) && strcmp(packet->in, "lo") == 0)
+		walker->set_otherwise = TRUTH_UNKNOWN;
+}
+
+int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum path path, engine_trace trace,
+	       void *context, struct outcome *outcome)
+{
+	static const enum table_id last[] = {TABLE_MANGLE, TABLE_FILTER, TABLE_SECURITY};
+	struct walker walker;
+	struct outcome result = {0};
+	walker_init(&walker, packet, trace, context);
+	bool certain = true;
+	bool onward = walk_table(&walker, ruleset, TABLE_RAW, &certain, &result);
+	if (onward) {
+		walker.behind_conntrack = true;
+		walker_refresh(&walker);
+		onward = walk_table(&walker, ruleset, TABLE_MANGLE, &certain, &result);
+	}
+	if (onward) {
+		walk_nat(&walker, ruleset, &certain, &result);
+		walker.hook = path == PATH_FORWARD ? HOOK_FORWARD : HOOK_INPUT;
+		for (size_t i = 0; onward && i < sizeof(last) / sizeof(last[0]); i++)
+			onward = walk_table(&walker, ruleset, last[i], &certain, &result);
+	}
+	if (onward)
+		result.verdicts |= VERDICT_ACCEPT;
+	result.effects |= walker.effects;
+	result.unsure = walker.unsure;
+	result.untracked = walker.untracked == TRUTH_YES;
+	*outcome = result;
+	return 0;
+}

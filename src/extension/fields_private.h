@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the files fields*.c share and nobody else sees. */
+#ifndef WEIR_EXTENSION_FIELDS_PRIVATE_H
+#define WEIR_EXTENSION_FIELDS_PRIVATE_H
+
+#include "extension/fields.h"
+
+/* Finds what was declared before by its key: any bytes. */
+struct name_index {
+	struct name_entry {
+		const void *key;
+		size_t size;
+		void *object;
+	} *slots; /* open addressing; object NULL: free */
+	size_t count, capacity; /* capacity: a power of two */
+};
+
+struct fields_private {
+	struct fields fields; /* first: fields_new() gives out its address */
+	struct name_index names;
+	/* Interface patterns as declared, each once, never inverted, never "". */
+	size_t pattern_count, pattern_capacity;
+	struct interface_match *patterns;
+	/* After sealing: the wildcards, sorted by name, with the class of the names for which each is the longest
+	 * that matches; SIZE_MAX when there can be no such name. */
+	size_t wildcard_count;
+	struct interface_wildcard {
+		const char *prefix;
+		size_t class;
+	} *wildcards;
+};
+
+static inline struct fields_private *fields_private(const struct fields *fields)
+{
+	return (struct fields_private *)fields;
+}
+
+/* The object under that key, or NULL. Keys of different uses begin with different characters. */
+void *fields_find(const struct fields *fields, const void *key, size_t size);
+/* The key is copied. 0, -ENOMEM, or -EBUSY after sealing. */
+int fields_keep(struct fields *fields, const void *key, size_t size, void *object);
+
+/* fields_interface.c: works out the classes of interface names. 0 or -ENOMEM. */
+int interfaces_seal(struct fields *fields);
+/* The class of an interface of that name; "" (no device) is of the last one. */
+size_t interface_class(const struct fields *fields, const char *name);
+
+/* fields_packet.c: the port that ipset sees in a packet; false when it sees none and the set cannot match. */
+bool pair_port(const struct packet *packet, bool source, uint16_t *port);
+
+#endif

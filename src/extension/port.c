@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Port ranges of tcp and udp: port_match() in net/netfilter/xt_tcpudp.c. */
+#include "extension/port.h"
+
+#include <errno.h>
+#include <string.h>
+
+int port_parse_one(struct rule_parser *parser, const struct word *word, struct text text, uint16_t *port)
+{
+	uint16_t first, last;
+
+	if (!text.size || memchr(text.data, ':', text.size)) {
+		struct diagnostic *diagnostic = parser_error(parser, word, "bad-port", "\"%.*s\" is not a port",
+							     (int)text.size, text.data);
+		diagnostic_hint(diagnostic, "a number from 0 to 65535, or a service name of /etc/services");
+		return -EINVAL;
+	}
+	int error = parser_port_range(parser, word, text, &first, &last);
+	if (!error)
+		*port = first;
+	return error;
+}
+
+int port_parse(struct rule_parser *parser, bool reversible, struct port_match *match)
+{
+	bool inverted = parser->inverted;
+	const struct word *word = parser_argument(parser);
+	uint16_t first = 0, last = UINT16_MAX;
+	int error = 0;
+
+	if (!word)
+		return -EINVAL;
+	inverted |= parser->inverted;
+	struct text text = word->text;
+	const char *colon = text.size ? memchr(text.data, ':', text.size) : NULL;
+	if (!colon) {
+		error = port_parse_one(parser, word, text, &first);
+		last = first;
+	} else {
+		struct text low = {text.data, (size_t)(colon - text.data)};
+		struct text high = {colon + 1, text.size - low.size - 1};
+		if (low.size)
+			error = port_parse_one(parser, word, low, &first);
+		if (!error && high.size)
+			error = port_parse_one(parser, word, high, &last);
+	}
+	if (error)
+		return error;
+	if (first > last && !reversible) {
+		struct diagnostic *diagnostic =
+			parser_error(parser, word, "bad-port", "port range %.*s runs downwards", (int)text.size,
+				     text.data);
+		diagnostic_hint(diagnostic, "write %u:%u", last, first);
+		return -EINVAL;
+	}
+	*match = (struct port_match){first, last, true, inverted};
+	return 0;
+}
+
+/* The whole range is not printed, even where "!" makes it match nothing: so says iptables-save. */
+void port_print(const struct port_match *match, const char *option, struct buffer *out)
+{
+	if (!match->given || (match->first == 0 && match->last == UINT16_MAX))
+		return;
+	buffer_printf(out, "%s %s %u", match->inverted ? " !" : "", option, match->first);
+	if (match->first != match->last)
+		buffer_printf(out, ":%u", match->last);
+}
+
+enum truth port_evaluate(const struct port_match *match, const struct packet *packet, bool source)
+{
+	if (!match->given)
+		return TRUTH_YES;
+	if (match->first > match->last)
+		return truth_of(match->inverted);
+	if (match->first == 0 && match->last == UINT16_MAX)
+		return truth_of(!match->inverted);
+	if (!(packet->known & (KNOWN_PORTS | (source ? KNOWN_SOURCE_PORT : KNOWN_DESTINATION_PORT))))
+		return TRUTH_UNKNOWN;
+	uint16_t port = source ? packet->source_port : packet->destination_port;
+	return truth_of((port >= match->first && port <= match->last) != match->inverted);
+}
+
+diagram_node port_mean(const struct port_match *match, const struct fields *fields, enum field field)
+{
+	if (!match->given)
+		return DIAGRAM_TRUE;
+	diagram_node in = match->first > match->last
+				  ? DIAGRAM_FALSE
+				  : fields_range(fields, field, match->first, match->last);
+	return match->inverted ? diagram_not(fields->diagram, in) : in;
+}

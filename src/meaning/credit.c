@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Which rules and policies would have counted a packet that is dropped early: the one that drops it, and all that it
+ * matches on its way there.
+ *
+ * A unit's hit is found narrow first: its own condition, then cut by the runs of items in front of it, nearest first
+ * (the halves of the outcome tree), then by the way into its chain. A unit is credited where it counts the packet once
+ * whatever the unknowns are; where that hangs on an unknown it is named in region->uncounted instead. */
+#include "meaning/analysis.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VISITS_MAX 1000000 /* items looked at over all ways into all chains */
+
+struct credit {
+	struct analysis *analysis;
+	diagram_node *hit;    /* by unit: in the stage at hand, unknown variables included */
+	uint32_t *touched;    /* units with a hit in this stage */
+	size_t touched_count;
+	diagram_node *must;   /* by unit: over known fields: counted once for sure */
+	diagram_node *may;
+	bool *repeated;	      /* by unit: may count one packet twice */
+	size_t visits;
+	bool overflow;
+};
+
+static void add_hit(struct credit *credit, uint32_t unit, diagram_node hit)
+{
+	struct diagram *diagram = credit->analysis->diagram;
+	if (hit == DIAGRAM_FALSE)
+		return;
+	if (credit->hit[unit] == DIAGRAM_FALSE)
+		credit->touched[credit->touched_count++] = unit;
+	else if (diagram_and(diagram, credit->hit[unit], hit) != DIAGRAM_FALSE)
+		credit->repeated[unit] = true;
+	credit->hit[unit] = diagram_or(diagram, credit->hit[unit], hit);
+}
+
+/* What stands in front of a run of items, from far to near, and the way into the chain. */
+struct way {
+	struct chain_meaning *chain;
+	diagram_node reach;
+	size_t before[64]; /* tree nodes */
+	size_t before_count;
+};
+
+static void visit_chain(struct credit *credit, struct chain_meaning *chain, diagram_node reach);
+
+/* Recursion: log2 of the number of items, for each of at most CHAIN_DEPTH_MAX chains. */
+static void visit_run(struct credit *credit, struct way *way, size_t node, size_t first, size_t count)
+{
+	struct diagram *diagram = credit->analysis->diagram;
+	if (credit->overflow)
+		return;
+	if (count > 1) {
+		size_t half = count / 2;
+		visit_run(credit, way, 2 * node, first, half);
+		way->before[way->before_count++] = 2 * node;
+		visit_run(credit, way, 2 * node + 1, first + half, count - half);
+		way->before_count--;
+		return;
+	}
+	if (++credit->visits > VISITS_MAX) {
+		credit->overflow = true;
+		return;
+	}
+	const struct item *item = &way->chain->items[first];
+	diagram_node hit = item->condition;
+	for (size_t i = way->before_count; i-- > 0 && hit != DIAGRAM_FALSE;)
+		hit = diagram_and(diagram, hit, chain_continues(credit->analysis, way->chain, way->before[i]));
+	hit = diagram_and(diagram, hit, way->reach);
+	if (hit == DIAGRAM_FALSE)
+		return;
+	add_hit(credit, item->unit, hit);
+	if (item->rule->target.chain)
+		visit_chain(credit, analysis_chain(credit->analysis, item->rule->target.chain), hit);
+}
+
+static void visit_chain(struct credit *credit, struct chain_meaning *chain, diagram_node reach)
+{
+	struct way way = {.chain = chain, .reach = reach};
+	if (chain->item_count > 0)
+		visit_run(credit, &way, 1, 0, chain->item_count);
+}
+
+/* Holds for a packet whatever the unknowns are, or may hold, over known fields; behind raw. NAT stands between
+ * PREROUTING and what follows. */
+static diagram_node surely(struct analysis *analysis, diagram_node f, bool behind_nat)
+{
+	struct diagram *diagram = analysis->diagram;
+	diagram_node untracked = unknowns_forall(analysis, state_fixed(analysis, f, STATE_UNTRACKED));
+	diagram_node tracked = behind_nat ? nat_forall(analysis, f) : f;
+	tracked = unknowns_forall(analysis, state_forall(analysis, tracked));
+	return diagram_and(
+		diagram, diagram_or(diagram, untracked, diagram_not(diagram, analysis->may_untracked)),
+		diagram_or(diagram, tracked, diagram_not(diagram, analysis->may_tracked)));
+}
+
+static diagram_node perhaps(struct analysis *analysis, diagram_node f, bool behind_nat)
+{
+	struct diagram *diagram = analysis->diagram;
+	diagram_node untracked = unknowns_exists(analysis, state_fixed(analysis, f, STATE_UNTRACKED));
+	diagram_node tracked = behind_nat ? nat_exists(analysis, f) : f;
+	tracked = unknowns_exists(analysis, state_exists(analysis, tracked));
+	return diagram_or(diagram, diagram_and(diagram, untracked, analysis->may_untracked),
+			  diagram_and(diagram, tracked, analysis->may_tracked));
+}
+
+/* In raw a packet has no connection yet: INVALID, or UNTRACKED behind NOTRACK in the same table. */
+static diagram_node surely_raw(struct analysis *analysis, diagram_node f)
+{
+	diagram_node both = diagram_and(analysis->diagram, state_fixed(analysis, f, STATE_INVALID),
+					state_fixed(analysis, f, STATE_UNTRACKED));
+	return unknowns_forall(analysis, both);
+}
+
+static diagram_node perhaps_raw(struct analysis *analysis, diagram_node f)
+{
+	diagram_node either = diagram_or(analysis->diagram, state_fixed(analysis, f, STATE_INVALID),
+					 state_fixed(analysis, f, STATE_UNTRACKED));
+	return unknowns_exists(analysis, either);
+}
+
+struct reach {
+	diagram_node sure, may; /* over known fields: the packet comes to the stage */
+};
+
+static struct reach reach_behind(struct analysis *analysis, struct reach before, enum stage stage, bool behind_nat)
+{
+	struct diagram *diagram = analysis->diagram;
+	if (!analysis->stages[stage])
+		return before;
+	diagram_node pass = outcome_is(analysis, analysis->stages[stage]->outcome,
+				       1u << OUTCOME_ACCEPT | 1u << OUTCOME_ACCEPT_UNTRACKED);
+	return (struct reach){
+		.sure = diagram_and(diagram, before.sure, surely(analysis, pass, behind_nat)),
+		.may = diagram_and(diagram, before.may, perhaps(analysis, pass, behind_nat)),
+	};
+}
+
+static void credit_stage(struct credit *credit, enum stage stage, struct reach reach)
+{
+	struct analysis *analysis = credit->analysis;
+	struct diagram *diagram = analysis->diagram;
+	const struct chain_meaning *chain = analysis->stages[stage];
+	if (!chain)
+		return;
+	credit->touched_count = 0;
+	struct chain_meaning *inside = analysis_chain(analysis, chain->chain);
+	visit_chain(credit, inside, DIAGRAM_TRUE);
+	diagram_node end = DIAGRAM_TRUE;
+	if (inside->item_count > 0)
+		end = outcome_is(analysis, inside->outcomes[1],
+				 1u << OUTCOME_CONTINUE | 1u << OUTCOME_RETURN | 1u << OUTCOME_CONTINUE_UNTRACKED |
+					 1u << OUTCOME_RETURN_UNTRACKED);
+	add_hit(credit, analysis->policy_units[stage], end);
+	bool behind_nat = stage != STAGE_RAW && stage != STAGE_MANGLE_PREROUTING;
+	for (size_t i = 0; i < credit->touched_count; i++) {
+		uint32_t unit = credit->touched[i];
+		diagram_node hit = credit->hit[unit];
+		credit->hit[unit] = DIAGRAM_FALSE;
+		diagram_node may = stage == STAGE_RAW ? perhaps_raw(analysis, hit) : perhaps(analysis, hit, behind_nat);
+		may = diagram_and(diagram, may, reach.may);
+		diagram_node inner = diagram_and(diagram, analysis->settled, may);
+		diagram_node must = DIAGRAM_FALSE;
+		if (inner != DIAGRAM_FALSE) {
+			must = stage == STAGE_RAW ? surely_raw(analysis, hit) : surely(analysis, hit, behind_nat);
+			must = diagram_and(diagram, must, diagram_and(diagram, inner, reach.sure));
+		}
+		if (credit->may[unit] != DIAGRAM_FALSE &&
+		    diagram_and(diagram, credit->may[unit], may) != DIAGRAM_FALSE)
+			credit->repeated[unit] = true;
+		credit->may[unit] = diagram_or(diagram, credit->may[unit], may);
+		credit->must[unit] = diagram_or(diagram, credit->must[unit], must);
+	}
+}
+
+static void credit_stages(struct credit *credit)
+{
+	struct analysis *analysis = credit->analysis;
+	struct diagram *diagram = analysis->diagram;
+	struct reach reach = {DIAGRAM_TRUE, DIAGRAM_TRUE};
+	credit_stage(credit, STAGE_RAW, reach);
+	diagram_node pass = diagram_or(diagram, analysis->raw_untracked, analysis->raw_tracked);
+	reach.sure = unknowns_forall(analysis, pass);
+	reach.may = unknowns_exists(analysis, pass);
+	credit_stage(credit, STAGE_MANGLE_PREROUTING, reach);
+	reach = reach_behind(analysis, reach, STAGE_MANGLE_PREROUTING, false);
+
+	struct reach input = reach, forward = reach;
+	if (analysis->forwarding != TRUTH_NO) {
+		/* Delivered here for sure: to a local address that NAT leaves alone. */
+		diagram_node here = analysis->local;
+		if (analysis->nat != TRUTH_NO)
+			here = diagram_minus(diagram, here, analysis->may_tracked);
+		input.sure = diagram_and(diagram, input.sure, here);
+		forward.may = diagram_minus(diagram, forward.may, here);
+		forward.sure = DIAGRAM_FALSE;
+		credit_stage(credit, STAGE_MANGLE_FORWARD, forward);
+		forward = reach_behind(analysis, forward, STAGE_MANGLE_FORWARD, true);
+		credit_stage(credit, STAGE_FILTER_FORWARD, forward);
+	}
+	credit_stage(credit, STAGE_MANGLE_INPUT, input);
+	input = reach_behind(analysis, input, STAGE_MANGLE_INPUT, true);
+	credit_stage(credit, STAGE_FILTER_INPUT, input);
+}
+
+/* Sets of units, each kept once: the terminals of the region while it is put together. Set 0 is empty. */
+struct unit_sets {
+	struct arena *arena;
+	size_t count, capacity;
+	struct attribution *sets;
+	uint32_t *slots; /* open addressing: index + 1 */
+	size_t slot_count;
+};
+
+static uint64_t set_hash(const uint32_t *units, size_t count)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+	for (size_t i = 0; i < count; i++) {
+		hash = (hash ^ units[i]) * 0x100000001b3u;
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+static int sets_grow(struct unit_sets *sets)
+{
+	size_t slot_count = sets->slot_count ? sets->slot_count * 2 : 1024;
+	uint32_t *slots = calloc(slot_count, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < sets->count; i++) {
+		size_t at = set_hash(sets->sets[i].units, sets->sets[i].unit_count) & (slot_count - 1);
+		while (slots[at])
+			at = (at + 1) & (slot_count - 1);
+		slots[at] = (uint32_t)i + 1;
+	}
+	free(sets->slots);
+	sets->slots = slots;
+	sets->slot_count = slot_count;
+	return 0;
+}
+
+/* The number of the set with these units; DIAGRAM_UNDECIDED when memory is short. */
+static diagram_node sets_intern(struct unit_sets *sets, const uint32_t *units, size_t count)
+{
+	if (2 * (sets->count + 1) > sets->slot_count && sets_grow(sets))
+		return DIAGRAM_UNDECIDED;
+	size_t at = set_hash(units, count) & (sets->slot_count - 1);
+	for (; sets->slots[at]; at = (at + 1) & (sets->slot_count - 1)) {
+		const struct attribution *set = &sets->sets[sets->slots[at] - 1];
+		if (set->unit_count == count &&
+		    (count == 0 || memcmp(set->units, units, count * sizeof(*units)) == 0))
+			return diagram_terminal(sets->slots[at] - 1);
+	}
+	uint32_t *copy = arena_array(sets->arena, count, sizeof(*copy));
+	struct attribution *set = copy ? arena_push(sets->arena, (void **)&sets->sets, &sets->count, &sets->capacity,
+						    sizeof(*set))
+				       : NULL;
+	if (!set)
+		return DIAGRAM_UNDECIDED;
+	if (count)
+		memcpy(copy, units, count * sizeof(*units));
+	*set = (struct attribution){.unit_count = count, .units = copy};
+	sets->slots[at] = (uint32_t)sets->count;
+	return diagram_terminal((uint32_t)(sets->count - 1));
+}
+
+static diagram_node sets_union(void *context, uint32_t a, uint32_t b)
+{
+	struct unit_sets *sets = context;
+	if (a == b || b == 0)
+		return diagram_terminal(a);
+	if (a == 0)
+		return diagram_terminal(b);
+	const struct attribution *left = &sets->sets[a], *right = &sets->sets[b];
+	uint32_t *merged = malloc((left->unit_count + right->unit_count) * sizeof(*merged));
+	if (!merged)
+		return DIAGRAM_UNDECIDED;
+	size_t i = 0, j = 0, count = 0;
+	while (i < left->unit_count || j < right->unit_count) {
+		if (j == right->unit_count || (i < left->unit_count && left->units[i] < right->units[j]))
+			merged[count++] = left->units[i++];
+		else if (i == left->unit_count || right->units[j] < left->units[i])
+			merged[count++] = right->units[j++];
+		else {
+			merged[count++] = left->units[i++];
+			j++;
+		}
+	}
+	diagram_node result = sets_intern(sets, merged, count);
+	free(merged);
+	return result;
+}
+
+/* Recursion: log2 of the number of units. */
+static diagram_node merge_units(struct credit *credit, struct unit_sets *sets, const uint32_t *units, size_t count)
+{
+	struct diagram *diagram = credit->analysis->diagram;
+	if (count == 0)
+		return diagram_terminal(0);
+	if (count == 1)
+		return diagram_if(diagram, credit->must[units[0]], sets_intern(sets, units, 1), diagram_terminal(0));
+	diagram_node left = merge_units(credit, sets, units, count / 2);
+	diagram_node right = merge_units(credit, sets, units + count / 2, count - count / 2);
+	return diagram_apply(diagram, sets_union, sets, left, right);
+}
+
+static diagram_node next_number(void *context, uint32_t value)
+{
+	(void)context;
+	return diagram_terminal(value + 1);
+}
+
+static int finish(struct credit *credit, struct region *region, uint32_t *counted, size_t counted_count)
+{
+	struct analysis *analysis = credit->analysis;
+	struct diagram *diagram = analysis->diagram;
+	struct unit_sets sets = {.arena = region->arena};
+	diagram_node root = DIAGRAM_UNDECIDED;
+	if (sets_intern(&sets, NULL, 0) != DIAGRAM_UNDECIDED)
+		root = merge_units(credit, &sets, counted, counted_count);
+	root = diagram_replace(diagram, next_number, NULL, root);
+	root = diagram_if(diagram, analysis->early, root, diagram_terminal(0));
+	diagram_forget(diagram);
+	free(sets.slots);
+	if (root == DIAGRAM_UNDECIDED) {
+		/* Too many combinations of counted rules: what is dropped stays known, what is counted does not. */
+		region->root = analysis->early;
+		sets.count = 1;
+		sets.sets = arena_alloc(region->arena, sizeof(*sets.sets));
+		if (!sets.sets)
+			return -ENOMEM;
+		counted_count = 0;
+	} else {
+		region->root = root;
+	}
+	struct attribution *attributions = arena_array(region->arena, sets.count + 1, sizeof(*attributions));
+	uint32_t *uncounted = arena_array(region->arena, analysis->unit_count, sizeof(*uncounted));
+	if (!attributions || !uncounted)
+		return -ENOMEM;
+	memcpy(attributions + 1, sets.sets, sets.count * sizeof(*attributions));
+	region->attributions = attributions;
+	region->attribution_count = sets.count + 1;
+	diagram_node whole = fields_value(analysis->fields, FIELD_FRAGMENT, FRAGMENT_WHOLE);
+	diagram_node inside = diagram_and(diagram, analysis->early, whole);
+	for (uint32_t unit = 0; unit < analysis->unit_count; unit++) {
+		diagram_node rest = diagram_and(diagram, inside, credit->may[unit]);
+		if (counted_count > 0)
+			rest = diagram_minus(diagram, rest, credit->must[unit]);
+		if (rest != DIAGRAM_FALSE)
+			uncounted[region->uncounted_count++] = unit;
+	}
+	region->uncounted = uncounted;
+	return 0;
+}
+
+int credit_compute(struct analysis *analysis, struct region *region, diagram_node *may_hit)
+{
+	size_t count = analysis->unit_count;
+	struct credit credit = {
+		.analysis = analysis,
+		.hit = malloc((count + 1) * sizeof(diagram_node)),
+		.touched = malloc((count + 1) * sizeof(uint32_t)),
+		.must = malloc((count + 1) * sizeof(diagram_node)),
+		.may = may_hit,
+		.repeated = calloc(count + 1, sizeof(bool)),
+	};
+	uint32_t *counted = malloc((count + 1) * sizeof(uint32_t));
+	int result = -ENOMEM;
+	if (credit.hit && credit.touched && credit.must && credit.repeated && counted) {
+		for (size_t i = 0; i < count; i++)
+			credit.hit[i] = credit.must[i] = may_hit[i] = DIAGRAM_FALSE;
+		credit_stages(&credit);
+		size_t counted_count = 0;
+		for (uint32_t unit = 0; unit < count; unit++) {
+			if (credit.overflow) {
+				may_hit[unit] = DIAGRAM_TRUE;
+				credit.must[unit] = DIAGRAM_FALSE;
+			} else if (credit.repeated[unit]) {
+				credit.must[unit] = DIAGRAM_FALSE;
+			} else {
+				credit.must[unit] = frames_forall(analysis, credit.must[unit]);
+			}
+			if (credit.must[unit] != DIAGRAM_FALSE)
+				counted[counted_count++] = unit;
+		}
+		result = finish(&credit, region, counted, counted_count);
+	}
+	free(counted);
+	free(credit.hit);
+	free(credit.touched);
+	free(credit.must);
+	free(credit.repeated);
+	return result;
+}

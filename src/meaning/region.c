@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "meaning/analysis.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NODE_BUDGET (12u << 20)
+
+static enum truth rules_of_nat(const struct ruleset *ruleset, enum family family)
+{
+	const struct table *table = &ruleset->tables[family][TABLE_NAT];
+	for (size_t i = 0; i < table->chain_count; i++)
+		if (table->chains[i]->rule_count > 0)
+			return TRUTH_YES;
+	return TRUTH_NO;
+}
+
+static int analyse(struct analysis *analysis, struct region *region)
+{
+	size_t budget = analysis->options->node_budget ? analysis->options->node_budget : NODE_BUDGET;
+	int result = items_find(analysis);
+	if (!result)
+		result = fields_seal(analysis->fields, budget);
+	if (!result)
+		result = items_mean(analysis);
+	if (result)
+		return result;
+	path_compute(analysis);
+	region->units = analysis->units;
+	region->unit_count = analysis->unit_count;
+	if (analysis->early == DIAGRAM_UNDECIDED) {
+		region->undecided = true;
+		return 0;
+	}
+	diagram_node *may_hit = arena_array(analysis->arena, analysis->unit_count, sizeof(*may_hit));
+	if (!may_hit)
+		return -ENOMEM;
+	result = credit_compute(analysis, region, may_hit);
+	if (!result)
+		result = coverage_compute(analysis, region, may_hit);
+	region->nodes = diagram_count(analysis->diagram, region->root);
+	return result;
+}
+
+int region_compute(const struct ruleset *ruleset, enum family family, const struct region_options *options,
+		   struct region **out)
+{
+	struct arena *arena = arena_new();
+	struct fields *fields = fields_new(family);
+	struct region *region = arena ? arena_alloc(arena, sizeof(*region)) : NULL;
+	struct analysis *analysis = region ? arena_alloc(arena, sizeof(*analysis)) : NULL;
+	if (!analysis || !fields) {
+		fields_cleanup(&fields);
+		arena_cleanup(&arena);
+		return -ENOMEM;
+	}
+	*analysis = (struct analysis){
+		.ruleset = ruleset,
+		.options = options,
+		.family = family,
+		.arena = arena,
+		.fields = fields,
+		.forwarding = options->forwarding[family],
+		.nat = options->nat[family] == TRUTH_UNKNOWN ? rules_of_nat(ruleset, family) : options->nat[family],
+	};
+	*region = (struct region){.family = family, .arena = arena, .fields = fields, .root = DIAGRAM_FALSE};
+	int result = analyse(analysis, region);
+	if (result) {
+		region_free(region);
+		return result;
+	}
+	*out = region;
+	return 0;
+}
+
+void region_free(struct region *region)
+{
+	if (!region)
+		return;
+	struct arena *arena = region->arena;
+	fields_free(region->fields);
+	arena_free(arena);
+}

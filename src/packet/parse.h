@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * SHARED WITH BPF: no libc, fixed-width types only.
+ *
+ * Ethernet frame to match key. A frame gives a key only when the rules are sure to see a packet with that very header:
+ * whatever is short, odd, or has more headers than are understood gives none, and goes up to the kernel. So what
+ * ip_rcv() and ipv6_rcv() would drop before any rule, and what makes a match hot-drop, is never counted here. */
+#ifndef WEIR_PACKET_PARSE_H
+#define WEIR_PACKET_PARSE_H
+
+#include "packet/key.h"
+
+#define PARSE_INLINE static inline __attribute__((always_inline))
+#define PARSE_EXTENSIONS 4 /* extension headers followed */
+#define PARSE_ETHERNET 14
+
+enum parse_protocol {
+	PARSE_ICMP = 1,
+	PARSE_TCP = 6,
+	PARSE_UDP = 17,
+	PARSE_DCCP = 33,
+	PARSE_FRAGMENT = 44,
+	PARSE_ICMPV6 = 58,
+	PARSE_DESTINATION = 60,
+	PARSE_SCTP = 132,
+	PARSE_UDPLITE = 136,
+};
+
+/* From network order to the machine's. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define PARSE_BE16(number) __builtin_bswap16(number)
+#define PARSE_BE32(number) __builtin_bswap32(number)
+#define PARSE_BE64(number) __builtin_bswap64(number)
+#else
+#define PARSE_BE16(number) (number)
+#define PARSE_BE32(number) (number)
+#define PARSE_BE64(number) (number)
+#endif
+
+/* Headers stand at even offsets only: these types say so to the compiler. */
+typedef __u16 parse_u16 __attribute__((aligned(2), may_alias));
+typedef __u32 parse_u32 __attribute__((aligned(2), may_alias));
+typedef __u64 parse_u64 __attribute__((aligned(2), may_alias));
+
+PARSE_INLINE __u32 parse_load16(const __u8 *at)
+{
+	__u16 number = *(const parse_u16 *)at;
+	return PARSE_BE16(number);
+}
+
+PARSE_INLINE __u32 parse_load32(const __u8 *at)
+{
+	__u32 number = *(const parse_u32 *)at;
+	return PARSE_BE32(number);
+}
+
+PARSE_INLINE __u64 parse_load64(const __u8 *at)
+{
+	__u64 number = *(const parse_u64 *)at;
+	return PARSE_BE64(number);
+}
+
+/* DHCP always passes: its clients listen beside the rules, on packet sockets. */
+PARSE_INLINE int parse_is_dhcp(__u32 port)
+{
+	return port == 67 || port == 68 || port == 546 || port == 547;
+}
+
+/* The transport header at `at`, of which the packet holds `size` bytes. The lengths asked for are those that the
+ * kernel's matches ask for (net/netfilter/xt_tcpudp.c, ipset/ip_set_getport.c): they hot-drop or do not match what is
+ * shorter. 1: the key is whole. */
+PARSE_INLINE int parse_transport(const __u8 *at, const __u8 *end, __u32 size, struct packet_key *key)
+{
+	__u32 protocol = key->protocol;
+	if (protocol == PARSE_TCP) {
+		if (at + 20 > end || size < 20)
+			return 0;
+		__u32 header = (__u32)(at[12] >> 4) * 4;
+		if (header < 20 || header > size)
+			return 0;
+		key->source_port = (__u16)parse_load16(at);
+		key->destination_port = (__u16)parse_load16(at + 2);
+		key->tcp_flags = at[13];
+		key->payload = size > header;
+		return 1;
+	}
+	if (protocol == PARSE_UDP || protocol == PARSE_UDPLITE) {
+		if (at + 8 > end || size < 8)
+			return 0;
+		key->source_port = (__u16)parse_load16(at);
+		key->destination_port = (__u16)parse_load16(at + 2);
+		return !(protocol == PARSE_UDP &&
+			 (parse_is_dhcp(key->source_port) || parse_is_dhcp(key->destination_port)));
+	}
+	if (protocol == PARSE_ICMP || protocol == PARSE_ICMPV6) {
+		/* The other family's: matches and sets do not agree on what its header is. */
+		if (at + 8 > end || size < 8 || (protocol == PARSE_ICMP) != (key->family == 4))
+			return 0;
+		key->destination_port = (__u16)parse_load16(at);
+		return 1;
+	}
+	if (protocol == PARSE_SCTP) {
+		if (at + 12 > end || size < 12)
+			return 0;
+		key->source_port = (__u16)parse_load16(at);
+		key->destination_port = (__u16)parse_load16(at + 2);
+		return 1;
+	}
+	/* multiport reads ports of DCCP, ipset takes them as 0: one key cannot say both. */
+	return protocol != PARSE_DCCP;
+}
+
+PARSE_INLINE int parse_ipv4(const __u8 *at, const __u8 *end, struct packet_key *key)
+{
+	if (at + 20 > end || at[0] != 0x45) /* version 4, no options */
+		return 0;
+	const parse_u32 *words = (const parse_u32 *)at;
+	__u64 sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	__u32 length = parse_load16(at + 2);
+	if (sum != 0xffff || length < 20 || length > (__u64)(end - at))
+		return 0;
+	key->source[0] = parse_load32(at + 12);
+	key->destination[0] = parse_load32(at + 16);
+	key->length = length;
+	key->family = 4;
+	key->protocol = at[9];
+	if (parse_load16(at + 6) & 0x3fff) { /* more fragments, or an offset */
+		key->fragment = 1;
+		return 1;
+	}
+	return parse_transport(at + 20, end, length - 20, key);
+}
+
+/* Addresses with which ipv6_rcv() drops a packet before PREROUTING, and a little more: multicast in a frame for this
+ * host alone is nothing to judge here. */
+PARSE_INLINE int parse_ipv6_odd(const struct packet_key *key)
+{
+	return (key->source[0] >> 56) == 0xff || (key->destination[0] >> 56) == 0xff ||
+	       (key->source[0] == 0 && key->source[1] == 1) ||
+	       (key->destination[0] == 0 && key->destination[1] == 1);
+}
+
+PARSE_INLINE int parse_ipv6(const __u8 *at, const __u8 *end, struct packet_key *key)
+{
+	if (at + 40 > end || at[0] >> 4 != 6)
+		return 0;
+	__u32 size = parse_load16(at + 4), next = at[6];
+	if (size == 0 || size > (__u64)(end - at) - 40)
+		return 0;
+	key->source[0] = parse_load64(at + 8);
+	key->source[1] = parse_load64(at + 16);
+	key->destination[0] = parse_load64(at + 24);
+	key->destination[1] = parse_load64(at + 32);
+	key->length = size + 40;
+	key->family = 6;
+	if (parse_ipv6_odd(key))
+		return 0;
+	at += 40;
+	for (int i = 0; i < PARSE_EXTENSIONS; i++) {
+		if (next == PARSE_FRAGMENT) {
+			if (at + 8 > end || size < 8)
+				return 0;
+			next = at[0];
+			/* Later fragments do not show what an extension header behind this one hides. */
+			key->protocol = (__u8)next;
+			key->fragment = 1;
+			return next != 0 && next != 43 && next != PARSE_FRAGMENT && next != 51 &&
+			       next != PARSE_DESTINATION && next != 59 &&
+			       (next != PARSE_ICMP && next != PARSE_DCCP);
+		}
+		if (next != PARSE_DESTINATION)
+			break;
+		if (at + 8 > end)
+			return 0;
+		__u32 header = ((__u32)at[1] + 1) * 8;
+		if (header > size)
+			return 0;
+		next = at[0];
+		size -= header;
+		at += header;
+	}
+	/* Hop-by-hop, routing, authentication, more of the above, or nothing: the kernel's. */
+	if (next == 0 || next == 43 || next == PARSE_FRAGMENT || next == 51 || next == 59 || next == PARSE_DESTINATION)
+		return 0;
+	key->protocol = (__u8)next;
+	return parse_transport(at, end, size, key);
+}
+
+/* 1: `key` is the frame's. 0: the frame goes up to the kernel. `mac` is the interface's address, 6 bytes at an even
+ * address. VLAN tags, which stand where the type does, are not taken off. */
+PARSE_INLINE int packet_parse_frame(const __u8 *frame, const __u8 *end, const __u8 *mac, struct packet_key *key)
+{
+	if (frame + PARSE_ETHERNET > end)
+		return 0;
+	if (*(const parse_u32 *)frame != *(const parse_u32 *)mac ||
+	    *(const parse_u16 *)(frame + 4) != *(const parse_u16 *)(mac + 4))
+		return 0;
+	__builtin_memset(key, 0, sizeof(*key));
+	__u32 type = parse_load16(frame + 12);
+	if (type == 0x0800)
+		return parse_ipv4(frame + PARSE_ETHERNET, end, key);
+	if (type == 0x86dd)
+		return parse_ipv6(frame + PARSE_ETHERNET, end, key);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * SHARED WITH BPF: no libc, fixed-width types only.
+ *
+ * The tables of the plane, as they lie in one blob of bytes whose size is a power of two. All numbers are in the
+ * machine's own byte order; all offsets are in bytes from the blob's start. Every read goes through a mask of the
+ * blob's size, so no content of the blob can make a look-up read outside it.
+ *
+ * The plane is a decision diagram with many-valued nodes. A DIMENSION is something a packet has a value of: source
+ * address, destination address, protocol, ... The values of a dimension that all nodes of it treat alike are one
+ * CLASS. A node is {dimension, base}; where a packet goes from there is rows[base + class of its value]. Nodes have
+ * no record of their own: the 32-bit ENTRY that leads to one holds its dimension and base. Dimensions come in
+ * ascending order on every way, so a look-up visits each at most once, and asks for a class only where a node does.
+ *
+ * Entry:   0 ddddd bbbbbbbbbbbbbbbbbbbbbbbbbb   node: dimension d, base b (in entries from the family's rows)
+ *          1 x cccc hhhhhhhhhhhhhhhhhhhhhhhhhh   end: x = 1 drop, counted by c hits from the h-th on; x = 0 pass
+ *
+ * An address's class is found in two steps. A trie gives its LEAF; leaves are finer than classes, since they also
+ * tell apart which element of each counted set or list the address is credited to (650 banned addresses in one list:
+ * 2 classes, 651 leaves). Leaves below `single` are the class of the same number; the others are numbered so that
+ * each block of 2^block_shift of them is of one class, which stands in `classes`.
+ *
+ * Trie entry: 1 + 31 bits                    leaf
+ *             00 + 30 bits                   branch node, offset / 16 from `nodes`
+ *             01 w ssssss + 23 bits          pair of entries {value, inside, outside} at offset / 16
+ * Both compare the address's 64-bit word w, exclusive-or value, shifted right by s: up to `stride_mask` it is the
+ * index in the branch node (0 in a pair), beyond it the address is `outside`. IPv4 addresses are the number in word 0.
+ * A branch node's entries are compact: one for each bit set in `bitmap`, which stands for the index and those behind
+ * it up to the next bit. rank[i]: bits set in the words before i.
+ *
+ * Counting: a drop bumps one counter slot for each of its hits. A hit names a space (whose leaves it counts apart),
+ * and the slot is `slot + leaf - first` when leaf - first < count. Space 0 has the leaf 0 alone. */
+#ifndef WEIR_PLANE_LAYOUT_H
+#define WEIR_PLANE_LAYOUT_H
+
+#include <linux/types.h>
+
+#define PLANE_MAGIC 0x52494557u /* "WEIR" */
+#define PLANE_VERSION 1u
+#define PLANE_SIZE_MIN 4096u
+
+enum plane_dimension {
+	PLANE_SOURCE,
+	PLANE_DESTINATION,
+	PLANE_PROTOCOL,
+	PLANE_ICMP,
+	PLANE_SPORT,
+	PLANE_DPORT,
+	PLANE_TCP_FLAGS,
+	PLANE_FRAGMENT,
+	PLANE_PAYLOAD,
+	PLANE_RUNS, /* this and later ones: runs of pair predicates over one kind of pair */
+	PLANE_DIMENSION_MAX = 32,
+};
+#define PLANE_TABLE_FIRST PLANE_PROTOCOL
+#define PLANE_TABLE_COUNT (PLANE_RUNS - PLANE_TABLE_FIRST)
+#define PLANE_RUNS_MAX (PLANE_DIMENSION_MAX - PLANE_RUNS)
+
+#define PLANE_END 0x80000000u
+#define PLANE_DROP 0x40000000u
+#define PLANE_PASS PLANE_END
+#define PLANE_HIT_SHIFT 26
+#define PLANE_HIT_MASK 15u
+#define PLANE_BASE_BITS 26
+#define PLANE_BASE_MASK ((1u << PLANE_BASE_BITS) - 1)
+
+#define PLANE_LEAF 0x80000000u
+#define PLANE_COMPARE 0x40000000u
+#define PLANE_COMPARE_WORD 29
+#define PLANE_COMPARE_SHIFT 23
+#define PLANE_COMPARE_OFFSET ((1u << 23) - 1)
+#define PLANE_BRANCH_OFFSET ((1u << 30) - 1)
+#define PLANE_STRIDE 8u
+/* Every node settles 8 bits or the rest of its 64-bit word: at most 8 a word, and one pair at its end. */
+#define PLANE_TRIE_STEPS 18
+#define PLANE_PROBES 16
+
+/* What leaves are numbered in. */
+enum plane_space {
+	PLANE_SPACE_NONE,
+	PLANE_SPACE_SOURCE,
+	PLANE_SPACE_DESTINATION,
+	PLANE_SPACE_PAIRS, /* + kind of pair */
+	PLANE_SPACE_COUNT = 7,
+};
+/* Kind of pair: an address and a port. Bits. */
+#define PLANE_PAIR_DESTINATION_ADDRESS 1u
+#define PLANE_PAIR_DESTINATION_PORT 2u
+#define PLANE_PAIR_KINDS 4u
+#define PLANE_NO_LEAF 0xffffffffu
+
+struct plane_branch { /* one cache line */
+	__u64 value;
+	__u32 base; /* offset of the compact entries */
+	__u32 outside;
+	__u32 bitmap[8];
+	__u8 rank[8];
+	__u8 shift, stride_mask, word, unused;
+	__u32 unused2;
+};
+
+struct plane_compare {
+	__u64 value;
+	__u32 inside, outside;
+};
+
+struct plane_trie {
+	__u32 roots;	  /* entries indexed by word 0 >> root_shift */
+	__u32 root_shift; /* at most 63 */
+	__u32 nodes;
+	__u32 single;	  /* leaves below are classes */
+	__u32 classes;	  /* __u32 for each block of leaves from `single` on */
+	__u32 block_shift;
+};
+
+struct plane_pair_entry {
+	__u64 address[2];
+	__u32 point; /* protocol << 16 | port */
+	__u32 leaf;  /* 0: empty */
+};
+
+struct plane_pair_table { /* open addressing, linear probing, at most PLANE_PROBES of them */
+	__u32 entries;
+	__u32 mask; /* entries - 1 */
+};
+
+struct plane_run {
+	__u32 kind;    /* of pair */
+	__u32 classes; /* __u16 for each leaf of that kind's space */
+};
+
+struct plane_hit {
+	__u32 space, first, count, slot;
+};
+
+struct plane_family {
+	__u32 root; /* entry */
+	__u32 rows;
+	__u32 hits;
+	__u32 runs; /* struct plane_run for each dimension from PLANE_RUNS on */
+	struct plane_trie tries[2];
+	__u32 tables[PLANE_TABLE_COUNT]; /* __u16 class for each value */
+	struct plane_pair_table pairs[PLANE_PAIR_KINDS];
+	__u32 unused;
+};
+
+struct plane_header {
+	__u32 magic, version;
+	__u8 mac[6]; /* of the interface: frames for others pass. Set before the program runs */
+	__u8 present[2]; /* by family: 0, 4 and 6 alike: nothing of it is dropped */
+	__u32 size;  /* bytes in use, not rounded up */
+	__u32 unused[11];
+	struct plane_family families[2]; /* IPv4, IPv6 */
+};
+
+_Static_assert(sizeof(struct plane_branch) == 64, "one cache line");
+_Static_assert(sizeof(struct plane_compare) == 16, "four a cache line");
+_Static_assert(sizeof(struct plane_pair_entry) == 24, "one layout in BPF and user space");
+_Static_assert(sizeof(struct plane_family) == 128, "two cache lines");
+_Static_assert(sizeof(struct plane_header) == 64 + 256, "one layout in BPF and user space");
+_Static_assert(sizeof(struct plane_hit) == 16, "one layout in BPF and user space");
+
+/* Where the search for a point begins. Part of the layout: builder, proof and look-up agree on it. */
+static inline __attribute__((always_inline)) __u32 plane_pair_hash(__u64 high, __u64 low, __u32 point)
+{
+	__u64 hash = (high ^ ((__u64)point << 40)) * 0x9e3779b97f4a7c15ull;
+	hash ^= hash >> 32;
+	hash = (hash + low) * 0xd6e8feb86659fd93ull;
+	hash ^= hash >> 32;
+	hash *= 0xd6e8feb86659fd93ull;
+	return (__u32)(hash >> 32);
+}
+
+#endif

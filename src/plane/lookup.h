@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * SHARED WITH BPF: no libc, no recursion, constant-bounded loops.
+ *
+ * The look-up: match key to entry (layout.h), and what it counts. The one source of what XDP does and what
+ * plane_look_up() says. `mask` is the blob's size, a power of two, less one: in BPF a constant of the frozen .rodata,
+ * which is how the verifier knows that no read leaves the blob. It is 64 bits wide because Linux 5.15 forgets the
+ * value of a 32-bit spill. */
+#ifndef WEIR_PLANE_LOOKUP_H
+#define WEIR_PLANE_LOOKUP_H
+
+#include "packet/key.h"
+#include "plane/layout.h"
+
+#define PLANE_INLINE static inline __attribute__((always_inline))
+
+PLANE_INLINE __u64 plane_load64(const __u8 *blob, __u64 mask, __u64 offset)
+{
+	return *(const __u64 *)(blob + (offset & (mask & ~7ull)));
+}
+
+PLANE_INLINE __u32 plane_load32(const __u8 *blob, __u64 mask, __u64 offset)
+{
+	return *(const __u32 *)(blob + (offset & (mask & ~3ull)));
+}
+
+PLANE_INLINE __u32 plane_load16(const __u8 *blob, __u64 mask, __u64 offset)
+{
+	return *(const __u16 *)(blob + (offset & (mask & ~1ull)));
+}
+
+PLANE_INLINE __u32 plane_load8(const __u8 *blob, __u64 mask, __u64 offset)
+{
+	return *(blob + (offset & mask));
+}
+
+/* BPF has no instruction for it. */
+PLANE_INLINE __u32 plane_count_bits(__u32 bits)
+{
+	bits -= (bits >> 1) & 0x55555555u;
+	bits = (bits & 0x33333333u) + ((bits >> 2) & 0x33333333u);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0fu;
+	return (bits * 0x01010101u) >> 24;
+}
+
+PLANE_INLINE __u32 plane_trie_leaf(const __u8 *blob, __u64 mask, const struct plane_trie *trie, __u64 word0,
+				   __u64 word1)
+{
+	__u32 entry = plane_load32(blob, mask, trie->roots + ((word0 >> (trie->root_shift & 63)) << 2));
+	__u64 nodes = trie->nodes;
+	for (int step = 0; step < PLANE_TRIE_STEPS; step++) {
+		if (entry & PLANE_LEAF)
+			break;
+		if (entry & PLANE_COMPARE) {
+			__u64 at = nodes + ((__u64)(entry & PLANE_COMPARE_OFFSET) << 4);
+			__u64 word = (entry >> PLANE_COMPARE_WORD) & 1 ? word1 : word0;
+			word ^= plane_load64(blob, mask, at);
+			word >>= (entry >> PLANE_COMPARE_SHIFT) & 63;
+			entry = plane_load32(blob, mask, at + (word ? 12 : 8));
+			continue;
+		}
+		__u64 at = nodes + ((__u64)(entry & PLANE_BRANCH_OFFSET) << 4);
+		__u64 word = plane_load8(blob, mask, at + 58) & 1 ? word1 : word0;
+		word ^= plane_load64(blob, mask, at);
+		word >>= plane_load8(blob, mask, at + 56) & 63;
+		if (word > plane_load8(blob, mask, at + 57)) {
+			entry = plane_load32(blob, mask, at + 12);
+			continue;
+		}
+		__u64 group = (word >> 5) & 7;
+		__u32 bits = plane_load32(blob, mask, at + 16 + group * 4) & ((2u << (word & 31)) - 1);
+		__u64 rank = plane_load8(blob, mask, at + 48 + group) + plane_count_bits(bits);
+		entry = plane_load32(blob, mask, plane_load32(blob, mask, at + 8) + rank * 4 - 4);
+	}
+	return entry & ~PLANE_LEAF;
+}
+
+PLANE_INLINE __u32 plane_leaf_class(const __u8 *blob, __u64 mask, const struct plane_trie *trie, __u32 leaf)
+{
+	if (leaf < trie->single)
+		return leaf;
+	return plane_load32(blob, mask,
+			    trie->classes + ((__u64)((leaf - trie->single) >> (trie->block_shift & 31)) << 2));
+}
+
+PLANE_INLINE __u32 plane_pair_leaf(const __u8 *blob, __u64 mask, const struct plane_pair_table *table, __u64 high,
+				   __u64 low, __u32 point)
+{
+	__u64 at = plane_pair_hash(high, low, point);
+	for (int probe = 0; probe < PLANE_PROBES; probe++, at++) {
+		__u64 offset = table->entries + (at & table->mask) * sizeof(struct plane_pair_entry);
+		__u32 leaf = plane_load32(blob, mask, offset + 20);
+		if (!leaf)
+			return 0;
+		if (plane_load32(blob, mask, offset + 16) == point && plane_load64(blob, mask, offset) == high &&
+		    plane_load64(blob, mask, offset + 8) == low)
+			return leaf;
+	}
+	return 0;
+}
+
+PLANE_INLINE int plane_key_icmp(const struct packet_key *key)
+{
+	return key->protocol == (key->family == 4 ? 1 : 58);
+}
+
+/* The leaf of the packet's pair of that kind. ipset takes type and code of ICMP for either port
+ * (net/netfilter/ipset/ip_set_getport.c). What is part of a fragmented packet is in no pair. */
+PLANE_INLINE __u32 plane_key_pair(const __u8 *blob, __u64 mask, const struct plane_family *family,
+				  const struct packet_key *key, __u32 kind)
+{
+	__u64 high = key->source[0], low = key->source[1];
+	__u32 port = key->source_port;
+	if (key->fragment)
+		return 0;
+	if (kind & PLANE_PAIR_DESTINATION_ADDRESS) {
+		high = key->destination[0];
+		low = key->destination[1];
+	}
+	if ((kind & PLANE_PAIR_DESTINATION_PORT) || plane_key_icmp(key))
+		port = key->destination_port;
+	return plane_pair_leaf(blob, mask, &family->pairs[kind & 3], high, low, (__u32)key->protocol << 16 | port);
+}
+
+/* Leaves that a walk came by; PLANE_NO_LEAF where it did not ask. */
+struct plane_leaves {
+	__u32 source, destination;
+	__u32 pair0, pair1, pair2, pair3;
+};
+
+PLANE_INLINE __u32 plane_step(const __u8 *blob, __u64 mask, __u64 rows, __u32 entry, __u32 class)
+{
+	return plane_load32(blob, mask, rows + ((__u64)((entry & PLANE_BASE_MASK) + class) << 2));
+}
+
+#define PLANE_AT(entry, dimension) (((entry) >> PLANE_BASE_BITS) == (dimension))
+#define PLANE_TABLE_STEP(dimension, value)                                                                        \
+	do {                                                                                                       \
+		if (PLANE_AT(entry, dimension)) {                                                                  \
+			entry = plane_step(blob, mask, rows, entry,                                                \
+					   plane_load16(blob, mask,                                                \
+							family->tables[(dimension) - PLANE_TABLE_FIRST] +          \
+								(__u64)(value) * 2));                              \
+			if (entry & PLANE_END)                                                                     \
+				return entry;                                                                      \
+		}                                                                                                  \
+	} while (0)
+
+PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct plane_family *family,
+				    const struct packet_key *key, struct plane_leaves *leaves, __u32 entry)
+{
+	for (int step = 0; step < PLANE_RUNS_MAX; step++) {
+		if (entry & PLANE_END)
+			return entry;
+		__u32 dimension = entry >> PLANE_BASE_BITS;
+		if (dimension < PLANE_RUNS)
+			return PLANE_PASS;
+		__u64 run = family->runs + (__u64)(dimension - PLANE_RUNS) * sizeof(struct plane_run);
+		__u32 kind = plane_load32(blob, mask, run) & 3;
+		__u32 leaf = kind == 0	 ? leaves->pair0
+			     : kind == 1 ? leaves->pair1
+			     : kind == 2 ? leaves->pair2
+					 : leaves->pair3;
+		if (leaf == PLANE_NO_LEAF)
+			leaf = plane_key_pair(blob, mask, family, key, kind);
+		if (kind == 0)
+			leaves->pair0 = leaf;
+		else if (kind == 1)
+			leaves->pair1 = leaf;
+		else if (kind == 2)
+			leaves->pair2 = leaf;
+		else
+			leaves->pair3 = leaf;
+		__u32 class = plane_load16(blob, mask, plane_load32(blob, mask, run + 4) + (__u64)leaf * 2);
+		entry = plane_step(blob, mask, family->rows, entry, class);
+	}
+	return entry & PLANE_END ? entry : PLANE_PASS;
+}
+
+/* The entry, with PLANE_END set, at which the packet arrives. */
+PLANE_INLINE __u32 plane_walk(const __u8 *blob, __u64 mask, const struct plane_family *family,
+			      const struct packet_key *key, struct plane_leaves *leaves)
+{
+	__u64 rows = family->rows;
+	__u32 entry = family->root;
+
+	leaves->source = leaves->destination = PLANE_NO_LEAF;
+	leaves->pair0 = leaves->pair1 = leaves->pair2 = leaves->pair3 = PLANE_NO_LEAF;
+	if (PLANE_AT(entry, PLANE_SOURCE)) {
+		leaves->source =
+			plane_trie_leaf(blob, mask, &family->tries[0], key->source[0], key->source[1]);
+		entry = plane_step(blob, mask, rows, entry,
+				   plane_leaf_class(blob, mask, &family->tries[0], leaves->source));
+	}
+	if (entry & PLANE_END)
+		return entry;
+	if (PLANE_AT(entry, PLANE_DESTINATION)) {
+		leaves->destination =
+			plane_trie_leaf(blob, mask, &family->tries[1], key->destination[0], key->destination[1]);
+		entry = plane_step(blob, mask, rows, entry,
+				   plane_leaf_class(blob, mask, &family->tries[1], leaves->destination));
+		if (entry & PLANE_END)
+			return entry;
+	}
+	__u32 icmp = plane_key_icmp(key);
+	PLANE_TABLE_STEP(PLANE_PROTOCOL, key->protocol);
+	PLANE_TABLE_STEP(PLANE_ICMP, icmp ? key->destination_port : 0);
+	PLANE_TABLE_STEP(PLANE_SPORT, key->source_port);
+	PLANE_TABLE_STEP(PLANE_DPORT, icmp ? 0 : key->destination_port);
+	PLANE_TABLE_STEP(PLANE_TCP_FLAGS, key->tcp_flags);
+	PLANE_TABLE_STEP(PLANE_FRAGMENT, key->fragment ? 1 : 0);
+	PLANE_TABLE_STEP(PLANE_PAYLOAD, key->payload ? 1 : 0);
+	return plane_walk_pairs(blob, mask, family, key, leaves, entry);
+}
+
+/* The counter slot of the entry's i-th hit; 0 when there is none. */
+PLANE_INLINE __u32 plane_hit_slot(const __u8 *blob, __u64 mask, const struct plane_family *family,
+				  const struct plane_leaves *leaves, __u32 entry, __u32 i)
+{
+	__u64 at = family->hits + (__u64)((entry & PLANE_BASE_MASK) + i) * sizeof(struct plane_hit);
+	__u32 space = plane_load32(blob, mask, at);
+	__u32 leaf = 0;
+	if (space == PLANE_SPACE_SOURCE)
+		leaf = leaves->source;
+	else if (space == PLANE_SPACE_DESTINATION)
+		leaf = leaves->destination;
+	else if (space == PLANE_SPACE_PAIRS)
+		leaf = leaves->pair0;
+	else if (space == PLANE_SPACE_PAIRS + 1)
+		leaf = leaves->pair1;
+	else if (space == PLANE_SPACE_PAIRS + 2)
+		leaf = leaves->pair2;
+	else if (space == PLANE_SPACE_PAIRS + 3)
+		leaf = leaves->pair3;
+	leaf -= plane_load32(blob, mask, at + 4);
+	if (leaf >= plane_load32(blob, mask, at + 8))
+		return 0;
+	return plane_load32(blob, mask, at + 12) + leaf;
+}
+
+#endif

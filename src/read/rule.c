@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * One rule: its words are given to the rule itself, to the matches loaded so far (last one first) and to the target, in
+ * the order in which iptables looks (iptables 1.8, xshared.c, do_parse() and command_default()). What no modelled
+ * match or target knows goes to the opaque one named last, or is an error: no word is ever passed over, as a rule read
+ * without one of its conditions would drop more than it says. */
+#include "read/names.h"
+#include "read/reader.h"
+#include "ruleset/protocol.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPANSION_MAX 65536	/* rules made of one line */
+#define EXPANDED_MAX (1u << 20) /* further rules made of all lines of a table */
+
+enum rule_option {
+	OPTION_SOURCE,
+	OPTION_DESTINATION,
+	OPTION_PROTOCOL,
+	OPTION_IN,
+	OPTION_OUT,
+	OPTION_FRAGMENT,
+	OPTION_COUNTERS,
+	OPTION_TARGET,
+	OPTION_MATCH, /* may be repeated */
+	OPTION_IPV4,
+	OPTION_IPV6,
+	OPTION_GOTO,
+	OPTION_NONE,
+};
+
+static const struct {
+	const char *name;
+	enum rule_option option;
+} rule_options[] = {
+	{"-s", OPTION_SOURCE},	      {"--source", OPTION_SOURCE},	{"--src", OPTION_SOURCE},
+	{"-d", OPTION_DESTINATION},   {"--destination", OPTION_DESTINATION}, {"--dst", OPTION_DESTINATION},
+	{"-p", OPTION_PROTOCOL},      {"--protocol", OPTION_PROTOCOL},	{"--proto", OPTION_PROTOCOL},
+	{"-i", OPTION_IN},	      {"--in-interface", OPTION_IN},	{"-o", OPTION_OUT},
+	{"--out-interface", OPTION_OUT}, {"-f", OPTION_FRAGMENT},	{"--fragment", OPTION_FRAGMENT},
+	{"--fragments", OPTION_FRAGMENT}, {"-c", OPTION_COUNTERS},	{"--set-counters", OPTION_COUNTERS},
+	{"-j", OPTION_TARGET},	      {"--jump", OPTION_TARGET},	{"-g", OPTION_GOTO},
+	{"--goto", OPTION_GOTO},      {"-m", OPTION_MATCH},		{"--match", OPTION_MATCH},
+	{"-4", OPTION_IPV4},	      {"--ipv4", OPTION_IPV4},		{"-6", OPTION_IPV6},
+	{"--ipv6", OPTION_IPV6},
+};
+
+void rule_reader_fini(struct rule_reader *reader)
+{
+	free(reader->sources.matches);
+	free(reader->destinations.matches);
+	free(reader->items);
+	free(reader->owners);
+	free(reader->pending);
+}
+
+static enum rule_option option_find(const struct rule_reader *reader, struct text text)
+{
+	/* --proto abbreviates --protocol, but -m policy has an option of that name. */
+	if (text_is(text, "--proto") && reader->sink_item &&
+	    text_is(reader->items[reader->sink_item].name, "policy"))
+		return OPTION_NONE;
+	for (size_t i = 0; i < sizeof(rule_options) / sizeof(rule_options[0]); i++)
+		if (text_is(text, rule_options[i].name))
+			return rule_options[i].option;
+	return OPTION_NONE;
+}
+
+/* A new item; its address is good until the next one is added. NULL when memory is short. */
+static struct item *item_add(struct rule_reader *reader, struct item item)
+{
+	if (reader->item_count == reader->item_capacity) {
+		size_t capacity = reader->item_capacity ? reader->item_capacity * 2 : 16;
+		struct item *grown = reallocarray(reader->items, capacity, sizeof(*grown));
+		if (!grown)
+			return NULL;
+		reader->items = grown;
+		reader->item_capacity = capacity;
+	}
+	reader->items[reader->item_count] = item;
+	return &reader->items[reader->item_count++];
+}
+
+/* Words [from, parser.next) belong to the item, and so does the "!" in front of them. */
+static void own_words(struct rule_reader *reader, size_t item, size_t from)
+{
+	if (reader->bang)
+		from = (size_t)(reader->bang - reader->parser.words);
+	for (size_t i = from; i < reader->parser.next; i++)
+		reader->owners[i] = item;
+}
+
+static int load_match(struct rule_reader *reader)
+{
+	struct rule_parser *parser = &reader->parser;
+	const struct word *option = parser->option, *word = parser_argument(parser);
+	if (!word || parser_refuse_inversion(parser) < 0)
+		return -EINVAL;
+	struct text name = word->text;
+	const struct match_type *type = match_type_find(name, parser->family);
+	enum family other = parser->family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
+	if (!type && match_name_known(name, parser->family) == NAME_UNKNOWN) {
+		bool elsewhere = match_name_known(name, other) != NAME_UNKNOWN;
+		struct diagnostic *error =
+			parser_error(parser, word, elsewhere ? "wrong-family" : "unknown-match",
+				     elsewhere ? "match `%.*s' is not for this address family"
+					       : "there is no match `%.*s'",
+				     (int)name.size, name.data);
+		const char *nearest = nearest_match(name, parser->family);
+		if (nearest)
+			diagnostic_hint(error, "did you mean %s?", nearest);
+		else
+			diagnostic_hint(error, "iptables -m NAME -h shows whether a match is there");
+		return -EINVAL;
+	}
+	size_t index = reader->item_count;
+	if (!item_add(reader, (struct item){.match = {.type = type ? type : &match_opaque},
+					    .name = name,
+					    .named = option}))
+		return -ENOMEM;
+	reader->sink_item = type ? 0 : index;
+	own_words(reader, index, (size_t)(option - parser->words));
+	return 0;
+}
+
+/* What a name behind -j or -g stands for: a chain, a target, or neither yet. */
+static int load_target(struct rule_reader *reader, bool is_goto)
+{
+	struct rule_parser *parser = &reader->parser;
+	struct target *target = &parser->rule->target;
+	const struct word *option = parser->option, *word = parser_argument(parser);
+	if (!word || parser_refuse_inversion(parser) < 0)
+		return -EINVAL;
+	reader->jump = *word;
+	struct chain *chain = table_find_chain(reader->table, word->text);
+	const struct target_type *type = is_goto ? NULL : target_type_find(word->text, parser->family);
+	target->is_goto = is_goto;
+	target->type = &target_jump;
+	reader->sink_item = 0;
+	if (chain) {
+		if (chain->builtin) {
+			diagnostic_hint(parser_error(parser, word, "jump-to-builtin",
+						     "`%.*s' is a built-in chain", (int)word->text.size,
+						     word->text.data),
+					"rules can jump to user chains only");
+			return -EINVAL;
+		}
+		target->chain = chain;
+	} else if (type) {
+		target->type = type;
+	} else if (!is_goto && target_name_known(word->text, parser->family) != NAME_UNKNOWN) {
+		target->type = &target_opaque;
+		reader->sink_item = reader->item_count;
+	}
+	reader->target = reader->item_count;
+	if (!item_add(reader, (struct item){.name = word->text, .is_target = true, .named = option}))
+		return -ENOMEM;
+	own_words(reader, reader->target, (size_t)(option - parser->words));
+	return 0;
+}
+
+static int read_counters(struct rule_parser *parser)
+{
+	uint64_t values[2];
+	for (int i = 0; i < 2; i++) {
+		const struct word *word = parser_argument(parser);
+		if (!word)
+			return -EINVAL;
+		struct text text = word->text;
+		const char *comma = i == 0 && text.size ? memchr(text.data, ',', text.size) : NULL;
+		struct text first = {text.data, comma ? (size_t)(comma - text.data) : text.size};
+		struct text second = comma ? (struct text){comma + 1, text.size - first.size - 1} : first;
+		if (number_parse(first, UINT64_MAX, &values[i]) < 0 ||
+		    (comma && number_parse(second, UINT64_MAX, &values[1]) < 0)) {
+			diagnostic_hint(parser_error(parser, word, "bad-counters", "not a counter"),
+					"-c PACKETS BYTES");
+			return -EINVAL;
+		}
+		if (comma)
+			break;
+	}
+	if (parser_refuse_inversion(parser) < 0)
+		return -EINVAL;
+	parser->rule->packets = values[0];
+	parser->rule->bytes = values[1];
+	return 0;
+}
+
+static int read_fragment(struct rule_parser *parser)
+{
+	if (parser->family == FAMILY_IPV6) {
+		diagnostic_hint(parser_error(parser, NULL, "wrong-family", "-f is for IPv4 rules only"),
+				"IPv6 rules have -m frag");
+		return -EINVAL;
+	}
+	parser->rule->fragment = parser->inverted ? FRAGMENT_NOT_LATER : FRAGMENT_LATER;
+	return 0;
+}
+
+/* One of the rule's own options. */
+static int read_own_option(struct rule_reader *reader, enum rule_option option)
+{
+	struct rule_parser *parser = &reader->parser;
+	enum rule_option slot = option == OPTION_GOTO ? OPTION_TARGET : option;
+	if (slot != OPTION_MATCH && slot != OPTION_IPV4 && slot != OPTION_IPV6) {
+		if (reader->seen >> slot & 1) {
+			struct text text = parser->option->text;
+			diagnostic_hint(parser_error(parser, NULL, "duplicate-option", "%.*s is given twice",
+						     (int)text.size, text.data),
+					"a rule has it once");
+			return -EINVAL;
+		}
+		reader->seen |= 1u << slot;
+	}
+	if (option != OPTION_MATCH)
+		reader->sink_item = 0;
+	switch (option) {
+	case OPTION_SOURCE:
+		return header_addresses(reader, &reader->sources);
+	case OPTION_DESTINATION:
+		return header_addresses(reader, &reader->destinations);
+	case OPTION_PROTOCOL:
+		return header_protocol(parser);
+	case OPTION_IN:
+		return header_interface(parser, &parser->rule->in);
+	case OPTION_OUT:
+		return header_interface(parser, &parser->rule->out);
+	case OPTION_FRAGMENT:
+		return read_fragment(parser);
+	case OPTION_COUNTERS:
+		return read_counters(parser);
+	case OPTION_TARGET:
+	case OPTION_GOTO:
+		return load_target(reader, option == OPTION_GOTO);
+	case OPTION_MATCH:
+		return load_match(reader);
+	case OPTION_IPV4:
+	case OPTION_IPV6:
+		reader->other_family |= (option == OPTION_IPV4) != (parser->family == FAMILY_IPV4);
+		return parser_refuse_inversion(parser);
+	case OPTION_NONE:
+		break;
+	}
+	return 0;
+}
+
+/* Offers the option to one item. 1 taken, 0 not, -errno. */
+static int offer(struct rule_reader *reader, size_t index)
+{
+	struct rule_parser *parser = &reader->parser;
+	struct item *item = &reader->items[index];
+	size_t from = parser->next - 1;
+	bool inverted = parser->inverted;
+	int result = 0;
+	if (item->is_target && parser->rule->target.type->parse)
+		result = parser->rule->target.type->parse(parser, &parser->rule->target);
+	else if (!item->is_target && item->match.type->modelled && item->match.type->parse)
+		result = item->match.type->parse(parser, &item->match);
+	if (result == 1) {
+		own_words(reader, index, from);
+		reader->sink_item = 0;
+	} else if (result == 0) { /* as it was, for the next one */
+		parser->next = from + 1;
+		parser->inverted = inverted;
+	}
+	return result;
+}
+
+/* The match that -p makes available without -m, and tries when nobody else takes an option. 1 taken, 0 not, -errno. */
+static int offer_implicit(struct rule_reader *reader)
+{
+	struct rule_parser *parser = &reader->parser;
+	uint8_t protocol = parser->rule->protocol;
+	const char *name = protocol == IPPROTO_ICMPV6 ? "icmp6" : protocol_name(protocol);
+	const struct match_type *type = name ? match_type_find(text_of(name), parser->family) : NULL;
+	if (!type || reader->implicit)
+		return 0;
+	/* iptables loads it once, and not when it is there by -m (should_load_proto()). */
+	for (size_t i = 1; i < reader->item_count; i++)
+		if (!reader->items[i].is_target && reader->items[i].match.type == type)
+			return 0;
+	size_t index = reader->item_count;
+	if (!item_add(reader, (struct item){.match = {.type = type},
+					    .name = text_of(name),
+					    .implicit = true,
+					    .named = parser->option}))
+		return -ENOMEM;
+	int result = offer(reader, index);
+	if (result == 0)
+		reader->item_count--;
+	else
+		reader->implicit = index;
+	return result;
+}
+
+static int unknown_option(struct rule_parser *parser)
+{
+	struct text text = parser->option->text;
+	struct diagnostic *error = parser_error(parser, NULL, "unknown-option", "unknown option `%.*s'", (int)text.size,
+						text.data);
+	char longer[64] = "--";
+	const char *nearest = NULL;
+	if (text.size > 2 && text.size < sizeof(longer) - 2 && text.data[1] != '-') { /* -dport */
+		memcpy(longer + 2, text.data + 1, text.size - 1);
+		nearest = nearest_option(text_of(longer));
+	} else if (text.size > 2) {
+		nearest = nearest_option(text);
+	}
+	if (nearest && text_is(text, nearest))
+		diagnostic_hint(error, "load the match that has %s with -m, or with -p, before it", nearest);
+	else if (nearest)
+		diagnostic_hint(error, "did you mean %s?", nearest);
+	else
+		diagnostic_hint(error, "no match or target of this rule has it");
+	return -EINVAL;
+}
+
+static int read_option(struct rule_reader *reader)
+{
+	struct rule_parser *parser = &reader->parser;
+	enum rule_option own = option_find(reader, parser->option->text);
+	if (own != OPTION_NONE) {
+		size_t from = parser->next - 1;
+		int result = read_own_option(reader, own);
+		if (result == 0 && own != OPTION_MATCH && own != OPTION_TARGET && own != OPTION_GOTO)
+			own_words(reader, 0, from);
+		return result;
+	}
+	for (size_t i = reader->item_count; i-- > 1;) {
+		int result = reader->items[i].is_target ? 0 : offer(reader, i);
+		if (result)
+			return result < 0 ? result : 0;
+	}
+	int result = reader->target && parser->rule->target.type != &target_opaque ? offer(reader, reader->target) : 0;
+	if (result == 0)
+		result = offer_implicit(reader);
+	if (result)
+		return result < 0 ? result : 0;
+	if (!reader->sink_item)
+		return unknown_option(parser);
+	own_words(reader, reader->sink_item, parser->next - 1);
+	return 0;
+}
+
+static int read_words(struct rule_reader *reader)
+{
+	struct rule_parser *parser = &reader->parser;
+	while (parser->next < parser->count) {
+		const struct word *word = &parser->words[parser->next++];
+		bool bare = word_is_bare(word);
+		parser->option = word;
+		if (bare && text_is(word->text, "!") && !parser->inverted) {
+			parser->inverted = true;
+			reader->bang = word;
+			continue;
+		}
+		if (bare && word->text.size > 1 && word->text.data[0] == '-') {
+			int result = read_option(reader);
+			if (result < 0)
+				return result;
+		} else if (reader->sink_item && !parser->inverted) {
+			own_words(reader, reader->sink_item, parser->next - 1);
+		} else if (reader->sink_item && text_is(word->text, "!") == false) {
+			own_words(reader, reader->sink_item, parser->next - 1); /* old style: --option ! value */
+		} else {
+			diagnostic_hint(parser_error(parser, word, "unexpected-word", "`%.*s' belongs to no option",
+						     (int)word->text.size, word->text.data),
+					"is the option before it complete, or a quote missing?");
+			return -EINVAL;
+		}
+		parser->inverted = false;
+		reader->bang = NULL;
+	}
+	if (parser->inverted) {
+		parser_error(parser, reader->bang, "bad-inversion", "nothing stands behind this `!'");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* A word as xtables_save_string() writes it, but without quotes where the reader needs none. */
+static void add_word(struct buffer *out, const struct word *word)
+{
+	bool quote = word->text.size == 0;
+	for (size_t i = 0; i < word->text.size; i++)
+		quote |= isspace((unsigned char)word->text.data[i]) || word->text.data[i] == '"';
+	if (!word_is_bare(word)) /* quotes keep a value such as "-s" from being read as an option */
+		quote |= word->text.size && (word->text.data[0] == '-' || text_is(word->text, "!"));
+	if (!quote) {
+		buffer_add(out, word->text.data, word->text.size);
+		return;
+	}
+	buffer_puts(out, "\"");
+	for (size_t i = 0; i < word->text.size; i++) {
+		if (word->text.data[i] == '"' || word->text.data[i] == '\\')
+			buffer_puts(out, "\\");
+		buffer_add(out, word->text.data + i, 1);
+	}
+	buffer_puts(out, "\"");
+}
+
+/* The text of all words of an opaque item, apart by one blank. */
+static int make_opaque(struct rule_reader *reader, size_t index, void **data)
+{
+	struct item *item = &reader->items[index];
+	struct buffer text = {0};
+	if (item->implicit)
+		buffer_printf(&text, "-m %.*s", (int)item->name.size, item->name.data);
+	for (size_t i = 0; i < reader->parser.count; i++) {
+		if (reader->owners[i] != index)
+			continue;
+		if (text.size)
+			buffer_puts(&text, " ");
+		add_word(&text, &reader->parser.words[i]);
+	}
+	struct opaque_data *opaque = arena_alloc(reader->arena, sizeof(*opaque));
+	char *copy = text.failed ? NULL : arena_copy(reader->arena, text.data, text.size);
+	if (opaque && copy)
+		*opaque = (struct opaque_data){.name = item->name, .text = {copy, text.size}};
+	buffer_fini(&text);
+	*data = opaque;
+	return opaque && copy ? 0 : -ENOMEM;
+}
+
+/* From the first to the last word of the item. */
+static struct span item_span(const struct rule_reader *reader, size_t index)
+{
+	const struct rule_parser *parser = &reader->parser;
+	struct span span = reader->items[index].named->span;
+	for (size_t i = 0; i < parser->count; i++)
+		if (reader->owners[i] == index) {
+			if (parser->words[i].span.begin < span.begin)
+				span.begin = parser->words[i].span.begin;
+			if (parser->words[i].span.end > span.end)
+				span.end = parser->words[i].span.end;
+		}
+	return span;
+}
+
+static int finish_target(struct rule_reader *reader)
+{
+	struct rule_parser *parser = &reader->parser;
+	struct target *target = &parser->rule->target;
+	if (!reader->target) {
+		target->type = &target_none;
+		return 0;
+	}
+	target->span = item_span(reader, reader->target);
+	parser->option = reader->items[reader->target].named;
+	int result = target->type->finish ? target->type->finish(parser, target) : 0;
+	if (result == 0 && target->type == &target_opaque)
+		result = make_opaque(reader, reader->target, &target->data);
+	if (result == 0 && target->type->tables && !(target->type->tables >> reader->table->id & 1)) {
+		diagnostic_hint(parser_error(parser, &reader->jump, "wrong-table", "%s cannot be used in table %s",
+					     target->type->name, table_names[reader->table->id]),
+				"the kernel refuses the rule");
+		result = -EINVAL;
+	}
+	return result;
+}
+
+static int finish_matches(struct rule_reader *reader)
+{
+	struct rule_parser *parser = &reader->parser;
+	struct rule *rule = parser->rule;
+	rule->matches = arena_array(reader->arena, reader->item_count, sizeof(*rule->matches));
+	if (!rule->matches)
+		return -ENOMEM;
+	for (size_t i = 1; i < reader->item_count; i++) {
+		struct item *item = &reader->items[i];
+		if (item->is_target)
+			continue;
+		struct match *match = &rule->matches[rule->match_count++];
+		*match = item->match;
+		match->span = item_span(reader, i);
+		parser->option = item->named;
+		parser->inverted = false;
+		int result = match->type->finish ? match->type->finish(parser, match) : 0;
+		if (result == 0 && match->type == &match_opaque)
+			result = make_opaque(reader, i, &match->data);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static int pending_add(struct rule_reader *reader, struct chain *chain)
+{
+	if (reader->pending_count == reader->pending_capacity) {
+		size_t capacity = reader->pending_capacity ? reader->pending_capacity * 2 : 16;
+		struct pending_jump *grown = reallocarray(reader->pending, capacity, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		reader->pending = grown;
+		reader->pending_capacity = capacity;
+	}
+	reader->pending[reader->pending_count++] =
+		(struct pending_jump){chain, chain->rule_count - 1, reader->jump};
+	return 0;
+}
+
+static int append_rule(struct rule_reader *reader, struct chain *chain)
+{
+	struct rule *rule = arena_push(reader->arena, (void **)&chain->rules, &chain->rule_count,
+				       &chain->rule_capacity, sizeof(*rule));
+	if (!rule || chain->rule_count > UINT32_MAX)
+		return -ENOMEM;
+	*rule = reader->rule;
+	rule->chain = chain;
+	rule->number = (uint32_t)chain->rule_count;
+	if (rule->target.type == &target_jump && !rule->target.chain)
+		return pending_add(reader, chain);
+	return 0;
+}
+
+/* One rule for each pair of source and destination, as iptables makes them. */
+static int append_rules(struct rule_reader *reader, struct chain *chain)
+{
+	static const struct address_match any;
+	const struct address_list *sources = &reader->sources, *destinations = &reader->destinations;
+	size_t source_count = sources->count ? sources->count : 1;
+	size_t destination_count = destinations->count ? destinations->count : 1;
+	size_t total;
+	if (__builtin_mul_overflow(source_count, destination_count, &total) || total > EXPANSION_MAX ||
+	    reader->expanded + total - 1 > EXPANDED_MAX) {
+		diagnostic_hint(diagnostic_add(reader->parser.sink, SEVERITY_ERROR, "too-many-rules", reader->rule.span,
+					       "the lists of addresses stand for too many rules"),
+				"use an ipset");
+		return 0;
+	}
+	reader->expanded += total - 1;
+	for (size_t i = 0; i < source_count; i++)
+		for (size_t j = 0; j < destination_count; j++) {
+			reader->rule.source = sources->count ? sources->matches[i] : any;
+			reader->rule.destination = destinations->count ? destinations->matches[j] : any;
+			int result = append_rule(reader, chain);
+			if (result < 0)
+				return result;
+		}
+	return 0;
+}
+
+static int rule_reader_start(struct rule_reader *reader, const struct word *words, size_t count, struct span span)
+{
+	reader->rule = (struct rule){.span = span};
+	reader->rule.target.type = &target_none;
+	reader->parser.rule = &reader->rule;
+	reader->parser.words = words;
+	reader->parser.count = count;
+	reader->parser.next = 0;
+	reader->parser.option = NULL;
+	reader->parser.inverted = false;
+	reader->sources.count = reader->destinations.count = 0;
+	reader->item_count = reader->target = reader->implicit = reader->sink_item = 0;
+	reader->seen = 0;
+	reader->other_family = false;
+	reader->bang = NULL;
+	if (count > reader->owner_capacity) {
+		size_t *grown = reallocarray(reader->owners, count * 2, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		reader->owners = grown;
+		reader->owner_capacity = count * 2;
+	}
+	return item_add(reader, (struct item){0}) ? 0 : -ENOMEM; /* item 0: the rule itself */
+}
+
+int rule_read(struct rule_reader *reader, struct chain *chain, const struct word *words, size_t count,
+	      struct span span, const uint64_t counters[2])
+{
+	int result = rule_reader_start(reader, words, count, span);
+	if (result < 0)
+		return result;
+	reader->rule.chain = chain;
+	reader->rule.packets = counters[0];
+	reader->rule.bytes = counters[1];
+	result = read_words(reader);
+	if (result == 0 && reader->other_family)
+		return 0; /* iptables-restore passes over rules with -6, ip6tables-restore over those with -4 */
+	if (result == 0)
+		result = header_check(&reader->parser, chain);
+	if (result == 0)
+		result = finish_matches(reader);
+	if (result == 0)
+		result = finish_target(reader);
+	if (result == 0)
+		result = append_rules(reader, chain);
+	return result == -ENOMEM ? result : 0;
+}

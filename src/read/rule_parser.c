@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What extensions use to read their options: ruleset/rule_parser.h. */
+#include "ruleset/rule_parser.h"
+
+#include "read/words.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* Options whose argument is any text: iptables-save writes one that begins with a dash without quotes
+ * (libxtables, xtables_save_string()). */
+static const char *const free_text_options[] = {"--comment", "--log-prefix"};
+
+static bool takes_free_text(const struct word *option)
+{
+	for (size_t i = 0; i < sizeof(free_text_options) / sizeof(free_text_options[0]); i++)
+		if (option && text_is(option->text, free_text_options[i]))
+			return true;
+	return false;
+}
+
+static bool begins_option(const struct word *word)
+{
+	struct text text = word->text;
+	return word_is_bare(word) && text.size > 1 && text.data[0] == '-' &&
+	       (text.data[1] == '-' || isalpha((unsigned char)text.data[1]));
+}
+
+static bool is_bang(const struct word *word)
+{
+	return word_is_bare(word) && text_is(word->text, "!");
+}
+
+const struct word *parser_argument(struct rule_parser *parser)
+{
+	bool free_text = takes_free_text(parser->option);
+	if (!free_text && parser->next < parser->count && is_bang(&parser->words[parser->next])) {
+		if (parser->inverted) {
+			parser_error(parser, &parser->words[parser->next], "bad-inversion", "a second `!'");
+			return NULL;
+		}
+		parser->inverted = true;
+		parser->next++;
+	}
+	if (parser->next >= parser->count || (!free_text && begins_option(&parser->words[parser->next]))) {
+		struct text option = parser->option->text;
+		parser_error(parser, NULL, "missing-argument", "%.*s needs an argument", (int)option.size, option.data);
+		return NULL;
+	}
+	return &parser->words[parser->next++];
+}
+
+const struct word *parser_optional_argument(struct rule_parser *parser)
+{
+	if (parser->next >= parser->count)
+		return NULL;
+	const struct word *word = &parser->words[parser->next];
+	if (begins_option(word) || is_bang(word))
+		return NULL;
+	parser->next++;
+	return word;
+}
+
+struct diagnostic *parser_error(struct rule_parser *parser, const struct word *word, const char *code,
+				const char *format, ...)
+{
+	struct span span = word ? word->span : parser->option ? parser->option->span : parser->rule->span;
+	va_list arguments;
+	va_start(arguments, format);
+	struct buffer message = {0};
+	buffer_vprintf(&message, format, arguments);
+	va_end(arguments);
+	struct diagnostic *diagnostic = diagnostic_add(parser->sink, SEVERITY_ERROR, code, span, "%s",
+						       message.data ? message.data : "out of memory");
+	buffer_fini(&message);
+	return diagnostic;
+}
+
+int parser_refuse_inversion(struct rule_parser *parser)
+{
+	if (!parser->inverted)
+		return 0;
+	struct text option = parser->option->text;
+	parser_error(parser, NULL, "bad-inversion", "%.*s cannot be inverted with `!'", (int)option.size, option.data);
+	return -EINVAL;
+}
+
+/* A service by name, in /etc/services of this machine, as iptables looks it up. */
+static int service_port(uint8_t protocol, struct text name, uint16_t *port)
+{
+	char copy[64];
+	if (name.size == 0 || name.size >= sizeof(copy) || memchr(name.data, '\0', name.size))
+		return -EINVAL;
+	memcpy(copy, name.data, name.size);
+	copy[name.size] = '\0';
+	const char *protocol_text = protocol == IPPROTO_TCP ? "tcp" : protocol == IPPROTO_UDP ? "udp" : NULL;
+	const struct servent *service = getservbyname(copy, protocol_text);
+	if (!service)
+		return -EINVAL;
+	*port = ntohs((uint16_t)service->s_port);
+	return 0;
+}
+
+static int parse_port(struct rule_parser *parser, const struct word *word, struct text text, uint16_t *port)
+{
+	uint64_t number;
+	int result = number_parse(text, UINT16_MAX, &number);
+	if (result == 0) {
+		*port = (uint16_t)number;
+		return 0;
+	}
+	if (result == -EINVAL && service_port(parser->rule->protocol, text, port) == 0)
+		return 0;
+	struct diagnostic *error =
+		result == -ERANGE
+			? parser_error(parser, word, "bad-port", "port %.*s is greater than 65535", (int)text.size,
+				       text.data)
+			: parser_error(parser, word, "bad-port", "`%.*s' is not a port", (int)text.size, text.data);
+	diagnostic_hint(error, "a port is a number from 0 to 65535 or a name in /etc/services; a range is 80:90");
+	return -EINVAL;
+}
+
+int parser_port_range(struct rule_parser *parser, const struct word *word, struct text text, uint16_t *first,
+		      uint16_t *last)
+{
+	const char *colon = memchr(text.data, ':', text.size);
+	if (!colon) {
+		uint16_t port;
+		int result = parse_port(parser, word, text, &port);
+		if (result == 0)
+			*first = *last = port;
+		return result;
+	}
+	struct text low = {text.data, (size_t)(colon - text.data)};
+	struct text high = {colon + 1, text.size - low.size - 1};
+	uint16_t low_port = 0, high_port = UINT16_MAX;
+	int result = low.size ? parse_port(parser, word, low, &low_port) : 0;
+	if (result == 0 && high.size)
+		result = parse_port(parser, word, high, &high_port);
+	if (result < 0)
+		return result;
+	if (low_port > high_port) {
+		diagnostic_hint(parser_error(parser, word, "bad-port", "the range %.*s is empty", (int)text.size,
+					     text.data),
+				"did you mean %u:%u?", high_port, low_port);
+		return -EINVAL;
+	}
+	*first = low_port;
+	*last = high_port;
+	return 0;
+}

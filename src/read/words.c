@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "read/words.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
+
+bool line_reader_next(struct line_reader *reader)
+{
+	const struct source *source = reader->source;
+	if (reader->next >= source->size)
+		return false;
+	uint32_t begin = reader->next;
+	const char *newline = memchr(source->data + begin, '\n', source->size - begin);
+	uint32_t end = newline ? (uint32_t)(newline - source->data) : source->size;
+	reader->next = newline ? end + 1 : end;
+	while (begin < end && is_blank(source->data[begin]))
+		begin++;
+	while (end > begin && is_blank(source->data[end - 1]))
+		end--;
+	reader->line = (struct span){source, begin, end};
+	return true;
+}
+
+void words_fini(struct words *words)
+{
+	free(words->words);
+	*words = (struct words){0};
+}
+
+static int words_add(struct words *words, struct word word)
+{
+	if (words->count == words->capacity) {
+		size_t capacity = words->capacity ? words->capacity * 2 : 64;
+		struct word *grown = reallocarray(words->words, capacity, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		words->words = grown;
+		words->capacity = capacity;
+	}
+	words->words[words->count++] = word;
+	return 0;
+}
+
+/* A word that has quotes in it, from its first character on. */
+static int quoted_word(struct arena *arena, struct diagnostics *sink, struct span line, uint32_t *at,
+		       struct words *words)
+{
+	const char *data = line.source->data;
+	uint32_t begin = *at, next = *at;
+	char *text = arena_alloc(arena, line.end - begin);
+	size_t size = 0;
+	if (!text)
+		return -ENOMEM;
+	while (data[next] != '"')
+		text[size++] = data[next++];
+	uint32_t quote = next++;
+	for (;; next++) {
+		if (next < line.end && data[next] == '\\')
+			next++;
+		else if (next < line.end && data[next] == '"')
+			break;
+		if (next >= line.end) {
+			struct span span = {line.source, quote, line.end};
+			diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "unterminated-quote", span,
+						       "this quote does not end on its line"),
+					"close it with \"; within quotes write \\\" for the character itself");
+			return -EINVAL;
+		}
+		text[size++] = data[next];
+	}
+	*at = next + 1;
+	return words_add(words, (struct word){{text, size}, {line.source, begin, next + 1}});
+}
+
+int words_split(struct arena *arena, struct diagnostics *sink, struct span line, struct words *words)
+{
+	const char *data = line.source->data;
+	words->count = 0;
+	for (uint32_t at = line.begin; at < line.end;) {
+		if (is_blank(data[at])) {
+			at++;
+			continue;
+		}
+		uint32_t end = at;
+		while (end < line.end && !is_blank(data[end]) && data[end] != '"')
+			end++;
+		int result;
+		if (end < line.end && data[end] == '"') {
+			result = quoted_word(arena, sink, line, &at, words);
+		} else {
+			result = words_add(words, (struct word){{data + at, end - at}, {line.source, at, end}});
+			at = end;
+		}
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+struct span span_join(struct span first, struct span last)
+{
+	return (struct span){first.source, first.begin, last.end};
+}

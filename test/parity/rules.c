@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Draws rulesets of everything that weir models: what is written must be what iptables-restore accepts, so that the
+ * kernel can be asked about the same text. Chains jump to chains with higher numbers only, so no loop arises. */
+#include "rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHAINS 4
+
+struct generator {
+	struct buffer *out;
+	const struct pool *pool;
+	const struct rules_options *options;
+	struct random *random;
+	const char *table;
+	char suffix; /* of set names, so that both families can be there at once */
+};
+
+static bool chance(struct generator *g, uint32_t percent)
+{
+	return random_percent(g->random, percent);
+}
+
+static uint32_t pick(struct generator *g, uint32_t limit)
+{
+	return random_below(g->random, limit);
+}
+
+static void bang(struct generator *g)
+{
+	if (chance(g, 18))
+		buffer_puts(g->out, " !");
+}
+
+static void put_prefix(struct generator *g, const struct pool_prefix *prefix)
+{
+	int length = mask_length(g->pool->family, prefix->mask);
+
+	address_print(g->pool->family, prefix->value, g->out);
+	buffer_puts(g->out, "/");
+	if (length >= 0)
+		buffer_printf(g->out, "%d", length);
+	else
+		address_print(g->pool->family, prefix->mask, g->out);
+}
+
+static void put_ports(struct generator *g, const char *option)
+{
+	uint16_t a = g->pool->ports[pick(g, POOL_PORTS)], b = g->pool->ports[pick(g, POOL_PORTS)];
+
+	bang(g);
+	if (chance(g, 65))
+		buffer_printf(g->out, " %s %u", option, a);
+	else
+		buffer_printf(g->out, " %s %u:%u", option, a < b ? a : b, a < b ? b : a);
+}
+
+static void put_tcp_flags(struct generator *g)
+{
+	static const char *const flags[] = {
+		"FIN,SYN,RST,ACK SYN", "SYN,RST SYN,RST", "FIN,SYN,RST,PSH,ACK,URG NONE",
+		"FIN,SYN FIN,SYN",     "ACK ACK",	  "PSH PSH",
+		"FIN,PSH,URG FIN",     "RST NONE",
+	};
+
+	bang(g);
+	if (chance(g, 40))
+		buffer_puts(g->out, " --syn");
+	else
+		buffer_printf(g->out, " --tcp-flags %s", flags[pick(g, sizeof(flags) / sizeof(*flags))]);
+}
+
+static void put_multiport(struct generator *g)
+{
+	static const char *const options[] = {"--sports", "--dports", "--ports"};
+	uint32_t count = 1 + pick(g, 5);
+
+	buffer_puts(g->out, " -m multiport");
+	bang(g);
+	buffer_printf(g->out, " %s ", options[pick(g, 3)]);
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t a = g->pool->ports[pick(g, POOL_PORTS)], b = g->pool->ports[pick(g, POOL_PORTS)];
+
+		buffer_puts(g->out, i ? "," : "");
+		if (a < b && chance(g, 30))
+			buffer_printf(g->out, "%u:%u", a, b);
+		else
+			buffer_printf(g->out, "%u", a);
+	}
+}
+
+/* The protocol and what hangs on it. Returns its name when it is TCP, for REJECT --reject-with tcp-reset. */
+static bool put_protocol(struct generator *g)
+{
+	bool v4 = g->pool->family == FAMILY_IPV4;
+
+	switch (pick(g, 10)) {
+	case 0:
+	case 1:
+	case 2:
+		buffer_puts(g->out, " -p tcp");
+		if (chance(g, 25)) {
+			put_multiport(g);
+			return true;
+		}
+		if (chance(g, 85)) {
+			buffer_puts(g->out, " -m tcp");
+			if (chance(g, 30))
+				put_ports(g, "--sport");
+			if (chance(g, 60))
+				put_ports(g, "--dport");
+			if (chance(g, 35))
+				put_tcp_flags(g);
+		}
+		return true;
+	case 3:
+	case 4:
+		buffer_puts(g->out, " -p udp");
+		if (chance(g, 25)) {
+			put_multiport(g);
+		} else if (chance(g, 85)) {
+			buffer_puts(g->out, " -m udp");
+			if (chance(g, 40))
+				put_ports(g, "--sport");
+			if (chance(g, 60))
+				put_ports(g, "--dport");
+		}
+		return false;
+	case 5:
+	case 6:
+		buffer_puts(g->out, v4 ? " -p icmp" : " -p ipv6-icmp");
+		if (chance(g, 80)) {
+			buffer_puts(g->out, v4 ? " -m icmp" : " -m icmp6");
+			bang(g);
+			buffer_printf(g->out, v4 ? " --icmp-type %u" : " --icmpv6-type %u",
+				      g->pool->types[pick(g, 4)]);
+			if (chance(g, 40))
+				buffer_printf(g->out, "/%u", pick(g, 3));
+		}
+		return false;
+	case 7:
+		buffer_puts(g->out, " ! -p");
+		buffer_puts(g->out, chance(g, 50) ? " tcp" : chance(g, 50) ? " udp" : " 47");
+		return false;
+	case 8:
+		if (chance(g, 50)) {
+			buffer_puts(g->out, chance(g, 50) ? " -p sctp" : " -p udplite");
+			if (chance(g, 60))
+				put_multiport(g);
+		} else {
+			buffer_puts(g->out, " -p 47");
+		}
+		return false;
+	default:
+		return false;
+	}
+}
+
+static void put_state(struct generator *g)
+{
+	static const char *const states[] = {
+		"NEW",	   "ESTABLISHED", "RELATED,ESTABLISHED", "INVALID",
+		"INVALID,NEW", "UNTRACKED",   "NEW,RELATED,ESTABLISHED,UNTRACKED",
+	};
+	const char *state = states[pick(g, sizeof(states) / sizeof(*states))];
+
+	if (chance(g, 50)) {
+		buffer_puts(g->out, " -m state");
+		bang(g);
+		buffer_printf(g->out, " --state %s", state);
+	} else {
+		buffer_puts(g->out, " -m conntrack");
+		bang(g);
+		buffer_printf(g->out, " --ctstate %s", state);
+	}
+}
+
+static void put_set(struct generator *g)
+{
+	static const char *const pairs[] = {"src,src", "src,dst", "dst,src", "dst,dst"};
+
+	buffer_puts(g->out, " -m set");
+	bang(g);
+	switch (pick(g, 4)) {
+	case 0:
+		buffer_printf(g->out, " --match-set ips%c %s", g->suffix, chance(g, 70) ? "src" : "dst");
+		break;
+	case 1:
+	case 2:
+		buffer_printf(g->out, " --match-set nets%c %s", g->suffix, chance(g, 70) ? "src" : "dst");
+		break;
+	default:
+		/* One dimension of two never matches. */
+		buffer_printf(g->out, " --match-set pairs%c %s", g->suffix,
+			      chance(g, 8) ? "src" : pairs[pick(g, 4)]);
+	}
+}
+
+static void put_opaque_match(struct generator *g)
+{
+	switch (pick(g, 3)) {
+	case 0:
+		buffer_puts(g->out, " -m limit --limit 5/min --limit-burst 3");
+		break;
+	case 1:
+		buffer_puts(g->out, " -m mark --mark 0x1");
+		break;
+	default:
+		buffer_puts(g->out, g->pool->family == FAMILY_IPV4 ? " -m ttl --ttl-eq 64" : " -m hl --hl-eq 64");
+	}
+}
+
+static void put_addresses(struct generator *g)
+{
+	if (chance(g, 45)) {
+		bang(g);
+		buffer_puts(g->out, " -s ");
+		put_prefix(g, &g->pool->sources[pick(g, POOL_SOURCES)]);
+	}
+	if (chance(g, 25)) {
+		bang(g);
+		buffer_puts(g->out, " -d ");
+		put_prefix(g, &g->pool->destinations[pick(g, POOL_DESTINATIONS)]);
+	}
+}
+
+static void put_interfaces(struct generator *g, bool out)
+{
+	static const char *const names[] = {TEST_INTERFACE, "par+", "eth9", "ppp+", "parother"};
+
+	if (chance(g, 20)) {
+		bang(g);
+		buffer_printf(g->out, " -i %s", names[pick(g, 5)]);
+	}
+	if (out && chance(g, 15)) {
+		static const char *const outs[] = {"pard", "eth9", "par+"};
+
+		bang(g);
+		buffer_printf(g->out, " -o %s", outs[pick(g, 3)]);
+	}
+}
+
+/* chain: index of the user chain the rule stands in, -1 for a built-in one. */
+static void put_target(struct generator *g, int chain, bool tcp, uint32_t drop_percent)
+{
+	bool v4 = g->pool->family == FAMILY_IPV4, raw = !strcmp(g->table, "raw");
+	int left = CHAINS - 1 - chain;
+
+	if (chance(g, drop_percent)) {
+		buffer_puts(g->out, " -j DROP");
+	} else if (left > 0 && chance(g, 30)) {
+		buffer_printf(g->out, " -%c U%d", chance(g, 75) ? 'j' : 'g', chain + 1 + (int)pick(g, (uint32_t)left));
+	} else if (raw && g->options->stateful && chance(g, 40)) {
+		buffer_puts(g->out, chance(g, 50) ? " -j CT --notrack" : " -j NOTRACK");
+	} else if (!strcmp(g->table, "filter") && g->options->effects && chance(g, 30)) {
+		if (chance(g, 40))
+			buffer_puts(g->out, " -j LOG --log-prefix \"weir: \"");
+		else if (tcp && chance(g, 50))
+			buffer_puts(g->out, " -j REJECT --reject-with tcp-reset");
+		else
+			buffer_puts(g->out, v4 ? " -j REJECT --reject-with icmp-port-unreachable"
+					       : " -j REJECT --reject-with icmp6-port-unreachable");
+	} else if (!strcmp(g->table, "mangle") && g->options->opaque && chance(g, 40)) {
+		buffer_puts(g->out, " -j MARK --set-xmark 0x1/0x1");
+	} else if (chance(g, 25)) {
+		buffer_puts(g->out, " -j RETURN");
+	} else if (chance(g, 92)) {
+		buffer_puts(g->out, " -j ACCEPT");
+	} /* else none: counts and goes on */
+	buffer_puts(g->out, "\n");
+}
+
+static void put_rule(struct generator *g, const char *name, int chain, bool out)
+{
+	bool tcp;
+
+	buffer_printf(g->out, "-A %s", name);
+	put_addresses(g);
+	put_interfaces(g, out);
+	if (g->pool->family == FAMILY_IPV4 && chance(g, 5)) {
+		bang(g);
+		buffer_puts(g->out, " -f");
+	}
+	tcp = put_protocol(g);
+	if (g->options->stateful && chance(g, 12))
+		put_state(g);
+	if (chance(g, 15))
+		put_set(g);
+	if (chance(g, 5))
+		buffer_puts(g->out, " -m comment --comment \"it's a \\\"rule\\\"\"");
+	if (g->options->opaque && chance(g, 12))
+		put_opaque_match(g);
+	put_target(g, chain, tcp, 35);
+}
+
+/* Many rules that differ in one address only: what people write by scripts. */
+static void put_run(struct generator *g, const char *name, int chain)
+{
+	static const char *const targets[] = {"DROP", "DROP", "DROP", "ACCEPT", "RETURN"};
+	uint32_t count = 12 + pick(g, 60), kind = pick(g, 3);
+	bool destination = chance(g, 20), interface = chance(g, 20), inverted = chance(g, 4);
+	const char *target = targets[pick(g, 5)];
+	uint16_t port = g->pool->ports[pick(g, POOL_PORTS)];
+	uint32_t jump = chain + 1 < CHAINS && chance(g, 15) ? (uint32_t)(chain + 1) : UINT32_MAX;
+
+	if (!strcmp(g->table, "raw") && g->options->stateful && chance(g, 25))
+		target = "NOTRACK";
+	for (uint32_t i = 0; i < count; i++) {
+		struct pool_prefix prefix = destination ? g->pool->destinations[pick(g, POOL_DESTINATIONS)]
+							: g->pool->sources[pick(g, POOL_SOURCES)];
+
+		if (chance(g, 85)) {
+			prefix.value = destination ? pool_destination(g->pool, g->random)
+						   : pool_source(g->pool, g->random);
+			prefix.mask = prefix_mask(g->pool->family,
+						  family_bits(g->pool->family) - (chance(g, 15) ? pick(g, 9) : 0));
+			prefix.value &= prefix.mask;
+		}
+		buffer_printf(g->out, "-A %s%s -%c ", name, inverted ? " !" : "", destination ? 'd' : 's');
+		put_prefix(g, &prefix);
+		if (interface)
+			buffer_puts(g->out, " -i " TEST_INTERFACE);
+		if (kind == 1)
+			buffer_printf(g->out, " -p tcp -m tcp --dport %u", port);
+		else if (kind == 2)
+			buffer_printf(g->out, " -p udp -m udp --sport %u", port);
+		if (jump != UINT32_MAX)
+			buffer_printf(g->out, " -j U%u\n", jump);
+		else
+			buffer_printf(g->out, " -j %s\n", target);
+	}
+}
+
+static void put_chain(struct generator *g, const char *name, int chain, bool out)
+{
+	uint32_t count = chain < 0 ? 2 + pick(g, 9) : pick(g, 6);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (chance(g, 8))
+			put_run(g, name, chain);
+		else
+			put_rule(g, name, chain, out);
+	}
+}
+
+static const char *policy(struct generator *g)
+{
+	return chance(g, 20) ? "DROP" : "ACCEPT";
+}
+
+static void put_table(struct generator *g, const char *table)
+{
+	bool raw = !strcmp(table, "raw"), mangle = !strcmp(table, "mangle");
+
+	g->table = table;
+	buffer_printf(g->out, "*%s\n", table);
+	if (raw || mangle)
+		buffer_printf(g->out, ":PREROUTING %s [0:0]\n", policy(g));
+	if (!raw)
+		buffer_printf(g->out, ":INPUT %s [0:0]\n:FORWARD %s [0:0]\n", policy(g), policy(g));
+	/* The host under test answers nobody: an answer would move connections and come back as noise. */
+	buffer_printf(g->out, ":OUTPUT %s [0:0]\n", g->options->kernel && raw ? "DROP" : "ACCEPT");
+	if (mangle)
+		buffer_puts(g->out, ":POSTROUTING ACCEPT [0:0]\n");
+	for (int i = 0; i < CHAINS; i++)
+		buffer_printf(g->out, ":U%d - [0:0]\n", i);
+	if (raw && g->options->kernel)
+		buffer_printf(g->out, "-A PREROUTING -s %s -j ACCEPT\n",
+			      g->pool->family == FAMILY_IPV4 ? SENTINEL_IPV4 "/32" : SENTINEL_IPV6 "/128");
+	if (raw || mangle)
+		put_chain(g, "PREROUTING", -1, false);
+	if (!raw) {
+		put_chain(g, "INPUT", -1, false);
+		if (g->options->forwarding)
+			put_chain(g, "FORWARD", -1, true);
+	}
+	for (int i = 0; i < CHAINS; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "U%d", i);
+		put_chain(g, name, i, !raw);
+	}
+	buffer_puts(g->out, "COMMIT\n");
+}
+
+/* Sets are given without a member twice: which of two wins is ipset's business. */
+static bool seen_before(const struct buffer *out, size_t from, const char *line)
+{
+	return out->data && strstr(out->data + from, line);
+}
+
+static void put_members(struct generator *g, const char *set, uint32_t count, bool timed)
+{
+	enum family family = g->pool->family;
+	size_t from = g->out->size;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct buffer line __attribute__((cleanup(buffer_fini))) = {0};
+		bool nomatch = false;
+		address value = chance(g, 80) ? pool_source(g->pool, g->random)
+					      : pool_destination(g->pool, g->random);
+
+		if (!value)
+			continue; /* hash types do not take 0.0.0.0 */
+		buffer_printf(&line, "add %s%c ", set, g->suffix);
+		if (!strcmp(set, "nets")) {
+			unsigned bits = family_bits(family), length = chance(g, 50) ? bits : 1 + pick(g, bits);
+
+			address_print(family, value & prefix_mask(family, length), &line);
+			buffer_printf(&line, "/%u", length);
+			nomatch = chance(g, 25);
+		} else {
+			address_print(family, value, &line);
+		}
+		if (!strcmp(set, "pairs")) {
+			uint16_t port = g->pool->ports[pick(g, POOL_PORTS)];
+			uint32_t kind = pick(g, 8);
+
+			if (kind < 4)
+				buffer_printf(&line, ",tcp:%u", port);
+			else if (kind < 7)
+				buffer_printf(&line, ",udp:%u", port);
+			else
+				buffer_printf(&line, ",%s:%u/%u", family == FAMILY_IPV4 ? "icmp" : "ipv6-icmp",
+					      g->pool->types[pick(g, 4)], pick(g, 2));
+		}
+		/* A blank or a line end behind it, so that 10.0.0.1 is not found in 10.0.0.10. */
+		buffer_puts(&line, " ");
+		if (line.failed || seen_before(g->out, from, line.data))
+			continue;
+		buffer_puts(g->out, line.data);
+		if (timed && chance(g, 60))
+			buffer_printf(g->out, "timeout %u ", chance(g, 20) ? 0 : 3000 + pick(g, 1000));
+		if (nomatch)
+			buffer_puts(g->out, "nomatch ");
+		buffer_puts(g->out, "\n");
+	}
+}
+
+static void put_sets(struct generator *g)
+{
+	static const struct {
+		const char *name, *type;
+	} sets[] = {{"ips", "hash:ip"}, {"nets", "hash:net"}, {"pairs", "hash:ip,port"}};
+
+	for (size_t i = 0; i < 3; i++) {
+		bool timed = g->options->timed && chance(g, 50);
+
+		buffer_printf(g->out, "create %s%c %s family %s hashsize 1024 maxelem 65536%s%s%s\n", sets[i].name,
+			      g->suffix, sets[i].type, g->pool->family == FAMILY_IPV4 ? "inet" : "inet6",
+			      timed ? " timeout 3600" : "",
+			      g->options->effects && chance(g, 25) ? " counters" : "",
+			      chance(g, 25) ? " comment" : "");
+		put_members(g, sets[i].name, 3 + pick(g, 25), timed);
+	}
+}
+
+void rules_generate(struct rules_text *text, const struct pool *pool, const struct rules_options *options,
+		    struct random *random)
+{
+	struct generator g = {&text->tables, pool, options, random, "", pool->family == FAMILY_IPV4 ? '4' : '6'};
+
+	buffer_printf(&text->tables, "# Generated by ip%stables-save v1.8.9\n", pool->family == FAMILY_IPV4 ? "" : "6");
+	if (options->kernel || chance(&g, 70))
+		put_table(&g, "raw");
+	if (chance(&g, 45))
+		put_table(&g, "mangle");
+	if (chance(&g, 85))
+		put_table(&g, "filter");
+	g.out = &text->sets;
+	put_sets(&g);
+}
+
+void rules_text_fini(struct rules_text *text)
+{
+	buffer_fini(&text->tables);
+	buffer_fini(&text->sets);
+}

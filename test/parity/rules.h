@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Random rulesets as text: what iptables-restore and ipset restore load and what weir reads. */
+#ifndef WEIR_TEST_PARITY_RULES_H
+#define WEIR_TEST_PARITY_RULES_H
+
+#include "base/text.h"
+#include "pool.h"
+
+struct rules_options {
+	bool kernel;	/* to be loaded and counted: names the sentinel, keeps silent in OUTPUT, no guesswork */
+	bool opaque;	/* with matches and targets that weir does not model */
+	bool stateful;	/* matches on connection state and NOTRACK */
+	bool forwarding;/* FORWARD is worth rules */
+	bool effects;	/* LOG, REJECT, sets with counters */
+	bool timed;	/* sets with members that time out */
+};
+
+struct rules_text {
+	struct buffer tables; /* iptables-save */
+	struct buffer sets;   /* ipset save; empty when there is none */
+};
+
+#define TEST_INTERFACE "par0" /* where packets arrive in every test */
+/* One of each kind that the rules tell apart. */
+#define TEST_INTERFACE_NAMES "par0", "par7", "eth9", "ppp3", "parother", "other0"
+
+void rules_generate(struct rules_text *text, const struct pool *pool, const struct rules_options *options,
+		    struct random *random);
+void rules_text_fini(struct rules_text *text);
+
+#endif
