@@ -90,3 +90,14 @@ struct source_position source_locate(const struct source *source, uint32_t offse
 		end--;
 	return (struct source_position){line, offset - start + 1, {source->data + start, end - start}};
 }
+
+uint32_t source_line(struct source_cursor *cursor, struct span span)
+{
+	if (!span.source)
+		return 0;
+	if (cursor->source != span.source || cursor->offset > span.begin || cursor->line == 0)
+		*cursor = (struct source_cursor){.source = span.source, .line = 1};
+	for (; cursor->offset < span.begin && cursor->offset < span.source->size; cursor->offset++)
+		cursor->line += span.source->data[cursor->offset] == '\n';
+	return cursor->line;
+}

@@ -35,4 +35,11 @@ struct source_position {
 /* Linear in the offset: for messages, not for loops. */
 struct source_position source_locate(const struct source *source, uint32_t offset);
 
+/* The same for many places of one source, mostly ascending: goes on from the last one. Zero-initialised. */
+struct source_cursor {
+	const struct source *source;
+	uint32_t offset, line;
+};
+uint32_t source_line(struct source_cursor *cursor, struct span span);
+
 #endif

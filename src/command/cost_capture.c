@@ -2,24 +2,15 @@
 /* Reads the packets of a capture as traffic for `weir cost`. */
 #include "command/cost_traffic.h"
 
+#include "packet/capture.h"
+
 #include <errno.h>
-#include <pcap/pcap.h>
-#include <string.h>
+#include <pcap/dlt.h>
 
 #define ETHERTYPE_IPV4_ 0x0800
 #define ETHERTYPE_IPV6_ 0x86dd
 #define ETHERTYPE_VLAN_ 0x8100
 #define ETHERTYPE_QINQ_ 0x88a8
-
-struct pcap_closer {
-	pcap_t *pcap;
-};
-
-static void pcap_cleanup(struct pcap_closer *closer)
-{
-	if (closer->pcap)
-		pcap_close(closer->pcap);
-}
 
 static unsigned get16(const uint8_t *at)
 {
@@ -152,7 +143,7 @@ static bool address_assignable(enum family family, address value)
 	return family == FAMILY_IPV4 ? first != 0 && first != 127 && first < 224 : first != 0xff && value > 1;
 }
 
-/* 0 taken, 1 left out, -ENOMEM, -E2BIG when nothing more fits. */
+/* 0 taken, 1 left out, -ENOMEM. */
 static int packet_take(struct traffic *traffic, struct peers *peers, int link_type, const uint8_t *frame,
 		       size_t captured)
 {
@@ -177,11 +168,9 @@ static int packet_take(struct traffic *traffic, struct peers *peers, int link_ty
 
 int traffic_read(const char *path, struct traffic *traffic, struct buffer *why)
 {
-	__attribute__((cleanup(pcap_cleanup))) struct pcap_closer closer = {NULL};
+	__attribute__((cleanup(capture_cleanup))) struct capture *capture = NULL;
 	struct peers peers = {.size = 8 * FRAMES_MAX};
-	char text[PCAP_ERRBUF_SIZE] = "";
-	struct pcap_pkthdr *header;
-	const u_char *frame;
+	struct capture_frame frame;
 	int status;
 
 	traffic->kind = "capture";
@@ -189,29 +178,21 @@ int traffic_read(const char *path, struct traffic *traffic, struct buffer *why)
 	peers.table = arena_array(traffic->frames.arena, peers.size, sizeof(*peers.table));
 	if (!peers.table)
 		return -ENOMEM;
-	closer.pcap = pcap_open_offline(path, text);
-	if (!closer.pcap) {
-		buffer_printf(why, "%s", text);
-		return -EINVAL;
-	}
-	while ((status = pcap_next_ex(closer.pcap, &header, &frame)) == 1 && traffic->frames.count < FRAMES_MAX) {
-		int taken;
-
-		/* Each packet brings at most two addresses. */
-		if (traffic->left_out >= FRAMES_MAX)
+	status = capture_open(path, &capture, why);
+	if (status)
+		return status;
+	/* Each packet brings two addresses at most, so the table of peers never gets full. */
+	while (traffic->frames.count < FRAMES_MAX && traffic->left_out < FRAMES_MAX) {
+		status = capture_next(capture, &frame, why);
+		if (status <= 0)
 			break;
-		taken = packet_take(traffic, &peers, pcap_datalink(closer.pcap), frame, header->caplen);
-		if (taken == 1)
-			traffic->left_out++;
-		else if (taken == -E2BIG)
+		status = packet_take(traffic, &peers, frame.link_type, frame.data, frame.captured);
+		if (status < 0)
 			break;
-		else if (taken < 0)
-			return taken;
+		traffic->left_out += (size_t)status;
 	}
-	if (status == PCAP_ERROR) {
-		buffer_printf(why, "%s", pcap_geterr(closer.pcap));
-		return -EINVAL;
-	}
+	if (status < 0)
+		return status;
 	if (!traffic->frames.count) {
 		buffer_printf(why, "no IP packet in it arrives whole at a host");
 		return -ESRCH;

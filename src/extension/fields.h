@@ -77,7 +77,9 @@ struct fields {
 	uint32_t bits[FIELD_COUNT];
 	size_t predicate_count, predicate_capacity;
 	struct predicate **predicates; /* by index; stable addresses */
-	/* Interface names that rules tell apart, then one for "another": index interface_count - 1. */
+	/* Set by fields_seal(): a name for each class of interface names that rules tell apart, sorted, then one for
+	 * "another": index interface_count - 1. No pattern matches "another" but the empty one (+), so in FIELD_OUT
+	 * it also says that there is no output device, as in INPUT. */
 	size_t interface_count, interface_capacity;
 	char (*interfaces)[INTERFACE_NAME_MAX];
 	const bool *unknown; /* [variables]: interfaces, state, opaque: what XDP cannot see */
@@ -126,7 +128,8 @@ diagram_node fields_domain(const struct fields *fields);
 void fields_assign(const struct fields *fields, const struct packet *packet, enum connection_state state,
 		   const bool *opaque, bool *bits);
 /* A packet for an assignment as diagram_witness() gives it. Predicates on addresses that are fixed are honoured by
- * choosing an address among their ranges (or outside). 0, or -ESRCH when they contradict each other. */
+ * choosing an address among their ranges (or outside). 0; -ESRCH when they contradict each other, or no packet was
+ * found among the many proposed (sets of pairs only); -ENOMEM. */
 int fields_packet(const struct fields *fields, const int8_t *values, struct packet *packet);
 
 /* Looks an address or a point up: the element it is credited to, or -1. */

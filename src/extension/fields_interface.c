@@ -55,26 +55,30 @@ static bool is_declared(const struct fields *fields, const char *name, bool wild
 	return fields_find(fields, key, pattern_key(&match, key));
 }
 
+/* dev_valid_name() in the kernel, whose isspace() knows Latin-1. */
+static bool may_be_in_name(uint8_t byte)
+{
+	return byte && byte != '/' && byte != ':' && byte != ' ' && byte != 0xa0 && !(byte >= '\t' && byte <= '\r');
+}
+
 /* Extends name (of `length` bytes) to one that no rule writes in full and that matches no wildcard but those that are
  * at most `within` bytes long. Goes deeper only below names that rules write, so that it ends. */
 static bool find_name(const struct fields *fields, char *name, size_t length, size_t within)
 {
-	static const char endings[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "_-.@#=!~^%$&*()[]{}<>,;?|'`\"\\";
 	name[length] = '\0';
 	if (length > within && is_declared(fields, name, true))
 		return false;
 	bool usable = length > 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-	if (length > within) {
-		if (usable && !is_declared(fields, name, false))
+	if (length > within && usable && !is_declared(fields, name, false))
+		return true;
+	for (unsigned i = 0; length < INTERFACE_NAME_MAX - 1 && i <= UINT8_MAX; i++) {
+		uint8_t ending = (uint8_t)('0' + i); /* digits and letters first; all but NUL in the end */
+		if (!may_be_in_name(ending))
+			continue;
+		name[length] = (char)ending;
+		if (find_name(fields, name, length + 1, within))
 			return true;
 	}
-	if (length < INTERFACE_NAME_MAX - 1)
-		for (const char *ending = endings; *ending; ending++) {
-			name[length] = *ending;
-			if (find_name(fields, name, length + 1, within))
-				return true;
-		}
 	name[length] = '\0';
 	return length == within && usable && !is_declared(fields, name, false);
 }

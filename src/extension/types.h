@@ -10,7 +10,7 @@
 extern const struct match_type match_tcp, match_udp, match_icmp, match_icmp6, match_multiport, match_state,
 	match_conntrack, match_set, match_comment;
 extern const struct target_type target_accept, target_drop, target_return, target_notrack, target_ct, target_reject,
-	target_reject6, target_log;
+	target_log;
 
 bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *port);
 bool match_udp_single_port(const struct match *match, bool *source, uint16_t *port);

@@ -350,7 +350,7 @@ static void copy_section(char *data, const struct meta_section *section, const v
 		memcpy(data + section->offset, from, section->count * size);
 }
 
-static int lay_out(struct description *description, struct meta_header *header, const struct link_address *locals,
+static int lay_out(struct description *description, struct meta_header *header, const struct region_local *locals,
 		   size_t local_count, void **data, size_t *size)
 {
 	struct meta_local *local;
@@ -385,7 +385,7 @@ static int lay_out(struct description *description, struct meta_header *header, 
 
 int meta_build(struct arena *arena, const struct meta_header *header, const char *sources,
 	       const struct region *const regions[FAMILY_COUNT], const struct plane *plane,
-	       const struct link_address *locals, size_t local_count, void **data, size_t *size)
+	       const struct region_local *locals, size_t local_count, void **data, size_t *size)
 {
 	struct description description = {.arena = arena};
 	struct meta_header made = *header;

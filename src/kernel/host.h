@@ -14,7 +14,7 @@ struct host {
 	struct hooks hooks;
 	enum truth forwarding[FAMILY_COUNT]; /* whether packets that arrive there may be sent on */
 	size_t local_count;
-	struct link_address *locals;
+	struct region_local *locals;
 	uint32_t packet_listeners; /* AF_PACKET sockets that see this interface's frames */
 	uint64_t namespace_inode;  /* of this network namespace */
 };

@@ -6,6 +6,7 @@
 #define WEIR_KERNEL_LINK_H
 
 #include "base/arena.h"
+#include "meaning/region.h"
 #include "packet/address.h"
 #include "packet/packet.h"
 
@@ -41,17 +42,12 @@ struct link {
 	uint32_t tcx_programs;
 };
 
-struct link_address {
-	enum family family;
-	address low, high;
-};
-
 /* -ENODEV: no such interface. */
 int link_read(struct arena *arena, const char *name, struct link *link);
 
 /* Destinations that are delivered here whatever else the routing says: routes of type local in table "local" that no
  * other route of that table cuts into, where the first routing rule looks that table up. */
-int link_locals(struct arena *arena, struct link_address **locals, size_t *count);
+int link_locals(struct arena *arena, struct region_local **locals, size_t *count);
 
 /* Names of all interfaces with an XDP program, as (name, index) of this namespace. */
 int link_with_xdp(struct arena *arena, struct link **links, size_t *count);

@@ -16,7 +16,7 @@
 #define ROUTES_MAX 4000000
 
 struct route {
-	struct link_address range;
+	struct region_local range;
 	bool local;
 };
 
@@ -129,7 +129,7 @@ static int dump(struct routes *routes, uint16_t type, mnl_cb_t receive)
 }
 
 /* Whether a route that is not local lies within the range or around it at the same length. Shorter ones lose to it. */
-static bool cut_into(const struct routes *routes, const struct link_address *range)
+static bool cut_into(const struct routes *routes, const struct region_local *range)
 {
 	for (size_t i = 0; i < routes->count; i++)
 		if (!routes->list[i].local && routes->list[i].range.low >= range->low &&
@@ -138,9 +138,9 @@ static bool cut_into(const struct routes *routes, const struct link_address *ran
 	return false;
 }
 
-int link_locals(struct arena *arena, struct link_address **locals, size_t *count)
+int link_locals(struct arena *arena, struct region_local **locals, size_t *count)
 {
-	struct link_address *list = NULL, *added;
+	struct region_local *list = NULL, *added;
 	size_t found = 0, capacity = 0;
 	int result;
 

@@ -69,7 +69,7 @@ struct meta_header {
 	uint32_t ifindex;
 	char interface[INTERFACE_NAME_MAX];
 	uint8_t mac[6];
-	uint8_t generic, has_fingerprint, trusted, unused;
+	uint8_t has_fingerprint, trusted, unused[2];
 	uint8_t forwarding[FAMILY_COUNT]; /* enum truth, as the region took it */
 	uint8_t forwarding_given;	  /* by --forward: not to be compared with the host's */
 	uint8_t nat[FAMILY_COUNT];
@@ -101,7 +101,7 @@ struct text meta_text(const struct meta *meta, struct meta_text text);
  * given. `header` holds the facts; sections are filled in here. -ENOMEM, -E2BIG. */
 int meta_build(struct arena *arena, const struct meta_header *header, const char *sources,
 	       const struct region *const regions[FAMILY_COUNT], const struct plane *plane,
-	       const struct link_address *locals, size_t local_count, void **data, size_t *size);
+	       const struct region_local *locals, size_t local_count, void **data, size_t *size);
 
 struct tally {
 	uint64_t packets, bytes;

@@ -20,10 +20,7 @@ struct region_options {
 	const char *interface;	/* NULL: any of them; the region holds whichever it is */
 	enum truth forwarding[FAMILY_COUNT]; /* whether IFACE forwards; UNKNOWN: both paths must drop */
 	size_t local_count;
-	const struct region_local {
-		enum family family;
-		address low, high;
-	} *locals;		/* destinations known to be delivered here (routes of type local) */
+	const struct region_local *locals; /* destinations known to be delivered here (routes of type local) */
 	enum truth nat[FAMILY_COUNT]; /* whether NAT may rewrite tracked packets; UNKNOWN: as the nat table says */
 	unsigned allowed;	/* enum effect: effects that need not hold a drop back */
 	size_t node_budget;	/* 0: default */

@@ -4,7 +4,8 @@
  * every verdict the same. */
 #include "observe/frames.h"
 
-#include <endian.h>
+#include "packet/frame.h"
+
 #include <errno.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
@@ -12,7 +13,6 @@
 
 #define IPV4_HEADER 20u
 #define IPV6_HEADER 40u
-#define TRANSPORT_MAX 24u
 
 static void put16(uint8_t *at, unsigned value)
 {
@@ -48,8 +48,8 @@ static unsigned checksum_fold(uint32_t sum)
 	return ~sum & 0xffff;
 }
 
-/* Where the tag stands in a transport packet; -1 for none. */
-static int tag_offset(uint8_t protocol)
+/* Where the tag stands in a transport packet. */
+static size_t tag_offset(uint8_t protocol)
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
@@ -66,7 +66,7 @@ static int tag_offset(uint8_t protocol)
 
 bool frame_tag(uint8_t protocol, const uint8_t *transport, size_t size, uint32_t *tag)
 {
-	size_t offset = (size_t)tag_offset(protocol);
+	size_t offset = tag_offset(protocol);
 
 	if (size < offset + 4)
 		return false;
@@ -74,71 +74,45 @@ bool frame_tag(uint8_t protocol, const uint8_t *transport, size_t size, uint32_t
 	return true;
 }
 
-/* The transport packet without its checksum; *checksum_at is where that goes, 0 for none. Returns its size. */
-static size_t transport_fill(const struct packet *packet, uint32_t tag, uint8_t *out, size_t *checksum_at)
+/* Where the checksum stands that covers the tag; 0: none does, or it is not kept. */
+static size_t checksum_offset(uint8_t protocol)
 {
-	size_t size;
-
-	memset(out, 0, TRANSPORT_MAX);
-	*checksum_at = 0;
-	switch (packet->protocol) {
+	switch (protocol) {
 	case IPPROTO_TCP:
-		size = 20;
-		out[12] = 5 << 4;
-		out[13] = packet->tcp_flags;
-		put16(out + 14, 65535);
-		*checksum_at = 16;
-		break;
+		return 16;
 	case IPPROTO_UDP:
 	case IPPROTO_UDPLITE:
-		size = 12;
-		put16(out + 4, 12); /* UDP-Lite: the checksum covers all */
-		*checksum_at = 6;
-		break;
+		return 6;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		size = 8;
-		out[0] = packet->icmp_type;
-		out[1] = packet->icmp_code;
-		*checksum_at = 2;
-		break;
-	case IPPROTO_SCTP:
-	case IPPROTO_DCCP:
-		size = 24; /* header only as far as the ports; the tag would stand on them */
-		break;
+		return 2;
 	default:
-		size = 4;
-		break;
+		return 0;
 	}
-	if (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_UDPLITE ||
-	    packet->protocol == IPPROTO_SCTP || packet->protocol == IPPROTO_DCCP) {
-		put16(out, packet->source_port);
-		put16(out + 2, packet->destination_port);
-	}
-	if (packet->protocol != IPPROTO_SCTP && packet->protocol != IPPROTO_DCCP)
-		put32(out + tag_offset(packet->protocol), tag);
-	return size;
 }
 
-/* RFC 768, 9293, 8200 section 8.1: the pseudo header; ICMP of IPv4 has none. */
-static void transport_checksum(const struct packet *packet, uint8_t *transport, size_t size, size_t checksum_at)
+/* Writes the tag and keeps the checksum right (RFC 1624, equation 3). */
+static void tag_write(uint8_t protocol, uint8_t *transport, size_t size, uint32_t tag)
 {
-	size_t bytes = packet->family == FAMILY_IPV4 ? 4 : 16;
-	uint32_t sum = 0;
-	unsigned checksum;
+	size_t offset = tag_offset(protocol), at = checksum_offset(protocol);
+	uint32_t sum;
 
-	if (packet->protocol != IPPROTO_ICMP) {
-		sum = checksum_add(sum, packet->source, bytes);
-		sum = checksum_add(sum, packet->destination, bytes);
-		sum += packet->protocol + (uint32_t)size;
+	if (size < offset + 4 || protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP)
+		return;
+	if (at) {
+		sum = ~((uint32_t)transport[at] << 8 | transport[at + 1]) & 0xffff;
+		for (size_t i = 0; i < 4; i += 2)
+			sum += ~((uint32_t)transport[offset + i] << 8 | transport[offset + i + 1]) & 0xffff;
+		sum += (tag >> 16) + (tag & 0xffff);
+		sum = checksum_fold(sum);
+		if (!sum && (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE))
+			sum = 0xffff; /* RFC 768: 0 says "none" */
+		put16(transport + at, sum);
 	}
-	checksum = checksum_fold(checksum_add(sum, transport, size));
-	if (!checksum && (packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_UDPLITE))
-		checksum = 0xffff; /* 0 says "none" */
-	put16(transport + checksum_at, checksum);
+	put32(transport + offset, tag);
 }
 
-static int frame_new(struct frames *frames, enum family family, size_t network_size, struct frame **frame)
+static int frame_new(struct frames *frames, size_t network_size, struct frame **frame)
 {
 	struct frame *made;
 	uint8_t *bytes;
@@ -153,51 +127,33 @@ static int frame_new(struct frames *frames, enum family family, size_t network_s
 		return -ENOMEM;
 	made->length = (uint32_t)(ETHER_HDR_LEN + network_size);
 	made->bytes = bytes;
-	memcpy(bytes, frames->destination, ETHER_ADDR_LEN);
-	memcpy(bytes + ETHER_ADDR_LEN, frames->source, ETHER_ADDR_LEN);
-	put16(bytes + 2 * ETHER_ADDR_LEN, family == FAMILY_IPV4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
 	*frame = made;
 	return 0;
 }
 
 int frames_add_packet(struct frames *frames, const struct packet *packet, uint32_t tag)
 {
-	uint8_t transport[TRANSPORT_MAX], header[IPV6_HEADER] = {0};
-	size_t checksum_at, size, header_size;
+	/* Neighbour discovery is taken with hop limit 255 only (RFC 4861). */
+	struct frame_options options = {.ttl = packet->protocol == IPPROTO_ICMPV6 ? 255 : 0, .payload = 4};
+	size_t header = ETHER_HDR_LEN + (packet->family == FAMILY_IPV4 ? IPV4_HEADER : IPV6_HEADER), size;
+	uint8_t bytes[FRAME_BYTES_MAX];
 	struct frame *frame;
 	int error;
 
-	if (packet->fragment_offset || packet->more_fragments)
+	if (packet->fragment_offset || packet->more_fragments || packet->transport_short)
 		return -ENOTSUP;
-	size = transport_fill(packet, tag, transport, &checksum_at);
-	if (checksum_at)
-		transport_checksum(packet, transport, size, checksum_at);
-	if (packet->family == FAMILY_IPV4) {
-		header_size = IPV4_HEADER;
-		header[0] = 0x45;
-		put16(header + 2, (unsigned)(header_size + size));
-		put16(header + 4, tag & 0xffff);
-		header[8] = 64;
-		header[9] = packet->protocol;
-		memcpy(header + 12, packet->source, 4);
-		memcpy(header + 16, packet->destination, 4);
-		put16(header + 10, checksum_fold(checksum_add(0, header, IPV4_HEADER)));
-	} else {
-		header_size = IPV6_HEADER;
-		header[0] = 0x60;
-		put16(header + 4, (unsigned)size);
-		header[6] = packet->protocol;
-		/* Neighbour discovery is taken with hop limit 255 only (RFC 4861). */
-		header[7] = packet->protocol == IPPROTO_ICMPV6 ? 255 : 64;
-		memcpy(header + 8, packet->source, 16);
-		memcpy(header + 24, packet->destination, 16);
-	}
-	error = frame_new(frames, packet->family, header_size + size, &frame);
+	if (packet->protocol == IPPROTO_TCP)
+		options.payload = 0;
+	memcpy(options.source_mac, frames->source, ETHER_ADDR_LEN);
+	memcpy(options.destination_mac, frames->destination, ETHER_ADDR_LEN);
+	error = frame_make(packet, &options, bytes, sizeof(bytes), &size);
 	if (error)
 		return error;
-	memcpy(frame->bytes + ETHER_HDR_LEN, header, header_size);
-	memcpy(frame->bytes + ETHER_HDR_LEN + header_size, transport, size);
-	return 0;
+	tag_write(packet->protocol, bytes + header, size - header, tag);
+	error = frame_new(frames, size - ETHER_HDR_LEN, &frame);
+	if (!error)
+		memcpy(frame->bytes, bytes, size);
+	return error;
 }
 
 int frames_add_network(struct frames *frames, enum family family, const uint8_t *network, size_t size)
@@ -209,9 +165,12 @@ int frames_add_network(struct frames *frames, enum family family, const uint8_t 
 
 	if (size + ETHER_HDR_LEN > FRAME_BYTES_MAX || size < (family == FAMILY_IPV4 ? IPV4_HEADER : IPV6_HEADER))
 		return -EMSGSIZE;
-	error = frame_new(frames, family, size, &frame);
+	error = frame_new(frames, size, &frame);
 	if (error)
 		return error;
+	memcpy(frame->bytes, frames->destination, ETHER_ADDR_LEN);
+	memcpy(frame->bytes + ETHER_ADDR_LEN, frames->source, ETHER_ADDR_LEN);
+	put16(frame->bytes + 2 * ETHER_ADDR_LEN, family == FAMILY_IPV4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
 	header = frame->bytes + ETHER_HDR_LEN;
 	memcpy(header, network, size);
 	words = header[0] & 0x0f;

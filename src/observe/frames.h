@@ -26,11 +26,10 @@ struct frames {
 	uint8_t destination[6], source[6]; /* MAC addresses that each added frame gets */
 };
 
-/* A frame with that packet. Fields that it does not know are given plain values (TTL 64, ports 0, TCP flags as they
- * are); IPv4 and IPv6, TCP, UDP, ICMP, ICMPv6, and other protocols with an empty body. `tag` is written where the
- * packet carries it whatever the rules are: the sequence number of TCP, the first four bytes of what UDP carries, the
- * identifier and sequence number of an ICMP echo, the first four bytes of another protocol's body. A fragment is
- * not made: -ENOTSUP. -E2BIG past FRAMES_MAX, -ENOMEM. */
+/* A frame with that packet, made by frame_make(). `tag` is written where no rule looks: the sequence number of TCP, the
+ * first four bytes of what UDP carries, the identifier and sequence number of an ICMP echo, the first four bytes of
+ * another protocol's body (SCTP and DCCP carry none). A fragment is not made: -ENOTSUP. -E2BIG past FRAMES_MAX,
+ * -ENOMEM. */
 int frames_add_packet(struct frames *frames, const struct packet *packet, uint32_t tag);
 /* What a capture holds: `network` is the IPv4 or IPv6 packet. Its bytes stay as they are, but for the IPv4 header
  * checksum, which is made right. -EMSGSIZE when it does not fit a frame. */

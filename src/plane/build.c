@@ -121,6 +121,7 @@ static int gather_predicates(struct build *build)
 			result = -ENOMEM;
 			break;
 		}
+		build->predicate_of[order[i]->variable] = (uint32_t)space->predicate_count;
 		space->predicates[space->predicate_count++] =
 			(struct space_predicate){order[i], build->counted[order[i]->variable]};
 	}
@@ -310,6 +311,7 @@ static void build_fini(struct build *build)
 	free(build->dimension_of);
 	free(build->tested);
 	free(build->counted);
+	free(build->predicate_of);
 	free(build->base);
 	free(build->seen);
 	free(build->rows);
@@ -322,10 +324,13 @@ static int build_init(struct build *build)
 	build->dimension_of = malloc(variables + 1);
 	build->tested = calloc(variables + 1, 1);
 	build->counted = calloc(variables + 1, 1);
+	build->predicate_of = malloc((variables + 1) * sizeof(*build->predicate_of));
 	build->base = malloc(build->mark_count * sizeof(*build->base));
 	build->seen = calloc(build->mark_count, sizeof(*build->seen));
-	if (!build->dimension_of || !build->tested || !build->counted || !build->base || !build->seen)
+	if (!build->dimension_of || !build->tested || !build->counted || !build->predicate_of || !build->base ||
+	    !build->seen)
 		return -ENOMEM;
+	memset(build->predicate_of, 0xff, (variables + 1) * sizeof(*build->predicate_of));
 	memset(build->base, 0xff, build->mark_count * sizeof(*build->base));
 	return 0;
 }

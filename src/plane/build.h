@@ -81,7 +81,7 @@ struct space {
 	struct leaf_credit *leaf_credits;
 	size_t leaf_credit_count;
 };
-int space_cut_addresses(struct space *space);
+int space_cut_addresses(struct space *space, address max);
 int space_cut_points(struct space *space);
 /* Fills leaf_first and leaf_credits; segments[which[leaf]] is where the leaf is. */
 int space_credit_leaves(struct space *space, bool pairs, const uint32_t *which);
@@ -117,6 +117,7 @@ struct build {
 	struct plane *plane;
 	uint8_t *dimension_of;	/* by variable */
 	bool *tested, *counted; /* by variable */
+	uint32_t *predicate_of; /* by variable: which of its space's predicates; BUILD_NONE: none */
 	struct space spaces[PLANE_SPACE_COUNT];
 	struct dimension dimensions[PLANE_DIMENSION_MAX];
 	size_t dimension_count;

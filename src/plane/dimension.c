@@ -19,10 +19,12 @@ static diagram_node settle(const struct build *build, const struct dimension *di
 			   uint32_t truth)
 {
 	const struct diagram *diagram = build->fields->diagram;
-	for (size_t i = 0; i < dimension->predicate_count && !diagram_is_terminal(node); i++) {
-		size_t k = dimension->predicate_first + i;
-		if (diagram_variable(diagram, node) != dimension->space->predicates[k].predicate->variable)
-			continue;
+	while (!diagram_is_terminal(node)) {
+		uint32_t k = build->predicate_of[diagram_variable(diagram, node)];
+		if (k == BUILD_NONE || k < dimension->predicate_first ||
+		    k - dimension->predicate_first >= dimension->predicate_count ||
+		    dimension->space->predicates[k].predicate->variable != diagram_variable(diagram, node))
+			break;
 		node = space_truth(dimension->space, truth, k) ? diagram_high(diagram, node)
 							       : diagram_low(diagram, node);
 	}
@@ -129,6 +131,8 @@ static int add_difference(void *context, diagram_word low, diagram_word high, di
 int dimension_cells(struct build *build, struct dimension *dimension)
 {
 	dimension->truth_count = dimension->space ? dimension->space->truth_count : 1;
+	if (dimension->node_count > BUILD_CELLS_MAX / dimension->truth_count)
+		return -E2BIG;
 	int result = find_starts(build, dimension);
 	if (result)
 		return result;

@@ -30,17 +30,18 @@ struct address_list {
 	size_t count, capacity;
 };
 
-/* Reads the rules of one table. All the arrays are scratch, on the heap, and used again for each rule. */
+#define RULE_WORDS_MAX 255 /* as iptables-restore: MAX_ARGC in iptables/xshared.h */
+
+/* Reads the rules of one table. The arrays are scratch, used again for each rule. */
 struct rule_reader {
 	struct rule_parser parser;
 	struct arena *arena;
 	struct table *table;
 	struct rule rule; /* being read */
 	struct address_list sources, destinations;
-	struct item *items;
-	size_t item_count, item_capacity;
-	size_t *owners; /* [words]: which item each word of the line belongs to */
-	size_t owner_capacity;
+	struct item items[RULE_WORDS_MAX + 1];
+	size_t item_count;
+	size_t owners[RULE_WORDS_MAX]; /* which item each word of the line belongs to */
 	size_t target;	  /* item, 0: none yet */
 	size_t implicit; /* item loaded by -p, 0: none yet */
 	size_t sink_item; /* opaque item that takes what nobody knows, 0: none */

@@ -53,8 +53,6 @@ void rule_reader_fini(struct rule_reader *reader)
 {
 	free(reader->sources.matches);
 	free(reader->destinations.matches);
-	free(reader->items);
-	free(reader->owners);
 	free(reader->pending);
 }
 
@@ -70,19 +68,11 @@ static enum rule_option option_find(const struct rule_reader *reader, struct tex
 	return OPTION_NONE;
 }
 
-/* A new item; its address is good until the next one is added. NULL when memory is short. */
-static struct item *item_add(struct rule_reader *reader, struct item item)
+/* There is room: each item has a word of its own, and the rule's is one more. */
+static size_t item_add(struct rule_reader *reader, struct item item)
 {
-	if (reader->item_count == reader->item_capacity) {
-		size_t capacity = reader->item_capacity ? reader->item_capacity * 2 : 16;
-		struct item *grown = reallocarray(reader->items, capacity, sizeof(*grown));
-		if (!grown)
-			return NULL;
-		reader->items = grown;
-		reader->item_capacity = capacity;
-	}
 	reader->items[reader->item_count] = item;
-	return &reader->items[reader->item_count++];
+	return reader->item_count++;
 }
 
 /* Words [from, parser.next) belong to the item, and so does the "!" in front of them. */
@@ -117,11 +107,9 @@ static int load_match(struct rule_reader *reader)
 			diagnostic_hint(error, "iptables -m NAME -h shows whether a match is there");
 		return -EINVAL;
 	}
-	size_t index = reader->item_count;
-	if (!item_add(reader, (struct item){.match = {.type = type ? type : &match_opaque},
-					    .name = name,
-					    .named = option}))
-		return -ENOMEM;
+	size_t index = item_add(reader, (struct item){.match = {.type = type ? type : &match_opaque},
+						      .name = name,
+						      .named = option});
 	reader->sink_item = type ? 0 : index;
 	own_words(reader, index, (size_t)(option - parser->words));
 	return 0;
@@ -154,11 +142,10 @@ static int load_target(struct rule_reader *reader, bool is_goto)
 		target->type = type;
 	} else if (!is_goto && target_name_known(word->text, parser->family) != NAME_UNKNOWN) {
 		target->type = &target_opaque;
-		reader->sink_item = reader->item_count;
 	}
-	reader->target = reader->item_count;
-	if (!item_add(reader, (struct item){.name = word->text, .is_target = true, .named = option}))
-		return -ENOMEM;
+	reader->target = item_add(reader, (struct item){.name = word->text, .is_target = true, .named = option});
+	if (target->type == &target_opaque)
+		reader->sink_item = reader->target;
 	own_words(reader, reader->target, (size_t)(option - parser->words));
 	return 0;
 }
@@ -283,12 +270,10 @@ static int offer_implicit(struct rule_reader *reader)
 	for (size_t i = 1; i < reader->item_count; i++)
 		if (!reader->items[i].is_target && reader->items[i].match.type == type)
 			return 0;
-	size_t index = reader->item_count;
-	if (!item_add(reader, (struct item){.match = {.type = type},
-					    .name = text_of(name),
-					    .implicit = true,
-					    .named = parser->option}))
-		return -ENOMEM;
+	size_t index = item_add(reader, (struct item){.match = {.type = type},
+						      .name = text_of(name),
+						      .implicit = true,
+						      .named = parser->option});
 	int result = offer(reader, index);
 	if (result == 0)
 		reader->item_count--;
@@ -362,10 +347,8 @@ static int read_words(struct rule_reader *reader)
 			int result = read_option(reader);
 			if (result < 0)
 				return result;
-		} else if (reader->sink_item && !parser->inverted) {
-			own_words(reader, reader->sink_item, parser->next - 1);
-		} else if (reader->sink_item && text_is(word->text, "!") == false) {
-			own_words(reader, reader->sink_item, parser->next - 1); /* old style: --option ! value */
+		} else if (reader->sink_item && !(bare && text_is(word->text, "!"))) {
+			own_words(reader, reader->sink_item, parser->next - 1); /* with a "!": --option ! value */
 		} else {
 			diagnostic_hint(parser_error(parser, word, "unexpected-word", "`%.*s' belongs to no option",
 						     (int)word->text.size, word->text.data),
@@ -544,7 +527,7 @@ static int append_rules(struct rule_reader *reader, struct chain *chain)
 	return 0;
 }
 
-static int rule_reader_start(struct rule_reader *reader, const struct word *words, size_t count, struct span span)
+static void rule_reader_start(struct rule_reader *reader, const struct word *words, size_t count, struct span span)
 {
 	reader->rule = (struct rule){.span = span};
 	reader->rule.target.type = &target_none;
@@ -559,26 +542,24 @@ static int rule_reader_start(struct rule_reader *reader, const struct word *word
 	reader->seen = 0;
 	reader->other_family = false;
 	reader->bang = NULL;
-	if (count > reader->owner_capacity) {
-		size_t *grown = reallocarray(reader->owners, count * 2, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		reader->owners = grown;
-		reader->owner_capacity = count * 2;
-	}
-	return item_add(reader, (struct item){0}) ? 0 : -ENOMEM; /* item 0: the rule itself */
+	item_add(reader, (struct item){0}); /* item 0: the rule itself */
 }
 
 int rule_read(struct rule_reader *reader, struct chain *chain, const struct word *words, size_t count,
 	      struct span span, const uint64_t counters[2])
 {
-	int result = rule_reader_start(reader, words, count, span);
-	if (result < 0)
-		return result;
+	if (count > RULE_WORDS_MAX) {
+		diagnostic_hint(diagnostic_add(reader->parser.sink, SEVERITY_ERROR, "too-many-words",
+					       words[RULE_WORDS_MAX].span, "a rule has at most %d words",
+					       RULE_WORDS_MAX),
+				"iptables-restore takes no more either; is a line end missing?");
+		return 0;
+	}
+	rule_reader_start(reader, words, count, span);
 	reader->rule.chain = chain;
 	reader->rule.packets = counters[0];
 	reader->rule.bytes = counters[1];
-	result = read_words(reader);
+	int result = read_words(reader);
 	if (result == 0 && reader->other_family)
 		return 0; /* iptables-restore passes over rules with -6, ip6tables-restore over those with -4 */
 	if (result == 0)

@@ -15,6 +15,7 @@ struct match_type;
 struct name_index;
 struct target_type;
 struct set;
+struct set_lookup;
 
 enum table_id { TABLE_RAW, TABLE_MANGLE, TABLE_NAT, TABLE_FILTER, TABLE_SECURITY, TABLE_COUNT };
 enum hook { HOOK_PREROUTING, HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROUTING, HOOK_COUNT };
@@ -124,6 +125,9 @@ struct set {
 	size_t member_count, member_capacity;
 	struct set_member *members; /* in input order; of a repeated add the last one counts (ipset -exist) */
 	const struct source *source;
+	/* Index over the members for tests of single packets, made at the first one by extension/set_lookup.c and shared by
+	 * all rules; the only part that changes once the readers are done. */
+	struct set_lookup *lookup;
 };
 
 struct ruleset {

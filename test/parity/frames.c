@@ -53,6 +53,7 @@ void frame_plan_random(struct frame_plan *plan, const struct pool *pool, bool ke
 		plan->vlan_tags = 1 + random_below(random, 3);
 		plan->vlan_id = (uint16_t)random_below(random, 3);
 	}
+	plan->identification = (uint16_t)random_next(random);
 	plan->source = pool_source(pool, random);
 	plan->destination = pool_destination(pool, random);
 	plan_transport(plan, pool, kernel, random);
@@ -63,6 +64,8 @@ void frame_plan_random(struct frame_plan *plan, const struct pool *pool, bool ke
 		plan->fragment = FRAME_LATER;
 	else if (kind < 12 && pool->family == FAMILY_IPV6)
 		plan->fragment = FRAME_ATOMIC;
+	plan->offset = random_percent(random, 20) ? 1 : random_percent(random, 50) ? 4 : 185;
+	plan->last = random_percent(random, 50);
 	/* A fragment that is not the last one carries a multiple of 8 bytes. */
 	if (plan->fragment == FRAME_FIRST || plan->fragment == FRAME_LATER)
 		plan->payload = 8 * (1 + random_below(random, 3)), plan->cut = 0;
@@ -201,11 +204,11 @@ static unsigned build_ipv4(const struct frame_plan *plan, uint8_t *ip)
 	size = header + transport;
 	ip[0] = (uint8_t)((plan->wrong_version ? 6 : 4) << 4 | header / 4);
 	put16(ip + 2, size);
-	put16(ip + 4, 0x1234);
+	put16(ip + 4, plan->identification);
 	if (plan->fragment == FRAME_FIRST)
 		put16(ip + 6, 0x2000);
 	else if (plan->fragment == FRAME_LATER)
-		put16(ip + 6, plan->code ? 0x2004 : 4); /* the last or not */
+		put16(ip + 6, (plan->last ? 0 : 0x2000) | plan->offset);
 	ip[8] = 64;
 	ip[9] = plan->protocol;
 	address_to_bytes(FAMILY_IPV4, plan->source, ip + 12);
@@ -258,8 +261,8 @@ static unsigned build_ipv6(const struct frame_plan *plan, uint8_t *ip)
 		if (plan->fragment == FRAME_FIRST)
 			put16(fragment + 2, 1);
 		else if (plan->fragment == FRAME_LATER)
-			put16(fragment + 2, 4 << 3 | (plan->code ? 1 : 0));
-		fragment[7] = 0x42;
+			put16(fragment + 2, plan->offset << 3 | !plan->last);
+		put16(fragment + 6, plan->identification);
 	}
 	/* Headers behind the fragment header are split with the packet: a later fragment does not show them. */
 	if (plan->fragment != FRAME_LATER) {

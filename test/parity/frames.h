@@ -26,6 +26,8 @@ struct frame_plan {
 	uint8_t tcp_flags;
 	uint8_t type, code;
 	enum frame_fragment fragment;
+	unsigned offset; /* of a later fragment, in 8 bytes; 1 is what the tcp match takes for an attack */
+	bool last;
 	unsigned options;    /* IPv4: words of options (0 to 10) */
 	unsigned extensions; /* IPv6: bits: 1 hop-by-hop, 2 destination options, 4 routing, 8 authentication */
 	unsigned payload;    /* bytes behind the transport header */
@@ -34,6 +36,7 @@ struct frame_plan {
 	unsigned truncated;  /* bytes of the frame that are missing although the IP header counts them */
 	bool bad_checksum;   /* of the IPv4 header */
 	bool wrong_version;
+	uint16_t identification; /* of a fragmented packet */
 };
 
 struct frame {

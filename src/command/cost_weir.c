@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Weir itself, for `weir cost`: compiled and loaded as `weir attach` would on a host that does not forward. */
+#include "command/cost.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int refused(struct buffer *why, const char *what, int error)
+{
+	if (!why->size)
+		buffer_printf(why, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+int cost_compile(struct cost *cost, struct buffer *why)
+{
+	/* The stage does not forward; NAT is as the rules say. */
+	const struct region_options options = {.interface = cost->interface,
+					       .forwarding = {TRUTH_NO, TRUTH_NO},
+					       .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN}};
+	const struct region *regions[FAMILY_COUNT] = {NULL};
+	double start = seconds_now();
+	int error;
+
+	for (int family = 0; family < FAMILY_COUNT; family++) {
+		if (!cost->ruleset->has_family[family])
+			continue;
+		error = region_compute(cost->ruleset, (enum family)family, &options, &cost->regions[family]);
+		if (error)
+			return refused(why, "computing what may be dropped early", error);
+		regions[family] = cost->regions[family];
+	}
+	error = plane_build(regions, &cost->plane);
+	if (error)
+		return refused(why, "building the tables", error);
+	error = plane_prove(cost->plane, regions, why);
+	if (error)
+		return refused(why, "proving the tables", error);
+	cost->compile_seconds = seconds_now() - start;
+	return 0;
+}

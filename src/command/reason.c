@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Rules and reasons in words. Which field a match depends on is found by trial: the match is evaluated again with one
+ * more field known. */
+#include "command/reason.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint32_t line_of(struct line_cursor *cursor, struct span span)
+{
+	if (!span.source)
+		return 0;
+	if (cursor->source != span.source || cursor->offset > span.begin)
+		*cursor = (struct line_cursor){.source = span.source, .line = 1};
+	const char *at = span.source->data + cursor->offset, *end = span.source->data + span.begin;
+	while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+		cursor->line++;
+		at++;
+	}
+	cursor->offset = span.begin;
+	return cursor->line;
+}
+
+void place_print(struct span span, struct buffer *out)
+{
+	if (span.source)
+		buffer_printf(out, "%s:%u", span.source->name, source_locate(span.source, span.begin).line);
+}
+
+void rule_name_print(const struct rule *rule, struct buffer *out)
+{
+	buffer_printf(out, "rule %u of %s %.*s (", rule->number, table_names[rule->chain->table->id],
+		      (int)rule->chain->name.size, rule->chain->name.data);
+	place_print(rule->span, out);
+	buffer_puts(out, ")");
+}
+
+static const struct {
+	uint32_t known;
+	const char *name;
+} fields[] = {
+	{KNOWN_SOURCE, "the source address (src=)"},
+	{KNOWN_DESTINATION, "the destination address (dst=)"},
+	{KNOWN_SOURCE_PORT | KNOWN_PORTS, "the source port (sport=)"},
+	{KNOWN_DESTINATION_PORT | KNOWN_PORTS, "the destination port (dport=)"},
+	{KNOWN_TCP_FLAGS, "the TCP flags (flags=)"},
+	{KNOWN_ICMP, "the ICMP type (type=)"},
+	{KNOWN_FRAGMENT, "whether it is a fragment (frag=)"},
+	{KNOWN_PROTOCOL, "the protocol (proto=)"},
+	{KNOWN_LENGTH, "the length (length=)"},
+	{KNOWN_IN, "the interface it came in by (in=)"},
+	{KNOWN_OUT, "the interface it goes out by (out=)"},
+};
+#define FIELD_NAMES (sizeof(fields) / sizeof(fields[0]))
+
+struct list {
+	struct buffer *out;
+	size_t count;
+};
+
+static void list_add(struct list *list, const char *item)
+{
+	if (list->count++)
+		buffer_puts(list->out, ", ");
+	buffer_puts(list->out, item);
+}
+
+static void list_field(struct list *list, const struct packet *packet, uint32_t known)
+{
+	for (size_t i = 0; i < FIELD_NAMES; i++) {
+		if ((fields[i].known & known) && !(packet->known & known))
+			list_add(list, fields[i].name);
+	}
+}
+
+/* With what is unknown made known: whether the match then tells yes from no. */
+static enum truth try_match(const struct match *match, const struct rule *rule, const struct packet *packet,
+			    uint32_t known, bool state)
+{
+	struct packet trial = *packet;
+	trial.known |= known;
+	struct evaluation evaluation = {.has_state = state ? TRUTH_YES : TRUTH_UNKNOWN,
+					.state_known = state,
+					.state = STATE_NEW};
+	return match->type->evaluate(match, rule, &trial, &evaluation);
+}
+
+static void list_match(struct list *list, const struct match *match, const struct rule *rule,
+		       const struct packet *packet)
+{
+	const uint32_t all = UINT32_MAX;
+	if (try_match(match, rule, packet, 0, false) != TRUTH_UNKNOWN)
+		return;
+	size_t before = list->count;
+	if (match->type->modelled) {
+		/* Needed is what leaves it unknown when all else is known. */
+		if (try_match(match, rule, packet, all, false) == TRUTH_UNKNOWN &&
+		    try_match(match, rule, packet, all, true) != TRUTH_UNKNOWN)
+			list_add(list, "the connection state (state=)");
+		for (size_t i = 0; i < FIELD_NAMES; i++) {
+			uint32_t without = all & ~fields[i].known;
+			if ((packet->known & fields[i].known) == 0 &&
+			    try_match(match, rule, packet, without, true) == TRUTH_UNKNOWN &&
+			    try_match(match, rule, packet, all, true) != TRUTH_UNKNOWN)
+				list_add(list, fields[i].name);
+		}
+	}
+	if (list->count > before)
+		return;
+	struct text text = span_text(match->span);
+	struct buffer item = {0};
+	buffer_printf(&item, "'%.*s'%s", (int)text.size, text.data,
+		      match->type->modelled ? "" : ", which is not modelled");
+	list_add(list, item.data ? item.data : match->type->name);
+	buffer_fini(&item);
+}
+
+void dependence_print(const struct rule *rule, const struct packet *packet, struct buffer *out)
+{
+	struct list list = {.out = out};
+	if (rule->source.mask)
+		list_field(&list, packet, KNOWN_SOURCE);
+	if (rule->destination.mask)
+		list_field(&list, packet, KNOWN_DESTINATION);
+	if (rule->in.name[0])
+		list_field(&list, packet, KNOWN_IN);
+	if (rule->out.name[0])
+		list_field(&list, packet, KNOWN_OUT);
+	if (rule->protocol)
+		list_field(&list, packet, KNOWN_PROTOCOL);
+	if (rule->fragment != FRAGMENT_ANY)
+		list_field(&list, packet, KNOWN_FRAGMENT);
+	for (uint32_t i = 0; i < rule->match_count; i++)
+		list_match(&list, &rule->matches[i], rule, packet);
+	if (!list.count)
+		buffer_puts(out, "its destination, which NAT may have rewritten");
+}

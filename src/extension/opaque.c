@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What stands in for every match and target that is not modelled. Its text is kept by the reader; whether it matches is
+ * unknown, and it is one predicate: how far that may be shared, what evaluating the match does to others, and whether
+ * it looks at the packet's connection, a table says for each match that comes with Debian's iptables. Of a match that
+ * is not in the table the worst is assumed. */
+#include "extension/option.h"
+#include "extension/types.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct opaque_match {
+	const char *name;
+	enum opaque_sharing sharing;
+	unsigned effects;
+	bool reads_state;
+	/* "! --option" is true exactly where "--option" is not, when it is the only option. Of many matches both are
+	 * false where the header or the device they look at is not there. */
+	bool exact;
+};
+
+/* OPAQUE_TABLE where NAT, marks, TTL or a socket make the answer another one behind another table. OPAQUE_RULE where
+ * two evaluations may differ although nothing was changed between. */
+static const struct opaque_match matches[] = {
+	{"addrtype", OPAQUE_TABLE, 0, false, true},
+	{"ah", OPAQUE_PACKET, 0, false, false},
+	{"bpf", OPAQUE_TABLE, 0, true, false}, /* may read the mark; for pinned objects see below */
+	{"cgroup", OPAQUE_TABLE, 0, false, false},
+	{"cluster", OPAQUE_TABLE, 0, true, false}, /* by the connection's source */
+	{"connbytes", OPAQUE_TABLE, 0, true, false},
+	{"connlabel", OPAQUE_RULE, EFFECT_CONNTRACK, true, false}, /* --set */
+	{"connlimit", OPAQUE_RULE, EFFECT_STATE, true, false},
+	{"connmark", OPAQUE_TABLE, 0, true, false},
+	{"cpu", OPAQUE_RULE, 0, false, true},
+	{"dccp", OPAQUE_TABLE, 0, false, false},
+	{"devgroup", OPAQUE_TABLE, 0, false, false},
+	{"dscp", OPAQUE_TABLE, 0, false, true},
+	{"dst", OPAQUE_PACKET, 0, false, false},
+	{"ecn", OPAQUE_TABLE, 0, false, false},
+	{"esp", OPAQUE_PACKET, 0, false, false},
+	{"eui64", OPAQUE_PACKET, 0, false, false},
+	{"frag", OPAQUE_PACKET, 0, false, false},
+	{"hashlimit", OPAQUE_RULE, EFFECT_STATE, false, false},
+	{"hbh", OPAQUE_PACKET, 0, false, false},
+	{"helper", OPAQUE_TABLE, 0, true, false},
+	{"hl", OPAQUE_TABLE, 0, false, true},
+	{"ipcomp", OPAQUE_PACKET, 0, false, false},
+	{"iprange", OPAQUE_TABLE, 0, false, true},
+	{"ipv6header", OPAQUE_PACKET, 0, false, false},
+	{"ipvs", OPAQUE_RULE, EFFECT_UNKNOWN, true, false}, /* looks connections of IPVS up, and holds them */
+	{"length", OPAQUE_TABLE, 0, false, true},
+	{"limit", OPAQUE_RULE, EFFECT_STATE, false, false},
+	{"mac", OPAQUE_PACKET, 0, false, false},
+	{"mark", OPAQUE_TABLE, 0, true, true}, /* may have been restored from a connection */
+	{"mh", OPAQUE_PACKET, 0, false, false},
+	{"nfacct", OPAQUE_RULE, EFFECT_COUNTER, false, false},
+	{"osf", OPAQUE_RULE, EFFECT_LOG, false, false},
+	{"owner", OPAQUE_TABLE, 0, false, false},
+	{"physdev", OPAQUE_TABLE, 0, false, false},
+	{"pkttype", OPAQUE_PACKET, 0, false, true},
+	{"policy", OPAQUE_TABLE, 0, false, false},
+	{"quota", OPAQUE_RULE, EFFECT_STATE, false, false},
+	{"rateest", OPAQUE_RULE, EFFECT_COUNTER, false, false},
+	{"realm", OPAQUE_TABLE, 0, false, false},
+	{"recent", OPAQUE_RULE, EFFECT_STATE, false, false},
+	{"rpfilter", OPAQUE_TABLE, 0, true, false}, /* with --validmark by the mark */
+	{"rt", OPAQUE_PACKET, 0, false, false},
+	{"sctp", OPAQUE_TABLE, 0, false, false},
+	{"socket", OPAQUE_RULE, 0, true, false}, /* looks the connection of a NAT reply up */
+	{"srh", OPAQUE_PACKET, 0, false, false},
+	{"statistic", OPAQUE_RULE, EFFECT_STATE, false, false},
+	{"string", OPAQUE_TABLE, 0, false, true},
+	{"tcpmss", OPAQUE_TABLE, 0, false, false},
+	{"time", OPAQUE_RULE, 0, false, false},
+	{"tos", OPAQUE_TABLE, 0, false, true},
+	{"ttl", OPAQUE_TABLE, 0, false, true},
+	{"u32", OPAQUE_TABLE, 0, false, true},
+};
+
+static const struct opaque_match unlisted = {NULL, OPAQUE_RULE, EFFECT_UNKNOWN, true, false};
+
+/* Options that make a match another thing than its entry says. */
+static const struct {
+	const char *name, *option;
+	unsigned effects;
+} special[] = {
+	{"bpf", " --object-pinned ", EFFECT_UNKNOWN},	/* an eBPF program may write to its maps */
+	{"socket", " --restore-skmark", EFFECT_UNKNOWN}, /* changes the packet's mark */
+};
+
+static const struct opaque_data *data_of(const struct match *match)
+{
+	return match->data;
+}
+
+static const struct opaque_match *entry_of(const struct match *match)
+{
+	for (size_t i = 0; i < sizeof(matches) / sizeof(*matches); i++) {
+		if (text_is(data_of(match)->name, matches[i].name))
+			return &matches[i];
+	}
+	return &unlisted;
+}
+
+static bool has_option(struct text text, const char *option)
+{
+	return memmem(text.data, text.size, option, strlen(option)) != NULL;
+}
+
+static size_t occurrences(struct text text, const char *part)
+{
+	size_t count = 0, size = strlen(part);
+
+	for (size_t i = 0; i + size <= text.size; i++)
+		count += memcmp(text.data + i, part, size) == 0;
+	return count;
+}
+
+/* Where the match is the exact opposite of the same text without its "!": that text, else the text itself. Quoted words
+ * that look like options make a second occurrence, and so are left alone. */
+static bool without_negation(const struct match *match, struct buffer *text)
+{
+	struct text own = data_of(match)->text;
+	bool negated = entry_of(match)->exact && occurrences(own, " ! ") == 1 && occurrences(own, " ! --") == 1 &&
+		       occurrences(own, " --") == 1;
+	const char *bang = negated ? memmem(own.data, own.size, " ! --", 5) : NULL;
+
+	if (!bang) {
+		buffer_add(text, own.data, own.size);
+		return false;
+	}
+	buffer_add(text, own.data, (size_t)(bang - own.data));
+	buffer_add(text, bang + 2, own.size - (size_t)(bang + 2 - own.data));
+	return true;
+}
+
+static void opaque_print(const struct match *match, const struct rule *rule, struct buffer *out)
+{
+	(void)rule;
+	buffer_add(out, data_of(match)->text.data, data_of(match)->text.size);
+}
+
+static enum truth opaque_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
+				  struct evaluation *evaluation)
+{
+	(void)match;
+	(void)rule;
+	(void)packet;
+	(void)evaluation;
+	return TRUTH_UNKNOWN;
+}
+
+static int opaque_declare(const struct match *match, const struct rule *rule, struct fields *fields)
+{
+	struct buffer text = {0};
+
+	without_negation(match, &text);
+	int error = text.failed ? -ENOMEM
+				: option_declare_opaque(match, rule, fields, (struct text){text.data, text.size},
+							entry_of(match)->sharing);
+	buffer_fini(&text);
+	return error;
+}
+
+static diagram_node opaque_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+{
+	struct buffer text = {0};
+	bool negated = without_negation(match, &text);
+	diagram_node mean = DIAGRAM_UNDECIDED;
+	if (!text.failed)
+		mean = option_mean_opaque(match, rule, fields, (struct text){text.data, text.size},
+					  entry_of(match)->sharing);
+
+	buffer_fini(&text);
+	return negated ? diagram_not(fields->diagram, mean) : mean;
+}
+
+static unsigned opaque_effects(const struct match *match)
+{
+	struct text text = data_of(match)->text;
+	unsigned effects = entry_of(match)->effects;
+
+	/* A throw of the dice leaves nothing behind: statistic_mt() in net/netfilter/xt_statistic.c. */
+	if (text_is(data_of(match)->name, "statistic") && has_option(text, " --mode random "))
+		effects = 0;
+	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++) {
+		if (text_is(data_of(match)->name, special[i].name) && has_option(text, special[i].option))
+			effects |= special[i].effects;
+	}
+	return effects;
+}
+
+bool match_opaque_reads_state(const struct match *match)
+{
+	return entry_of(match)->reads_state;
+}
+
+const struct match_type match_opaque = {
+	.name = "",
+	.reads_state = true,
+	.print = opaque_print,
+	.evaluate = opaque_evaluate,
+	.declare = opaque_declare,
+	.mean = opaque_mean,
+	.effects = opaque_effects,
+};
+
+static void target_opaque_print(const struct target *target, const struct rule *rule, struct buffer *out)
+{
+	const struct opaque_data *opaque = target->data;
+	size_t name = strlen("-j ") + opaque->name.size;
+	(void)rule;
+
+	if (opaque->text.size > name)
+		buffer_add(out, opaque->text.data + name, opaque->text.size - name);
+}
+
+const struct target_type target_opaque = {
+	.name = "",
+	.kind = TARGET_OPAQUE,
+	.effects = EFFECT_UNKNOWN,
+	.print = target_opaque_print,
+};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The matches and targets that are modelled, by name, and what the layers above ask about any of them. */
+#include "extension/extension.h"
+#include "extension/types.h"
+#include "ruleset/rule_parser.h"
+
+#define FOR_IPV4 (1u << FAMILY_IPV4)
+#define FOR_IPV6 (1u << FAMILY_IPV6)
+#define FOR_BOTH (FOR_IPV4 | FOR_IPV6)
+
+const char *const effect_names[EFFECT_COUNT] = {"log", "reject", "counter", "state", "conntrack", "unknown"};
+
+static const struct {
+	const char *name; /* iptables knows some by several */
+	unsigned families;
+	const struct match_type *type;
+} matches[] = {
+	{"tcp", FOR_BOTH, &match_tcp},
+	{"udp", FOR_BOTH, &match_udp},
+	{"icmp", FOR_IPV4, &match_icmp},
+	{"icmp6", FOR_IPV6, &match_icmp6},
+	{"icmpv6", FOR_IPV6, &match_icmp6},
+	{"ipv6-icmp", FOR_IPV6, &match_icmp6},
+	{"multiport", FOR_BOTH, &match_multiport},
+	{"state", FOR_BOTH, &match_state},
+	{"conntrack", FOR_BOTH, &match_conntrack},
+	{"set", FOR_BOTH, &match_set},
+	{"comment", FOR_BOTH, &match_comment},
+};
+
+static const struct target_type *const targets[] = {
+	&target_accept, &target_drop, &target_return, &target_notrack, &target_ct, &target_reject, &target_log,
+};
+
+const struct match_type *match_type_find(struct text name, enum family family)
+{
+	for (size_t i = 0; i < sizeof(matches) / sizeof(*matches); i++) {
+		if (matches[i].families & 1u << family && text_is(name, matches[i].name))
+			return matches[i].type;
+	}
+	return NULL;
+}
+
+const struct target_type *target_type_find(struct text name, enum family family)
+{
+	(void)family; /* all of them are for both */
+	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
+		if (text_is(name, targets[i]->name))
+			return targets[i];
+	}
+	return NULL;
+}
+
+bool match_reads_state(const struct match *match)
+{
+	if (match->type == &match_opaque)
+		return match_opaque_reads_state(match);
+	if (match->type == &match_set)
+		return match_set_reads_state(match);
+	return match->type->reads_state;
+}
+
+bool match_is_comment(const struct match *match)
+{
+	return match->type == &match_comment;
+}
+
+bool match_single_port(const struct match *match, bool *source, uint16_t *port)
+{
+	if (match->type == &match_tcp)
+		return match_tcp_single_port(match, source, port);
+	return match->type == &match_udp && match_udp_single_port(match, source, port);
+}
