@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A helper of `make run` and of the tests; not installed. Packets come on standard input, one a line, in weir's notation.
  *
- *     weir-inject write FILE               writes them as a capture
- *     weir-inject verdicts IFACE THROUGH   sends each of them once through the veth pair IFACE - THROUGH of this network
- *                                          namespace and prints, in their order, what became of it: accept or drop
+ *     weir-inject write FILE       writes them as a capture
+ *     weir-inject stage IFACE      makes the veth pair IFACE in this network namespace (no packets are read)
+ *     weir-inject verdicts IFACE   sends each of them once to that IFACE and prints, in their order, what became of it:
+ *                                  accept or drop
  *
  * "accept" is what a raw socket saw: raw(7) sockets are given each packet behind the last hook of LOCAL_IN, and only
  * there. Every packet carries its number, so each is told from each. */
@@ -226,27 +227,32 @@ static int print_verdicts(struct packets *packets, struct stage *stage)
 
 int main(int argc, char **argv)
 {
+	enum { WRITE, STAGE, VERDICTS, VERBS };
+	static const char *const verbs[VERBS] = {"write", "stage", "verdicts"};
 	struct packets packets = {.arena = arena_new()};
 	struct buffer why = {0};
 	struct stage stage;
-	int error;
+	int error, verb = 0;
 
 	if (!packets.arena)
 		return fail("memory", ENOMEM);
-	if (!(argc == 3 && !strcmp(argv[1], "write")) && !(argc == 4 && !strcmp(argv[1], "verdicts"))) {
-		fputs("usage: weir-inject write FILE | verdicts IFACE THROUGH  <PACKETS\n", stderr);
+	while (verb < VERBS && (argc != 3 || strcmp(argv[1], verbs[verb])))
+		verb++;
+	if (verb == VERBS) {
+		fputs("usage: weir-inject write FILE | stage IFACE | verdicts IFACE  <PACKETS\n", stderr);
 		return 2;
 	}
-	error = read_packets(&packets);
+	error = verb == STAGE ? 0 : read_packets(&packets);
 	if (error)
 		return fail("reading packets", error);
-	if (argc == 3)
+	if (verb == WRITE)
 		return write_capture(&packets, argv[2]);
-	if (stage_join(&stage, argv[2], argv[3], &why)) {
+	error = verb == STAGE ? stage_make(&stage, argv[2], &why) : stage_join(&stage, argv[2], STAGE_THROUGH, &why);
+	if (error) {
 		fprintf(stderr, "weir-inject: %s\n", why.data ? why.data : "out of memory");
 		return 1;
 	}
-	error = print_verdicts(&packets, &stage);
+	error = verb == STAGE ? 0 : print_verdicts(&packets, &stage);
 	stage_close(&stage);
 	return error;
 }

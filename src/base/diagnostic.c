@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Diagnostics: kept in an arena of their own, printed as text or JSON. What is printed may come from a hostile file
- * and go to a terminal: control characters and broken UTF-8 never get through, and a line is shown in part when it
- * is long. The number kept of each severity is bounded, so that a file of a million faults costs no memory. */
+ * Diagnostics: kept in an arena of their own, printed as text or JSON. What is printed may come from a
+ * hostile file and go to a terminal: control characters and broken UTF-8 never get through, and a line is
+ * shown in part when it is long. The number kept of each severity is bounded, so that a file of a million
+ * faults costs no memory. */
 #include "base/diagnostic.h"
 
 #include <inttypes.h>
@@ -11,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABELS_MAX 8	/* per diagnostic; further ones are left out */
+#define LABELS_MAX 8    /* per diagnostic; further ones are left out */
 #define MESSAGE_MAX 512 /* bytes of one message, label or hint; the rest is cut off */
-#define LINE_BEFORE 60	/* bytes of the source line shown before the span */
-#define LINE_SHOWN 140	/* bytes of the source line shown at most */
+#define LINE_BEFORE 60  /* bytes of the source line shown before the span */
+#define LINE_SHOWN 140  /* bytes of the source line shown at most */
 
 struct label {
 	struct span span;
@@ -34,14 +35,16 @@ struct diagnostic {
 
 struct diagnostics {
 	struct arena *arena;
-	size_t count;			 /* all that were added, kept or not */
+	struct arena **sources; /* taken over: spans point into them */
+	size_t source_count, source_capacity;
+	size_t count;                     /* all that were added, kept or not */
 	size_t added[SEVERITY_ERROR + 1]; /* of each severity */
 	size_t kept_count, kept_capacity;
 	struct diagnostic **kept;
 };
 
 static const char *const severity_names[] = {
-	[SEVERITY_NOTE] = "note", [SEVERITY_WARNING] = "warning", [SEVERITY_ERROR] = "error"};
+    [SEVERITY_NOTE] = "note", [SEVERITY_WARNING] = "warning", [SEVERITY_ERROR] = "error"};
 
 struct diagnostics *diagnostics_new(void)
 {
@@ -60,12 +63,22 @@ void diagnostics_free(struct diagnostics *sink)
 {
 	if (!sink)
 		return;
+	for (size_t i = 0; i < sink->source_count; i++)
+		arena_free(sink->sources[i]);
 	arena_free(sink->arena);
 	free(sink);
 }
 
-/* Length of the well-formed, printable UTF-8 sequence at data, 0 when there is none: no control characters (neither
- * C0 nor C1), no overlong forms, no surrogates (RFC 3629). Tab counts as printable. */
+void diagnostics_keep(struct diagnostics *sink, struct arena *arena)
+{
+	struct arena **place = arena_push(sink->arena, (void **)&sink->sources, &sink->source_count,
+					  &sink->source_capacity, sizeof(struct arena *));
+	if (place)
+		*place = arena; /* else it is never freed, as spans point into it */
+}
+
+/* Length of the well-formed, printable UTF-8 sequence at data, 0 when there is none: no control characters
+ * (neither C0 nor C1), no overlong forms, no surrogates (RFC 3629). Tab counts as printable. */
 static size_t printable(const unsigned char *data, size_t size)
 {
 	unsigned char lead = data[0];
@@ -78,8 +91,9 @@ static size_t printable(const unsigned char *data, size_t size)
 		if ((data[i] & 0xc0) != 0x80)
 			return 0;
 	unsigned char second = data[1];
-	if ((lead == 0xc2 && second < 0xa0) || (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-	    (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f))
+	if ((lead == 0xc2 && second < 0xa0) || (lead == 0xe0 && second < 0xa0) ||
+	    (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
+	    (lead == 0xf4 && second > 0x8f))
 		return 0;
 	return length;
 }
@@ -90,7 +104,8 @@ static void add_clean(struct buffer *out, const char *data, size_t size)
 	size_t done = 0;
 	while (done < size) {
 		size_t good = done, length;
-		while (good < size && (length = printable((const unsigned char *)data + good, size - good)) > 0)
+		while (good < size &&
+		       (length = printable((const unsigned char *)data + good, size - good)) > 0)
 			good += length;
 		buffer_add(out, data + done, good - done);
 		if (good < size) {
@@ -136,7 +151,7 @@ struct diagnostic *diagnostic_add(struct diagnostics *sink, enum severity severi
 	if (!slot)
 		return NULL;
 	*diagnostic = (struct diagnostic){
-		.sink = sink, .severity = severity, .code = code, .span = span, .message = message};
+	    .sink = sink, .severity = severity, .code = code, .span = span, .message = message};
 	*slot = diagnostic;
 	return diagnostic;
 }

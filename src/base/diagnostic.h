@@ -23,6 +23,9 @@ static inline void diagnostics_cleanup(struct diagnostics **sink)
 		diagnostics_free(*sink);
 }
 
+/* Takes over an arena that spans point into, when reading failed and nobody else will keep it: it goes with the sink. */
+void diagnostics_keep(struct diagnostics *sink, struct arena *arena);
+
 /* Adds one; `code` is a stable kebab-case name ("unknown-option"), a string literal. Never fails: when memory is
  * short the diagnostic is counted and lost. Returns it for labels and a hint (NULL when lost or past the limit;
  * the two functions below accept NULL). */

@@ -11,16 +11,6 @@ struct text text_of(const char *string)
 	return (struct text){string, strlen(string)};
 }
 
-bool text_equal(struct text a, struct text b)
-{
-	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
-bool text_is(struct text a, const char *string)
-{
-	return text_equal(a, text_of(string));
-}
-
 bool text_starts(struct text a, const char *prefix)
 {
 	size_t size = strlen(prefix);

@@ -85,7 +85,7 @@ struct attach {
 	const struct region *used[FAMILY_COUNT]; /* NULL where undecided */
 	struct host_reach reach[FAMILY_COUNT];
 	struct plane *plane;
-	struct plane_xdp xdp;
+	struct plane_xdp *xdp;
 	void *meta;
 	size_t meta_size;
 	uint64_t compile_ns, proof_ns;
@@ -221,7 +221,7 @@ static int examine_host(struct attach *attach)
 	struct host_problem *problems;
 	size_t count;
 	int error = host_read(attach->arena, attach->interface, &attach->host);
-	uint32_t other = attach->host.link.xdp_offload;
+	uint32_t other;
 
 	if (error == -ENODEV)
 		return command_fail("attach", EXIT_SYSTEM, "%s: no such interface in this network namespace",
@@ -406,7 +406,7 @@ static int load(struct attach *attach)
 	struct buffer why = {0}, log = {0};
 	int code = EXIT_DONE, error;
 
-	error = plane_xdp_load(attach->plane, attach->host.link.mac, &attach->xdp, &log);
+	error = plane_xdp_open(attach->plane, attach->host.link.mac, attach->verbose ? &log : NULL, &attach->xdp);
 	if (error) {
 		code = fail_system(attach, error,
 				   error == -EOPNOTSUPP || error == -ENOSYS || error == -EINVAL ?
@@ -414,11 +414,11 @@ static int load(struct attach *attach)
 					   "cannot load the program");
 		if (attach->verbose && log.data)
 			fputs(log.data, stderr);
-		else if (log.data)
+		else if (error == -EINVAL || error == -EACCES)
 			fputs("  hint: --verbose prints the verifier's log\n", stderr);
 	} else {
-		error = attach_rehearse(attach->xdp.program, attach->xdp.counters, attach->plane, attach->host.link.mac,
-					attach->used, &why);
+		error = attach_rehearse(attach->xdp->program_fd, attach->xdp->counters_fd, attach->xdp->stride,
+					attach->plane, attach->host.link.mac, attach->used, &why);
 		if (error)
 			code = command_fail("attach", EXIT_SYSTEM, "%s: trying the program: %s; nothing was changed",
 					    attach->interface, why.data ? why.data : strerror(-error));
@@ -433,8 +433,10 @@ static int switch_program(struct attach *attach)
 	struct attach_request request = {
 		.ifindex = attach->host.link.index,
 		.mode = attach->mode,
-		.program = attach->xdp.program,
-		.counters = attach->xdp.counters,
+		.program = attach->xdp->program_fd,
+		.counters = attach->xdp->counters_fd,
+		.stride = attach->xdp->stride,
+		.copies = attach->xdp->cpus,
 		.meta = attach->meta,
 		.meta_size = attach->meta_size,
 	};
@@ -617,7 +619,7 @@ static int run(struct attach *attach)
 
 static int attach_main(int argc, char **argv)
 {
-	struct attach attach = {.xdp = PLANE_XDP_NONE};
+	struct attach attach = {0};
 	int code;
 
 	region_arguments_init(&attach.arguments);
@@ -626,7 +628,7 @@ static int attach_main(int argc, char **argv)
 		attach.arena = arena_new();
 		code = attach.arena ? run(&attach) : fail_system(&attach, -ENOMEM, "no memory");
 	}
-	plane_xdp_fini(&attach.xdp);
+	plane_xdp_free(attach.xdp);
 	if (attach.plane)
 		plane_free(attach.plane);
 	for (enum family family = 0; family < FAMILY_COUNT; family++)

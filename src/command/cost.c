@@ -58,7 +58,7 @@ static bool parse_rate(const char *text, double *rate)
 static bool interface_valid(const char *name)
 {
 	return *name && strlen(name) < INTERFACE_NAME_MAX && strcmp(name, ".") && strcmp(name, "..") &&
-	       !strpbrk(name, "/: \t\n\v\f\r") && strcmp(name, "lo") && strcmp(name, "weir-out");
+	       !strpbrk(name, "/: \t\n\v\f\r") && strcmp(name, "lo") && strcmp(name, STAGE_THROUGH);
 }
 
 static int parse_options(int argc, char **argv, struct options *options)

@@ -50,7 +50,7 @@ struct cost {
 
 /* Regions and plane, proven: as they would be attached on a host that does not forward. 0, or -errno with `why`. */
 int cost_compile(struct cost *cost, struct buffer *why);
-/* Attaches weir on the stage, takes its program off again and gives a descriptor of it, or -errno with `why`. */
+/* A descriptor of weir's program, loaded with these tables for the stage's interface, or -errno with `why`. */
 int cost_take_weir(struct cost *cost, struct buffer *why);
 /* All figures: first those without rules, then the rules are loaded. 0, or -errno with `why`. */
 int cost_measure(struct cost *cost, struct buffer *why);

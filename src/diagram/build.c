@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Builders for blocks of variables that hold a number, made from the last bit up: no operation, no node that is not
- * part of the result. */
+ * Builders for blocks of variables that hold a number, made from the last bit up: no operation, no node that
+ * is not part of the result. */
 #include "diagram/node.h"
 
 static bool is_block(const struct diagram *diagram, uint32_t first, uint32_t bits)
@@ -17,8 +17,8 @@ static diagram_word word_max(uint32_t bits)
 /* The node that goes on to `rest` when the variable is `bit`, else to FALSE. */
 static diagram_node make_bit(struct diagram *diagram, uint32_t variable, bool bit, diagram_node rest)
 {
-	return bit ? diagram_make(diagram, variable, DIAGRAM_FALSE, rest) :
-		     diagram_make(diagram, variable, rest, DIAGRAM_FALSE);
+	return bit ? diagram_make(diagram, variable, DIAGRAM_FALSE, rest)
+		   : diagram_make(diagram, variable, rest, DIAGRAM_FALSE);
 }
 
 diagram_node diagram_cube(struct diagram *diagram, uint32_t first, uint32_t bits, diagram_word value,
@@ -47,13 +47,14 @@ diagram_node diagram_interval(struct diagram *diagram, uint32_t first, uint32_t 
 		split--;
 	diagram_node node = DIAGRAM_TRUE;
 	if (split > 0) {
-		diagram_node from = DIAGRAM_TRUE, to = DIAGRAM_TRUE; /* rest >= that of low; rest <= that of high */
+		diagram_node from = DIAGRAM_TRUE,
+			     to = DIAGRAM_TRUE; /* rest >= that of low; rest <= that of high */
 		for (uint32_t i = 0; i + 1 < split; i++) {
 			uint32_t variable = first + bits - 1 - i;
-			from = low >> i & 1 ? diagram_make(diagram, variable, DIAGRAM_FALSE, from) :
-					      diagram_make(diagram, variable, from, DIAGRAM_TRUE);
-			to = high >> i & 1 ? diagram_make(diagram, variable, DIAGRAM_TRUE, to) :
-					     diagram_make(diagram, variable, to, DIAGRAM_FALSE);
+			from = low >> i & 1 ? diagram_make(diagram, variable, DIAGRAM_FALSE, from)
+					    : diagram_make(diagram, variable, from, DIAGRAM_TRUE);
+			to = high >> i & 1 ? diagram_make(diagram, variable, DIAGRAM_TRUE, to)
+					   : diagram_make(diagram, variable, to, DIAGRAM_FALSE);
 		}
 		node = diagram_make(diagram, first + bits - split, from, to);
 	}
@@ -62,10 +63,11 @@ diagram_node diagram_interval(struct diagram *diagram, uint32_t first, uint32_t 
 	return node;
 }
 
-/* Ranges within the values low..high, of which `variable` is the next bit; the first and the last range may reach
- * beyond. */
-static diagram_node ranges_below(struct diagram *diagram, uint32_t variable, diagram_word low, diagram_word high,
-				 const struct diagram_range *ranges, size_t count, diagram_node otherwise)
+/* Ranges within the values low..high, of which `variable` is the next bit; the first and the last range may
+ * reach beyond. */
+static diagram_node ranges_below(struct diagram *diagram, uint32_t variable, diagram_word low,
+				 diagram_word high, const struct diagram_range *ranges, size_t count,
+				 diagram_node otherwise)
 {
 	if (count == 0)
 		return otherwise;
@@ -85,7 +87,7 @@ static diagram_node ranges_below(struct diagram *diagram, uint32_t variable, dia
 	if (f_low == DIAGRAM_UNDECIDED)
 		return f_low;
 	diagram_node f_high =
-		ranges_below(diagram, variable + 1, middle + 1, high, ranges + begin, count - begin, otherwise);
+	    ranges_below(diagram, variable + 1, middle + 1, high, ranges + begin, count - begin, otherwise);
 	return diagram_make(diagram, variable, f_low, f_high);
 }
 

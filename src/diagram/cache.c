@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Results of operations. The caches only save time: an entry may be overwritten by any other, and without memory for
- * them everything still works. They grow with the number of nodes. Nodes never change or go away, so neither does
- * the truth of an entry. */
+ * Results of operations. The caches only save time: an entry may be overwritten by any other, and without
+ * memory for them everything still works. They grow with the number of nodes. Nodes never change or go away,
+ * so neither does the truth of an entry. */
 #include "diagram/node.h"
 
 #include <stdlib.h>
@@ -40,12 +40,14 @@ static void grow_pairs(struct diagram *diagram, unsigned bits)
 	diagram->pair_bits = bits;
 }
 
-diagram_node cache_find_pair(const struct diagram *diagram, uint32_t operation, diagram_node f, diagram_node g)
+diagram_node cache_find_pair(const struct diagram *diagram, uint32_t operation, diagram_node f,
+			     diagram_node g)
 {
 	if (!diagram->pairs)
 		return DIAGRAM_UNDECIDED;
 	const struct pair_entry *entry = &diagram->pairs[pair_place(diagram->pair_bits, operation, f, g)];
-	return entry->operation == operation && entry->f == f && entry->g == g ? entry->result : DIAGRAM_UNDECIDED;
+	return entry->operation == operation && entry->f == f && entry->g == g ? entry->result
+									       : DIAGRAM_UNDECIDED;
 }
 
 void cache_keep_pair(struct diagram *diagram, uint32_t operation, diagram_node f, diagram_node g,
@@ -57,7 +59,7 @@ void cache_keep_pair(struct diagram *diagram, uint32_t operation, diagram_node f
 	if (!diagram->pairs || result == DIAGRAM_UNDECIDED)
 		return;
 	diagram->pairs[pair_place(diagram->pair_bits, operation, f, g)] =
-		(struct pair_entry){operation, f, g, result};
+	    (struct pair_entry){operation, f, g, result};
 }
 
 static size_t choice_place(unsigned bits, diagram_node condition, diagram_node g, diagram_node h)
@@ -87,8 +89,10 @@ diagram_node cache_find_choice(const struct diagram *diagram, diagram_node condi
 {
 	if (!diagram->choices)
 		return DIAGRAM_UNDECIDED;
-	const struct choice_entry *entry = &diagram->choices[choice_place(diagram->choice_bits, condition, g, h)];
-	return entry->condition == condition && entry->g == g && entry->h == h ? entry->result : DIAGRAM_UNDECIDED;
+	const struct choice_entry *entry =
+	    &diagram->choices[choice_place(diagram->choice_bits, condition, g, h)];
+	return entry->condition == condition && entry->g == g && entry->h == h ? entry->result
+									       : DIAGRAM_UNDECIDED;
 }
 
 void cache_keep_choice(struct diagram *diagram, diagram_node condition, diagram_node g, diagram_node h,
@@ -100,5 +104,5 @@ void cache_keep_choice(struct diagram *diagram, diagram_node condition, diagram_
 	if (!diagram->choices || result == DIAGRAM_UNDECIDED)
 		return;
 	diagram->choices[choice_place(diagram->choice_bits, condition, g, h)] =
-		(struct choice_entry){condition, g, h, result};
+	    (struct choice_entry){condition, g, h, result};
 }

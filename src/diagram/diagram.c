@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Nodes and the table that keeps them unique. What must stay true: no two nodes have the same variable, low and high;
- * none has low equal to high; a node's branches test later variables. Then equal functions are equal numbers. All
- * nodes are made in diagram_make(), the one place where the budget counts. */
+ * Nodes and the table that keeps them unique. What must stay true: no two nodes have the same variable, low
+ * and high; none has low equal to high; a node's branches test later variables. Then equal functions are
+ * equal numbers. All nodes are made in diagram_make(), the one place where the budget counts. */
 #include "diagram/node.h"
 
 #include <stdlib.h>
@@ -127,10 +127,10 @@ static diagram_node add_node(struct diagram *diagram, uint32_t hash, uint32_t va
 	}
 	diagram_node number = (diagram_node)diagram->count++;
 	diagram->nodes[number] = (struct node){
-		.low = low,
-		.high = high,
-		.variable = (uint16_t)variable,
-		.many_valued = is_many_valued(diagram, low) || is_many_valued(diagram, high),
+	    .low = low,
+	    .high = high,
+	    .variable = (uint16_t)variable,
+	    .many_valued = is_many_valued(diagram, low) || is_many_valued(diagram, high),
 	};
 	put_slot(diagram->slots, diagram->slot_bits, (uint64_t)hash << 32 | (number + 1));
 	return number;

@@ -112,7 +112,8 @@ diagram_node diagram_ranges(struct diagram *diagram, uint32_t first, uint32_t bi
 
 /* The other way: f as a function of those variables, in ascending order of value: `visit` gets each maximal run
  * low..high on which f leads to one node `rest` that tests no variable of the block. f must not test a variable before
- * `first`. Stops with what visit returns when that is not 0; -EDOM when f is undecided. */
+ * `first`. Stops with what visit returns when that is not 0; -EDOM when f is undecided. There may be as many runs as values
+ * (f tests the last bit alone): a visit that cannot take any number must count and stop. */
 typedef int (*diagram_visit)(void *context, diagram_word low, diagram_word high, diagram_node rest);
 int diagram_intervals(const struct diagram *diagram, diagram_node f, uint32_t first, uint32_t bits,
 		      diagram_visit visit, void *context);

@@ -143,7 +143,8 @@ static int add_run(struct runs *runs, diagram_word low, diagram_word high, diagr
 }
 
 /* The values low..high, of which `variable` is the next bit to be tested. */
-static int runs_below(struct runs *runs, diagram_node f, uint32_t variable, diagram_word low, diagram_word high)
+static int runs_below(struct runs *runs, diagram_node f, uint32_t variable, diagram_word low,
+		      diagram_word high)
 {
 	if (variable_of(runs->diagram, f) >= runs->end)
 		return add_run(runs, low, high, f);

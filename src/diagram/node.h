@@ -2,8 +2,9 @@
  *
  * How a diagram is kept; for the files of src/diagram/ only.
  *
- * A node's children are made before it, so they have smaller numbers. A node once made never changes. No pointer into
- * `nodes` or a cache may be held across a call that can make a node: the arrays move when they grow. */
+ * A node's children are made before it, so they have smaller numbers. A node once made never changes. No
+ * pointer into `nodes` or a cache may be held across a call that can make a node: the arrays move when they
+ * grow. */
 #ifndef WEIR_DIAGRAM_NODE_H
 #define WEIR_DIAGRAM_NODE_H
 
@@ -36,8 +37,8 @@ struct diagram {
 	size_t budget;
 	size_t count, capacity;
 	struct node *nodes;
-	/* Unique table: linear probing; a slot is hash << 32 | (number + 1), 0 when it is free. The upper bits of
-	 * the hash are the place, so that growing walks both tables in order. */
+	/* Unique table: linear probing; a slot is hash << 32 | (number + 1), 0 when it is free. The upper
+	 * bits of the hash are the place, so that growing walks both tables in order. */
 	uint64_t *slots;
 	unsigned slot_bits;
 	/* Caches: direct mapped, lossy, 2^bits entries each. */
@@ -55,7 +56,15 @@ struct diagram {
 	uint32_t next_id;
 };
 
-enum pair_operation { PAIR_NONE, PAIR_NOT, PAIR_TRUTH, PAIR_AND, PAIR_OR, PAIR_MINUS, PAIR_APPLY /* and above */ };
+enum pair_operation {
+	PAIR_NONE,
+	PAIR_NOT,
+	PAIR_TRUTH,
+	PAIR_AND,
+	PAIR_OR,
+	PAIR_MINUS,
+	PAIR_APPLY /* and above */
+};
 
 static inline uint32_t hash_mix(uint64_t a, uint64_t b)
 {
@@ -72,8 +81,8 @@ static inline bool is_terminal(diagram_node node)
 /* A node's number that may be used with this diagram. */
 static inline bool is_known(const struct diagram *diagram, diagram_node node)
 {
-	return is_terminal(node) ? node != DIAGRAM_UNDECIDED && node < 2 * DIAGRAM_TERMINAL_BIT :
-				   node < diagram->count;
+	return is_terminal(node) ? node != DIAGRAM_UNDECIDED && node < 2 * DIAGRAM_TERMINAL_BIT
+				 : node < diagram->count;
 }
 
 static inline uint32_t variable_of(const struct diagram *diagram, diagram_node node)
@@ -82,8 +91,8 @@ static inline uint32_t variable_of(const struct diagram *diagram, diagram_node n
 }
 
 /* The branches of f at `variable`, which is not after f's own. */
-static inline void branches(const struct diagram *diagram, diagram_node f, uint32_t variable, diagram_node *low,
-			    diagram_node *high)
+static inline void branches(const struct diagram *diagram, diagram_node f, uint32_t variable,
+			    diagram_node *low, diagram_node *high)
 {
 	if (variable_of(diagram, f) == variable && !is_terminal(f)) {
 		*low = diagram->nodes[f].low;
@@ -102,7 +111,8 @@ static inline bool is_many_valued(const struct diagram *diagram, diagram_node no
 diagram_node diagram_truth(struct diagram *diagram, diagram_node f);
 
 /* cache.c: DIAGRAM_UNDECIDED when there is no entry. Remembering may fail silently. */
-diagram_node cache_find_pair(const struct diagram *diagram, uint32_t operation, diagram_node f, diagram_node g);
+diagram_node cache_find_pair(const struct diagram *diagram, uint32_t operation, diagram_node f,
+			     diagram_node g);
 void cache_keep_pair(struct diagram *diagram, uint32_t operation, diagram_node f, diagram_node g,
 		     diagram_node result);
 diagram_node cache_find_choice(const struct diagram *diagram, diagram_node condition, diagram_node g,

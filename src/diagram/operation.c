@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Boolean operations, if-then-else, and operations on terminal values, by Shannon expansion: recursion over the
- * variables, with results cached. The recursive functions are given nodes that are decided; only what they make
- * can be undecided, and that goes straight up. */
+ * Boolean operations, if-then-else, and operations on terminal values, by Shannon expansion: recursion over
+ * the variables, with results cached. The recursive functions are given nodes that are decided; only what
+ * they make can be undecided, and that goes straight up. */
 #include "diagram/node.h"
 
 static diagram_node truth(struct diagram *diagram, diagram_node f)
@@ -28,7 +28,7 @@ diagram_node diagram_truth(struct diagram *diagram, diagram_node f)
 	return is_known(diagram, f) ? truth(diagram, f) : DIAGRAM_UNDECIDED;
 }
 
-static diagram_node not(struct diagram *diagram, diagram_node f)
+static diagram_node not(struct diagram * diagram, diagram_node f)
 {
 	if (is_terminal(f))
 		return f == DIAGRAM_FALSE ? DIAGRAM_TRUE : DIAGRAM_FALSE;
@@ -47,7 +47,8 @@ static diagram_node not(struct diagram *diagram, diagram_node f)
 }
 
 /* What needs no expansion; DIAGRAM_UNDECIDED when it does. `*negate`: the result is the complement of g. */
-static diagram_node boolean_shortcut(enum pair_operation operation, diagram_node f, diagram_node g, bool *negate)
+static diagram_node boolean_shortcut(enum pair_operation operation, diagram_node f, diagram_node g,
+				     bool *negate)
 {
 	*negate = false;
 	if (f == g)
@@ -69,7 +70,8 @@ static diagram_node boolean_shortcut(enum pair_operation operation, diagram_node
 	}
 }
 
-static diagram_node boolean(struct diagram *diagram, enum pair_operation operation, diagram_node f, diagram_node g)
+static diagram_node boolean(struct diagram *diagram, enum pair_operation operation, diagram_node f,
+			    diagram_node g)
 {
 	bool negate;
 	diagram_node result = boolean_shortcut(operation, f, g, &negate);
@@ -177,7 +179,7 @@ static diagram_node apply(struct diagram *diagram, const struct application *app
 {
 	if (is_terminal(f) && is_terminal(g)) {
 		diagram_node value =
-			application->operation(application->context, diagram_value(f), diagram_value(g));
+		    application->operation(application->context, diagram_value(f), diagram_value(g));
 		return diagram_is_terminal(value) && is_known(diagram, value) ? value : DIAGRAM_UNDECIDED;
 	}
 	diagram_node result = cache_find_pair(diagram, application->id, f, g);
@@ -217,8 +219,8 @@ static struct application application_of(struct diagram *diagram, diagram_operat
 	return fresh;
 }
 
-diagram_node diagram_apply(struct diagram *diagram, diagram_operation operation, void *context, diagram_node f,
-			   diagram_node g)
+diagram_node diagram_apply(struct diagram *diagram, diagram_operation operation, void *context,
+			   diagram_node f, diagram_node g)
 {
 	if (!is_known(diagram, f) || !is_known(diagram, g))
 		return DIAGRAM_UNDECIDED;

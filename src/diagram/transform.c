@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Operations that take more than nodes (callbacks, sets of variables) and so cannot be cached from call to call: each
- * call has a memo of its own. */
+ * Operations that take more than nodes (callbacks, sets of variables) and so cannot be cached from call to
+ * call: each call has a memo of its own. */
 #include "diagram/node.h"
 
 struct transformation {
@@ -51,7 +51,8 @@ static diagram_node replace_below(struct transformation *transformation, diagram
 	return keep(transformation, f, result);
 }
 
-diagram_node diagram_replace(struct diagram *diagram, diagram_replacement replace, void *context, diagram_node f)
+diagram_node diagram_replace(struct diagram *diagram, diagram_replacement replace, void *context,
+			     diagram_node f)
 {
 	if (!is_known(diagram, f))
 		return DIAGRAM_UNDECIDED;
@@ -114,8 +115,8 @@ static diagram_node restrict_below(struct transformation *transformation, diagra
 	uint32_t result;
 	/* Fixed variables need no node: walk on without a call. */
 	while (!is_terminal(f) && transformation->values[diagram->nodes[f].variable] >= 0)
-		f = transformation->values[diagram->nodes[f].variable] ? diagram->nodes[f].high :
-									  diagram->nodes[f].low;
+		f = transformation->values[diagram->nodes[f].variable] ? diagram->nodes[f].high
+								       : diagram->nodes[f].low;
 	if (is_terminal(f))
 		return f;
 	if (memo_find(&transformation->memo, f, &result))

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define STEPS_MAX 20000000u /* rules tried for one packet: chains that call chains may be exponential, in the kernel too */
+#define STEPS_MAX 8000000u /* rules tried for one packet: chains that call chains may be exponential, in the kernel too */
 
 /* How a chain, or a table, may be left. */
 enum flow { FLOW_ENDS = 1 << 0, FLOW_RETURNS = 1 << 1 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Declaring predicates, laying out the variables, and the diagrams of single fields. What must stay true: the layout
- * is the one that fields.h documents, and what XDP cannot see (`unknown`) stands at its end. */
+ * Declaring predicates, laying out the variables, and the diagrams of single fields. What must stay true: the
+ * layout is the one that fields.h documents, and what XDP cannot see (`unknown`) stands at its end. */
 #include "extension/fields.h"
 
 #include "extension/fields_private.h"
@@ -13,8 +13,8 @@
 #define STATE_BITS 3
 
 static const uint8_t field_bits[FIELD_COUNT] = {
-	[FIELD_PROTOCOL] = 8,  [FIELD_ICMP] = 16,    [FIELD_SPORT] = 16,  [FIELD_DPORT] = 16,
-	[FIELD_TCP_FLAGS] = 8, [FIELD_FRAGMENT] = 2, [FIELD_PAYLOAD] = 1, [FIELD_STATE] = STATE_BITS,
+    [FIELD_PROTOCOL] = 8,  [FIELD_ICMP] = 16,    [FIELD_SPORT] = 16,  [FIELD_DPORT] = 16,
+    [FIELD_TCP_FLAGS] = 8, [FIELD_FRAGMENT] = 2, [FIELD_PAYLOAD] = 1, [FIELD_STATE] = STATE_BITS,
 };
 
 struct fields *fields_new(enum family family)
@@ -72,7 +72,8 @@ int fields_keep(struct fields *fields, const void *key, size_t size, void *objec
 	if (!copy)
 		return -ENOMEM;
 	if (names->count + 1 > names->capacity / 2) {
-		struct name_index grown = {.count = names->count, .capacity = names->capacity ? names->capacity * 2 : 64};
+		struct name_index grown = {.count = names->count,
+					   .capacity = names->capacity ? names->capacity * 2 : 64};
 		grown.slots = calloc(grown.capacity, sizeof(*grown.slots));
 		if (!grown.slots)
 			return -ENOMEM;
@@ -97,8 +98,9 @@ int fields_need_predicate(struct fields *fields, struct predicate *predicate)
 		return 0;
 	if (fields->diagram)
 		return -EBUSY;
-	struct predicate **slot = arena_push(fields->arena, (void **)&fields->predicates, &fields->predicate_count,
-					     &fields->predicate_capacity, sizeof(struct predicate *));
+	struct predicate **slot =
+	    arena_push(fields->arena, (void **)&fields->predicates, &fields->predicate_count,
+		       &fields->predicate_capacity, sizeof(struct predicate *));
 	if (!slot)
 		return -ENOMEM;
 	int result = fields_keep(fields, key, sizeof(key), predicate);
@@ -218,9 +220,9 @@ diagram_node fields_masked(const struct fields *fields, enum field field, addres
 
 diagram_node fields_predicate(const struct fields *fields, const struct predicate *predicate)
 {
-	bool never = predicate->kind == PREDICATE_PAIR	? predicate->point_count == 0 :
-		     predicate->kind != PREDICATE_OPAQUE ? predicate->range_count == 0 :
-							   false;
+	bool never = predicate->kind == PREDICATE_PAIR     ? predicate->point_count == 0
+		     : predicate->kind != PREDICATE_OPAQUE ? predicate->range_count == 0
+							   : false;
 	if (never)
 		return DIAGRAM_FALSE;
 	return diagram_make(fields->diagram, predicate->variable, DIAGRAM_FALSE, DIAGRAM_TRUE);
@@ -243,7 +245,8 @@ diagram_node fields_domain(const struct fields *fields)
 	struct diagram *diagram = fields->diagram;
 	diagram_node domain = fields_range(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE, FRAGMENT_LATE);
 	domain = diagram_and(diagram, domain, fields_range(fields, FIELD_IN, 0, fields->interface_count - 1));
-	domain = diagram_and(diagram, domain, fields_range(fields, FIELD_OUT, 0, fields->interface_count - 1));
+	domain =
+	    diagram_and(diagram, domain, fields_range(fields, FIELD_OUT, 0, fields->interface_count - 1));
 	return diagram_and(diagram, domain, fields_range(fields, FIELD_STATE, 0, STATE_COUNT - 1));
 }
 
@@ -262,7 +265,8 @@ int64_t predicate_find(const struct predicate *predicate, address value)
 	return predicate->ranges[begin].element;
 }
 
-int64_t predicate_find_point(const struct predicate *predicate, address value, uint8_t protocol, uint16_t port)
+int64_t predicate_find_point(const struct predicate *predicate, address value, uint8_t protocol,
+			     uint16_t port)
 {
 	size_t begin = 0, end = predicate->point_count;
 	uint32_t rest = (uint32_t)protocol << 16 | port;

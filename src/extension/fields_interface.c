@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Interface names, as far as rules can tell them apart. iptables compares with a mask (ip_packet_match() and
- * ifname_compare_aligned() in the kernel): a pattern with + matches every name that begins so, the name itself
- * included; the empty pattern (that is "+", or none given) matches whatever there is, even no device, and inverted
- * matches nothing.
+ * ifname_compare_aligned() in the kernel): a pattern with + matches every name that begins so, the name
+ * itself included; the empty pattern (that is "+", or none given) matches whatever there is, even no device,
+ * and inverted matches nothing.
  *
- * So names fall into classes: each literal name of a rule is one; each wildcard has one, of the names for which it is
- * the longest wildcard that matches and which no rule writes in full; and "another" is matched by no pattern. No device
- * (the output device in INPUT) is matched by no pattern either, and belongs to "another". Each class is stood for by
- * one name. These are sorted, so the classes of a wildcard are an interval of indexes: all names with one beginning
- * are neighbours. */
+ * So names fall into classes: each literal name of a rule is one; each wildcard has one, of the names for
+ * which it is the longest wildcard that matches and which no rule writes in full; and "another" is matched by
+ * no pattern. No device (the output device in INPUT) is matched by no pattern either, and belongs to
+ * "another". Each class is stood for by one name. These are sorted, so the classes of a wildcard are an
+ * interval of indexes: all names with one beginning are neighbours. */
 #include "extension/fields_private.h"
 
 #include <errno.h>
@@ -35,15 +35,16 @@ int fields_need_interface(struct fields *fields, const struct interface_match *m
 		return 0;
 	if (fields->diagram)
 		return -EBUSY;
-	struct interface_match *slot = arena_push(fields->arena, (void **)&private->patterns, &private->pattern_count,
-						  &private->pattern_capacity, sizeof(*slot));
+	struct interface_match *slot =
+	    arena_push(fields->arena, (void **)&private->patterns, &private->pattern_count,
+		       &private->pattern_capacity, sizeof(*slot));
 	if (!slot)
 		return -ENOMEM;
 	memcpy(slot->name, key + 1, size - 2);
 	slot->wildcard = match->wildcard;
 	int result = fields_keep(fields, key, size, fields);
 	if (result)
-		private->pattern_count--;
+	private->pattern_count--;
 	return result;
 }
 
@@ -58,11 +59,12 @@ static bool is_declared(const struct fields *fields, const char *name, bool wild
 /* dev_valid_name() in the kernel, whose isspace() knows Latin-1. */
 static bool may_be_in_name(uint8_t byte)
 {
-	return byte && byte != '/' && byte != ':' && byte != ' ' && byte != 0xa0 && !(byte >= '\t' && byte <= '\r');
+	return byte && byte != '/' && byte != ':' && byte != ' ' && byte != 0xa0 &&
+	       !(byte >= '\t' && byte <= '\r');
 }
 
-/* Extends name (of `length` bytes) to one that no rule writes in full and that matches no wildcard but those that are
- * at most `within` bytes long. Goes deeper only below names that rules write, so that it ends. */
+/* Extends name (of `length` bytes) to one that no rule writes in full and that matches no wildcard but those
+ * that are at most `within` bytes long. Goes deeper only below names that rules write, so that it ends. */
 static bool find_name(const struct fields *fields, char *name, size_t length, size_t within)
 {
 	name[length] = '\0';
@@ -90,7 +92,8 @@ static int compare_names(const void *a, const void *b)
 
 static int compare_wildcards(const void *a, const void *b)
 {
-	return strcmp(((const struct interface_wildcard *)a)->prefix, ((const struct interface_wildcard *)b)->prefix);
+	return strcmp(((const struct interface_wildcard *)a)->prefix,
+		      ((const struct interface_wildcard *)b)->prefix);
 }
 
 /* Index of the first class, "another" left out, whose name is not before `name`, with the first `size` bytes
@@ -183,7 +186,8 @@ size_t interface_class(const struct fields *fields, const char *name)
 	return fields->interface_count - 1;
 }
 
-diagram_node fields_interface(const struct fields *fields, enum field field, const struct interface_match *match)
+diagram_node fields_interface(const struct fields *fields, enum field field,
+			      const struct interface_match *match)
 {
 	size_t size = strnlen(match->name, INTERFACE_NAME_MAX - 1);
 	if (size == 0)

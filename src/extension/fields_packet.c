@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * From a packet to an assignment of the variables, and back: a packet for what a path through a diagram wants. The way
- * back proposes a packet and then asks the way there whether it is right, so a packet that is given out always
- * satisfies the assignment. */
+ * From a packet to an assignment of the variables, and back: a packet for what a path through a diagram
+ * wants. The way back proposes a packet and then asks the way there whether it is right, so a packet that is
+ * given out always satisfies the assignment. */
 #include "extension/fields_private.h"
 
 #include <errno.h>
@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS 512		/* proposals before giving up */
-#define POINT_ATTEMPTS 4096u	/* points of a set of pairs that are proposed */
+#define ATTEMPTS 256        /* proposals that differ in ports only */
+#define PROPOSALS_MAX 4096u /* before giving up */
+#define PAIRS_MAX 4         /* sets of pairs whose points are tried; more are left to luck */
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
 
@@ -26,11 +27,12 @@ static bool is_icmp(uint8_t protocol)
 	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 }
 
-/* net/netfilter/ipset/ip_set_getport.c, get_port(): DCCP has no ports there; type and code of either ICMP are read
- * in packets of either family; other protocols have port 0. Not in later fragments. */
+/* net/netfilter/ipset/ip_set_getport.c, get_port(): DCCP has no ports there; type and code of either ICMP are
+ * read in packets of either family; other protocols have port 0. Not in later fragments. */
 bool pair_port(const struct packet *packet, bool source, uint16_t *port)
 {
-	bool known = is_icmp(packet->protocol) || (has_ports(packet->protocol) && packet->protocol != IPPROTO_DCCP);
+	bool known =
+	    is_icmp(packet->protocol) || (has_ports(packet->protocol) && packet->protocol != IPPROTO_DCCP);
 	if (packet->fragment_offset || packet->header_error || (known && packet->transport_short))
 		return false;
 	if (is_icmp(packet->protocol))
@@ -39,8 +41,8 @@ bool pair_port(const struct packet *packet, bool source, uint16_t *port)
 		*port = source ? packet->source_port : packet->destination_port;
 	else
 		*port = 0;
-	/* ip_set_get_ip4_port(): protocol 0 is none; no set can hold it either. */
-	return packet->protocol != 0;
+	/* ip_set_get_ip4_port() takes protocol 0 for none, ipv6_skip_exthdr() fails at "no next header". */
+	return packet->protocol != 0 && !(packet->family == FAMILY_IPV6 && packet->protocol == IPPROTO_NONE);
 }
 
 static void assign_field(const struct fields *fields, enum field field, address value, bool *bits)
@@ -76,23 +78,29 @@ void fields_assign(const struct fields *fields, const struct packet *packet, enu
 	bool tcp = packet->protocol == IPPROTO_TCP && !late;
 	bool ports = has_ports(packet->protocol) && !late;
 	assign_field(fields, FIELD_SOURCE, address_from_bytes(fields->family, packet->source), bits);
-	assign_field(fields, FIELD_DESTINATION, address_from_bytes(fields->family, packet->destination), bits);
+	assign_field(fields, FIELD_DESTINATION, address_from_bytes(fields->family, packet->destination),
+		     bits);
 	assign_field(fields, FIELD_PROTOCOL, packet->protocol, bits);
 	assign_field(fields, FIELD_ICMP,
-		     is_icmp(packet->protocol) && !late ? packet->icmp_type << 8 | packet->icmp_code : 0, bits);
+		     is_icmp(packet->protocol) && !late ? packet->icmp_type << 8 | packet->icmp_code : 0,
+		     bits);
 	assign_field(fields, FIELD_SPORT, ports ? packet->source_port : 0, bits);
 	assign_field(fields, FIELD_DPORT, ports ? packet->destination_port : 0, bits);
 	assign_field(fields, FIELD_TCP_FLAGS, tcp ? packet->tcp_flags : 0, bits);
 	assign_field(fields, FIELD_FRAGMENT,
-		     late ? FRAGMENT_LATE : packet->more_fragments ? FRAGMENT_FIRST : FRAGMENT_WHOLE, bits);
+		     late                     ? FRAGMENT_LATE
+		     : packet->more_fragments ? FRAGMENT_FIRST
+					      : FRAGMENT_WHOLE,
+		     bits);
 	assign_field(fields, FIELD_PAYLOAD, tcp && packet->payload > 0, bits);
 	assign_field(fields, FIELD_IN, interface_class(fields, packet->in), bits);
 	assign_field(fields, FIELD_OUT, interface_class(fields, packet->out), bits);
 	assign_field(fields, FIELD_STATE, state, bits);
 	for (size_t i = 0; i < fields->predicate_count; i++) {
 		const struct predicate *predicate = fields->predicates[i];
-		bits[predicate->variable] = predicate->kind == PREDICATE_OPAQUE ? opaque && opaque[i] :
-										  holds(fields, predicate, packet);
+		bits[predicate->variable] = predicate->kind == PREDICATE_OPAQUE
+						? opaque && opaque[i]
+						: holds(fields, predicate, packet);
 	}
 }
 
@@ -126,7 +134,8 @@ static bool next_fit(struct wanted wanted, unsigned bits, address *value)
 	unsigned place = bits - 1; /* the highest bit that must change */
 	while (!(wrong >> place & 1))
 		place--;
-	if (*value >> place & 1) /* cannot be cleared without setting one above: the lowest that is free and 0 */
+	if (*value >> place &
+	    1) /* cannot be cleared without setting one above: the lowest that is free and 0 */
 		do {
 			if (++place >= bits)
 				return false;
@@ -137,51 +146,89 @@ static bool next_fit(struct wanted wanted, unsigned bits, address *value)
 	return true;
 }
 
-/* The first address at or behind *value that fits and is in, or outside, each predicate of that kind as wanted. Every
- * step but those of next_fit() passes the border of a range, so it ends. */
-static bool next_address(const struct fields *fields, const int8_t *values, enum predicate_kind kind,
-			 struct wanted wanted, address *value)
+/* Where a predicate changes: whether it holds for the address, and for which it holds next. */
+struct border {
+	bool inside;
+	bool more;
+	address next;
+	address high; /* when inside: it holds as far as here */
+};
+
+static struct border range_border(const struct predicate *predicate, address value)
 {
-	unsigned bits = family_bits(fields->family);
-	address most = family_max(fields->family);
+	size_t begin = 0, end = predicate->range_count; /* first range that ends at or behind value */
+	while (begin < end) {
+		size_t probe = begin + (end - begin) / 2;
+		if (predicate->ranges[probe].high >= value)
+			end = probe;
+		else
+			begin = probe + 1;
+	}
+	if (begin == predicate->range_count)
+		return (struct border){.inside = false};
+	const struct predicate_range *range = &predicate->ranges[begin];
+	return (struct border){range->low <= value, true, range->low, range->high};
+}
+
+/* With the packet's protocol and port a set of pairs is a set of addresses. */
+static struct border pair_border(const struct predicate *predicate, const struct packet *packet,
+				 address value)
+{
+	uint16_t port;
+	if (!pair_port(packet, predicate->pair_source_port, &port))
+		return (struct border){.inside = false};
+	size_t begin = 0, end = predicate->point_count; /* first point at or behind value */
+	while (begin < end) {
+		size_t probe = begin + (end - begin) / 2;
+		if (predicate->points[probe].address >= value)
+			end = probe;
+		else
+			begin = probe + 1;
+	}
+	for (; begin < predicate->point_count; begin++) {
+		const struct predicate_point *point = &predicate->points[begin];
+		if (point->protocol == packet->protocol && point->port == port)
+			return (struct border){point->address == value, true, point->address, value};
+	}
+	return (struct border){.inside = false};
+}
+
+/* The first address at or behind *value that fits and satisfies all that is wanted of predicates on this
+ * address, for a packet whose protocol and ports are chosen. Every step but those of next_fit() passes the
+ * border of a range or a point, so it ends. */
+static bool next_address(const struct fields *fields, const int8_t *values, enum predicate_kind kind,
+			 const struct packet *packet, struct wanted wanted, address *value)
+{
 again:
-	if (!next_fit(wanted, bits, value))
+	if (!next_fit(wanted, family_bits(fields->family), value))
 		return false;
 	for (size_t i = 0; i < fields->predicate_count; i++) {
 		const struct predicate *predicate = fields->predicates[i];
-		if (predicate->kind != kind || values[predicate->variable] < 0)
+		bool pair = predicate->kind == PREDICATE_PAIR &&
+			    predicate->pair_source_address == (kind == PREDICATE_SOURCE);
+		if ((predicate->kind != kind && !pair) || values[predicate->variable] < 0)
 			continue;
-		size_t begin = 0, end = predicate->range_count; /* first range that ends at or behind value */
-		while (begin < end) {
-			size_t probe = begin + (end - begin) / 2;
-			if (predicate->ranges[probe].high >= *value)
-				end = probe;
-			else
-				begin = probe + 1;
-		}
-		const struct predicate_range *range =
-			begin < predicate->range_count ? &predicate->ranges[begin] : NULL;
-		bool inside = range && range->low <= *value;
-		if (inside == (values[predicate->variable] > 0))
+		struct border border =
+		    pair ? pair_border(predicate, packet, *value) : range_border(predicate, *value);
+		if (border.inside == (values[predicate->variable] > 0))
 			continue;
-		if (inside && range->high == most)
+		if (border.inside ? border.high == family_max(fields->family) : !border.more)
 			return false;
-		if (!inside && !range)
-			return false;
-		*value = inside ? range->high + 1 : range->low;
+		*value = border.inside ? border.high + 1 : border.next;
 		goto again;
 	}
 	return true;
 }
 
 static bool choose_address(const struct fields *fields, const int8_t *values, enum predicate_kind kind,
-			   struct wanted wanted, address preferred, address *value)
+			   const struct packet *packet, struct wanted wanted, address preferred,
+			   address *value)
 {
 	*value = preferred;
-	if (next_address(fields, values, kind, wanted, value))
+	if (next_address(fields, values, kind, packet, wanted, value))
 		return true;
 	*value = 0;
-	return next_address(fields, values, kind, wanted, value);
+	return next_address(fields, values, kind, packet, wanted, value);
 }
 
 /* All that is wanted of a packet besides predicates. */
@@ -208,7 +255,8 @@ static bool protocol_allows(const struct demand *demand, uint8_t protocol, bool 
 		return false;
 	if ((field[FIELD_SPORT].value || field[FIELD_DPORT].value) && (late || !has_ports(protocol)))
 		return false;
-	return !(field[FIELD_TCP_FLAGS].value || field[FIELD_PAYLOAD].value) || (!late && protocol == IPPROTO_TCP);
+	return !(field[FIELD_TCP_FLAGS].value || field[FIELD_PAYLOAD].value) ||
+	       (!late && protocol == IPPROTO_TCP);
 }
 
 static bool choose_protocol(enum family family, const struct demand *demand, bool late, uint8_t *protocol)
@@ -260,7 +308,10 @@ static bool choose_interfaces(const struct fields *fields, const struct demand *
 
 static uint32_t transport_length(uint8_t protocol)
 {
-	return protocol == IPPROTO_TCP ? 20 : protocol == IPPROTO_DCCP ? 16 : protocol == IPPROTO_SCTP ? 12 : 8;
+	return protocol == IPPROTO_TCP    ? 20
+	       : protocol == IPPROTO_DCCP ? 16
+	       : protocol == IPPROTO_SCTP ? 12
+					  : 8;
 }
 
 static bool choose_transport(const struct demand *demand, unsigned attempt, struct packet *packet)
@@ -314,11 +365,11 @@ static bool propose(const struct fields *fields, const int8_t *values, const str
 	address base[] = {fields->family == FAMILY_IPV4 ? 0xc6336401 : ((address)0x20010db8 << 96) + 1,
 			  fields->family == FAMILY_IPV4 ? 0xc0000201 : ((address)0x20010db8 << 96) + 2};
 	*packet = (struct packet){.family = fields->family};
-	if (!choose_address(fields, values, PREDICATE_SOURCE, demand->field[FIELD_SOURCE], base[0] + attempt,
+	if (!choose_fragment(demand, attempt, packet) || !choose_transport(demand, attempt, packet) ||
+	    !choose_address(fields, values, PREDICATE_SOURCE, packet, demand->field[FIELD_SOURCE], base[0],
 			    &source) ||
-	    !choose_address(fields, values, PREDICATE_DESTINATION, demand->field[FIELD_DESTINATION],
-			    base[1] + attempt, &destination) ||
-	    !choose_fragment(demand, attempt, packet) || !choose_transport(demand, attempt, packet) ||
+	    !choose_address(fields, values, PREDICATE_DESTINATION, packet, demand->field[FIELD_DESTINATION],
+			    base[1], &destination) ||
 	    !choose_interfaces(fields, demand, packet) ||
 	    !choose_value(demand->field[FIELD_STATE], 3, STATE_NEW, &state) || state >= STATE_COUNT)
 		return false;
@@ -329,7 +380,8 @@ static bool propose(const struct fields *fields, const int8_t *values, const str
 	return true;
 }
 
-static bool satisfies(const struct fields *fields, const int8_t *values, const struct packet *packet, bool *bits)
+static bool satisfies(const struct fields *fields, const int8_t *values, const struct packet *packet,
+		      bool *bits)
 {
 	fields_assign(fields, packet, packet->state, NULL, bits);
 	for (size_t i = 0; i < fields->predicate_count; i++) /* opaque: whatever is wanted */
@@ -341,73 +393,83 @@ static bool satisfies(const struct fields *fields, const int8_t *values, const s
 	return true;
 }
 
-/* The demand with a point of a set of pairs put in; false when they contradict each other. */
+/* The demand with the protocol and port of a point of a set of pairs put in; false when they contradict. */
 static bool demand_point(struct demand *demand, const struct predicate *predicate,
 			 const struct predicate_point *point)
 {
-	enum field at = predicate->pair_source_address ? FIELD_SOURCE : FIELD_DESTINATION;
-	enum field port = predicate->pair_source_port ? FIELD_SPORT : FIELD_DPORT;
-	if (is_icmp(point->protocol))
-		port = FIELD_ICMP;
+	bool read =
+	    is_icmp(point->protocol) || (has_ports(point->protocol) && point->protocol != IPPROTO_DCCP);
+	enum field port = is_icmp(point->protocol)      ? FIELD_ICMP
+			  : predicate->pair_source_port ? FIELD_SPORT
+							: FIELD_DPORT;
 	struct wanted *field = demand->field;
-	if (!fits(field[at], point->address) || !fits(field[FIELD_PROTOCOL], point->protocol))
+	if (!fits(field[FIELD_PROTOCOL], point->protocol) || (read && !fits(field[port], point->port)))
 		return false;
-	bool read = is_icmp(point->protocol) || (has_ports(point->protocol) && point->protocol != IPPROTO_DCCP);
-	if (read && !fits(field[port], point->port))
-		return false;
-	field[at] = (struct wanted){point->address, ~(address)0};
 	field[FIELD_PROTOCOL] = (struct wanted){point->protocol, 0xff};
 	if (read)
 		field[port] = (struct wanted){point->port, 0xffff};
 	return true;
 }
 
-static bool search(const struct fields *fields, const int8_t *values, const struct demand *demand,
-		   struct packet *packet, bool *bits)
-{
-	for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++)
-		if (propose(fields, values, demand, attempt, packet) && satisfies(fields, values, packet, bits))
-			return true;
-	return false;
-}
+struct search {
+	const struct fields *fields;
+	const int8_t *values;
+	bool *bits;
+	unsigned proposals;
+	size_t pair_count; /* sets of pairs that the packet must be in */
+	const struct predicate *pairs[PAIRS_MAX];
+	struct packet found;
+};
 
-static bool search_points(const struct fields *fields, const int8_t *values, const struct demand *demand,
-			  const struct predicate *pair, struct packet *packet, bool *bits)
+/* Proposals for what the pairs before `level` leave open. 1: found; 0: not; -ENOMEM. */
+static int search_below(struct search *search, const struct demand *demand, size_t level)
 {
-	unsigned tried = 0;
-	for (size_t i = 0; i < pair->point_count && tried < POINT_ATTEMPTS; i++) {
-		struct demand with = *demand;
-		if (!demand_point(&with, pair, &pair->points[i]))
-			continue;
-		for (unsigned attempt = 0; attempt < 2; attempt++, tried++)
-			if (propose(fields, values, &with, attempt, packet) &&
-			    satisfies(fields, values, packet, bits))
-				return true;
+	if (level == search->pair_count) {
+		for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+			search->proposals++;
+			if (propose(search->fields, search->values, demand, attempt, &search->found) &&
+			    satisfies(search->fields, search->values, &search->found, search->bits))
+				return 1;
+			if (search->pair_count && attempt > 1)
+				break; /* other points are more likely */
+		}
+		return 0;
 	}
-	return false;
+	const struct predicate *pair = search->pairs[level];
+	uint8_t *tried = calloc(((size_t)1 << 24) / 8, 1); /* by protocol and port */
+	int result = tried ? 0 : -ENOMEM;
+	for (size_t i = 0; i < pair->point_count && result == 0 && search->proposals < PROPOSALS_MAX; i++) {
+		const struct predicate_point *point = &pair->points[i];
+		uint32_t place = (uint32_t)point->protocol << 16 | point->port;
+		struct demand with = *demand;
+		if (tried[place / 8] >> place % 8 & 1)
+			continue;
+		tried[place / 8] |= (uint8_t)(1u << place % 8);
+		if (demand_point(&with, pair, point))
+			result = search_below(search, &with, level + 1);
+	}
+	free(tried);
+	return result;
 }
 
 int fields_packet(const struct fields *fields, const int8_t *values, struct packet *packet)
 {
+	struct search search = {.fields = fields, .values = values};
 	struct demand demand;
-	const struct predicate *pair = NULL; /* a set of pairs that the packet must be in, the smallest */
 	for (enum field field = 0; field < FIELD_COUNT; field++)
 		demand.field[field] = wanted_of(fields, field, values);
-	for (size_t i = 0; i < fields->predicate_count; i++) {
+	for (size_t i = 0; i < fields->predicate_count && search.pair_count < PAIRS_MAX; i++) {
 		const struct predicate *predicate = fields->predicates[i];
-		if (predicate->kind == PREDICATE_PAIR && values[predicate->variable] > 0 &&
-		    (!pair || predicate->point_count < pair->point_count))
-			pair = predicate;
+		if (predicate->kind == PREDICATE_PAIR && values[predicate->variable] > 0)
+			search.pairs[search.pair_count++] = predicate;
 	}
-	bool *bits = calloc(diagram_variables(fields->diagram), sizeof(*bits));
-	if (!bits)
+	search.bits = calloc(diagram_variables(fields->diagram), sizeof(*search.bits));
+	if (!search.bits)
 		return -ENOMEM;
-	struct packet found;
-	bool ok = pair ? search_points(fields, values, &demand, pair, &found, bits) :
-			 search(fields, values, &demand, &found, bits);
-	free(bits);
-	if (!ok)
-		return -ESRCH;
-	*packet = found;
+	int result = search_below(&search, &demand, 0);
+	free(search.bits);
+	if (result <= 0)
+		return result ? result : -ESRCH;
+	*packet = search.found;
 	return 0;
 }

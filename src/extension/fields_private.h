@@ -12,7 +12,7 @@ struct name_index {
 		const void *key;
 		size_t size;
 		void *object;
-	} *slots; /* open addressing; object NULL: free */
+	} * slots;              /* open addressing; object NULL: free */
 	size_t count, capacity; /* capacity: a power of two */
 };
 
@@ -22,13 +22,13 @@ struct fields_private {
 	/* Interface patterns as declared, each once, never inverted, never "". */
 	size_t pattern_count, pattern_capacity;
 	struct interface_match *patterns;
-	/* After sealing: the wildcards, sorted by name, with the class of the names for which each is the longest
-	 * that matches; SIZE_MAX when there can be no such name. */
+	/* After sealing: the wildcards, sorted by name, with the class of the names for which each is the
+	 * longest that matches; SIZE_MAX when there can be no such name. */
 	size_t wildcard_count;
 	struct interface_wildcard {
 		const char *prefix;
 		size_t class;
-	} *wildcards;
+	} * wildcards;
 };
 
 static inline struct fields_private *fields_private(const struct fields *fields)

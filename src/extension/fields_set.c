@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What a set says, as sorted disjoint ranges or points: the answer of ip_set_test() in the kernel for every address.
+ * What a set says, as sorted disjoint ranges or points: the answer of ip_set_test() in the kernel for every
+ * address.
  *
- * hash:ip    each address by itself; of repeated adds the last one counts. With netmask, blocks of that size. The
- *            address 0 is never a member (hash_ip4_kadt()).
- * hash:net   the longest prefix that holds the address decides; when it is a nomatch entry the set does not match
- *            (mtype_test_cidrs()).
- * hash:ip,port  (address, protocol, port); see ip_set_get_ip4_port().
+ * hash:ip    each address by itself; of repeated adds the last one counts. With netmask, blocks of that size.
+ * The address 0 is never a member (hash_ip4_kadt()). hash:net   the longest prefix that holds the address
+ * decides; when it is a nomatch entry the set does not match (mtype_test_cidrs()). hash:ip,port  (address,
+ * protocol, port); see ip_set_get_ip4_port().
  *
- * A member with a timeout may be gone at any moment, and then the next shorter prefix decides. `certain` holds the
- * addresses that match whichever of the timed members are left; `timed` those that match with some of them and not
- * with others. Where a permanent member of hash:net is covered by a timed one and the answer is the same, the
- * permanent one is credited. */
+ * A member with a timeout may be gone at any moment, and then the next shorter prefix decides. `certain`
+ * holds the addresses that match whichever of the timed members are left; `timed` those that match with some
+ * of them and not with others. Where a permanent member of hash:net is covered by a timed one and the answer
+ * is the same, the permanent one is credited. */
 #include "extension/fields_private.h"
 
 #include <errno.h>
@@ -19,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POINTS_MAX ((size_t)1 << 24) /* of hash:ip,port members given as ranges; beyond: content not modelled */
+#define POINTS_MAX                                                                                           \
+	((size_t)1 << 24) /* of hash:ip,port members given as ranges; beyond: content not modelled */
 
 struct piece {
 	address low, high;
@@ -147,7 +148,8 @@ static int overlay(struct resolution *resolution, const struct piece *pieces, si
 		if (next < count && pieces[next].low <= end)
 			end = pieces[next].low - 1;
 		bool timed = resolution->set->members[top->index].timed;
-		result = add_range(timed ? &resolution->timed : &resolution->certain, position, end, top->index);
+		result =
+		    add_range(timed ? &resolution->timed : &resolution->certain, position, end, top->index);
 		if (end == family_max(resolution->set->family))
 			break;
 		position = end + 1;
@@ -211,7 +213,8 @@ static int add_level(struct resolution *resolution, address low, address high, c
 {
 	if (!level->can_match || low > high)
 		return 0;
-	return add_range(level->can_miss ? &resolution->timed : &resolution->certain, low, high, level->element);
+	return add_range(level->can_miss ? &resolution->timed : &resolution->certain, low, high,
+			 level->element);
 }
 
 /* hash:net: prefixes nest, so a stack holds those around the current address, the longest on top. */
@@ -299,7 +302,8 @@ static int resolve_points(struct resolution *resolution)
 	for (size_t i = 0; i < set->member_count; i++) {
 		const struct set_member *member = &set->members[i];
 		address more = member->high - member->low;
-		if (member->low > member->high || member->high > family_max(set->family) || more >= POINTS_MAX - count)
+		if (member->low > member->high || member->high > family_max(set->family) ||
+		    more >= POINTS_MAX - count)
 			return -EDOM;
 		count += (size_t)more + 1;
 	}
@@ -319,7 +323,8 @@ static int resolve_points(struct resolution *resolution)
 	qsort(points, count, sizeof(*points), compare_points);
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (kept && points[kept - 1].address == points[i].address && points[kept - 1].port == points[i].port &&
+		if (kept && points[kept - 1].address == points[i].address &&
+		    points[kept - 1].port == points[i].port &&
 		    points[kept - 1].protocol == points[i].protocol)
 			kept--; /* added again later */
 		points[kept++] = points[i];
@@ -360,8 +365,8 @@ static int take_ranges(struct fields *fields, const struct range_list *list, str
 }
 
 /* A predicate of what was resolved, declared. NULL in *declared when it is empty and not wanted. */
-static int declare_part(struct fields *fields, const struct resolution *resolution, const bool *source, bool timed,
-			const char *name, struct predicate **declared)
+static int declare_part(struct fields *fields, const struct resolution *resolution, const bool *source,
+			bool timed, const char *name, struct predicate **declared)
 {
 	struct predicate *predicate = arena_alloc(fields->arena, sizeof(*predicate));
 	if (!predicate)
@@ -391,7 +396,8 @@ static int declare_part(struct fields *fields, const struct resolution *resoluti
 }
 
 /* "set bans src" */
-static const char *set_name(struct fields *fields, const struct set *set, unsigned dimensions, const bool *source)
+static const char *set_name(struct fields *fields, const struct set *set, unsigned dimensions,
+			    const bool *source)
 {
 	struct buffer name = {0};
 	buffer_printf(&name, "set %.*s ", (int)set->name.size, set->name.data);

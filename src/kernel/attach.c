@@ -176,6 +176,8 @@ static int prepare(const struct attach_request *request, const struct attachment
 		result = map_id(carry, &header->carry);
 	if (!result)
 		result = map_id(request->counters, &header->counters);
+	header->counter_stride = request->stride;
+	header->counter_copies = request->copies;
 	header->previous_meta = header->previous_counters = header->previous_carry = 0;
 	if (!result && counts) {
 		result = map_id(old->meta_map, &header->previous_meta);
@@ -310,14 +312,26 @@ static int run_locked(const struct attach_request *request, struct attach_result
 	return error;
 }
 
+/* This library does not print; libbpf would. */
+static int silent(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	(void)level;
+	(void)format;
+	(void)arguments;
+	return 0;
+}
+
 int attach_run(const struct attach_request *request, struct attach_result *result, struct buffer *why)
 {
 	int lock = lock_take(why), error;
+	libbpf_print_fn_t before;
 
 	*result = (struct attach_result){0};
 	if (lock < 0)
 		return lock;
+	before = libbpf_set_print(silent);
 	error = run_locked(request, result, why);
+	libbpf_set_print(before);
 	close(lock);
 	return error;
 }

@@ -13,7 +13,8 @@ enum attach_mode { ATTACH_AUTO, ATTACH_NATIVE, ATTACH_GENERIC };
 struct attach_request {
 	int ifindex;
 	enum attach_mode mode;
-	int program, counters; /* loaded, tables filled, counters zero */
+	int program, counters; /* loaded, tables filled, counters zero (plane/xdp.h) */
+	uint32_t stride, copies; /* shape of the counters */
 	void *meta;	       /* of meta_build(): map ids and time are filled in */
 	size_t meta_size;
 };
@@ -38,7 +39,7 @@ int attach_remove(int ifindex, struct buffer *why);
 
 /* Runs the program on frames made from the regions, and on such as must pass, before anything is attached, and compares
  * with plane_look_up(). The counters are zero again behind it. -EILSEQ: differs, in words. */
-int attach_rehearse(int program, int counters, const struct plane *plane, const uint8_t mac[6],
+int attach_rehearse(int program, int counters, uint32_t stride, const struct plane *plane, const uint8_t mac[6],
 		    const struct region *const regions[FAMILY_COUNT], struct buffer *why);
 
 #endif

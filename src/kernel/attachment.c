@@ -5,7 +5,6 @@
 #include "kernel/attachment.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 #define MAPS_MAX 64
-#define BATCH 4096	/* counters read by one call */
 #define ATTEMPTS_MAX 5 /* a fold by another process may get in between */
 
 static void close_fd(int *fd)
@@ -56,7 +54,7 @@ int map_window(int map, bool write, void **window, size_t *size)
 	if (info.type != BPF_MAP_TYPE_ARRAY || !(info.map_flags & BPF_F_MMAPABLE))
 		return -EBADMSG;
 	bytes = ((uint64_t)info.value_size + 7) / 8 * 8 * info.max_entries;
-	if (!bytes || bytes > META_SIZE_MAX)
+	if (!bytes || bytes > SIZE_MAX / 2)
 		return -EBADMSG;
 	mapped = mmap(NULL, bytes, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, map, 0);
 	if (mapped == MAP_FAILED)
@@ -75,7 +73,7 @@ static int read_meta(int map, void **data, struct meta *meta)
 
 	if (result)
 		return result;
-	copy = malloc(size);
+	copy = size <= META_SIZE_MAX ? malloc(size) : NULL;
 	if (copy)
 		memcpy(copy, window, size);
 	munmap(window, size);
@@ -171,69 +169,30 @@ int attachment_open(uint32_t program_id, struct attachment *attachment)
 	return result;
 }
 
-static int sum_slot(const struct tally *values, size_t processors, struct tally *slot)
+/* weir_counters is an array of copies, one for each possible processor, `stride` entries each (plane/xdp.h). */
+static int read_slots(const struct meta_header *header, int map, struct tally *slots)
 {
-	for (size_t i = 0; i < processors; i++) {
-		slot->packets += values[i].packets;
-		slot->bytes += values[i].bytes;
-	}
-	return 0;
-}
+	const struct tally *window;
+	void *mapped;
+	size_t size;
+	int result = map_window(map, false, &mapped, &size);
 
-/* Slots one by one, for kernels that do not read this kind of map in batches. */
-static int read_slots_singly(int map, size_t count, size_t processors, struct tally *values, struct tally *slots)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		int result = bpf_map_lookup_elem(map, &i, values);
-
-		if (result)
-			return result;
-		sum_slot(values, processors, &slots[i]);
-	}
-	return 0;
-}
-
-static int read_slots(int map, size_t count, struct tally *slots)
-{
-	int processors = libbpf_num_possible_cpus(), result = 0;
-	struct bpf_map_info info;
-	uint32_t cursor = 0, *keys;
-	struct tally *values;
-	size_t read = 0;
-
-	if (processors < 0)
-		return processors;
-	result = map_info(map, &info);
 	if (result)
 		return result;
-	if (info.type != BPF_MAP_TYPE_PERCPU_ARRAY || info.key_size != 4 || info.value_size != sizeof(struct tally) ||
-	    info.max_entries < count)
-		return -EBADMSG;
-	keys = malloc(BATCH * sizeof(*keys));
-	values = malloc(BATCH * sizeof(*values) * (size_t)processors);
-	while (keys && values && read < count) {
-		uint32_t batch = BATCH;
+	window = mapped;
+	if (header->slot_count > header->counter_stride ||
+	    (uint64_t)header->counter_copies * header->counter_stride > size / sizeof(*window))
+		result = -EBADMSG;
+	for (uint64_t copy = 0; !result && copy < header->counter_copies; copy++) {
+		const struct tally *own = window + copy * header->counter_stride;
 
-		result = bpf_map_lookup_batch(map, read ? &cursor : NULL, &cursor, keys, values, &batch, NULL);
-		if (!read && (result == -EINVAL || result == -EOPNOTSUPP || result == -524 /* -ENOTSUPP */)) {
-			result = read_slots_singly(map, count, (size_t)processors, values, slots);
-			break;
-		}
-		if ((result && result != -ENOENT) || !batch)
-			break;
-		for (uint32_t i = 0; i < batch; i++)
-			if (keys[i] < count)
-				sum_slot(values + (size_t)i * (size_t)processors, (size_t)processors, &slots[keys[i]]);
-		read += batch;
-		if (result == -ENOENT) { /* that was the end */
-			result = 0;
-			break;
+		/* counted on while it is read: each number by itself is whole */
+		for (uint32_t slot = 0; slot < header->slot_count; slot++) {
+			slots[slot].packets += __atomic_load_n(&own[slot].packets, __ATOMIC_RELAXED);
+			slots[slot].bytes += __atomic_load_n(&own[slot].bytes, __ATOMIC_RELAXED);
 		}
 	}
-	if (!keys || !values)
-		result = -ENOMEM;
-	free(keys);
-	free(values);
+	munmap(mapped, size);
 	return result;
 }
 
@@ -245,7 +204,7 @@ static int count_own(const struct meta *meta, int counters, struct tally *items)
 
 	if (!slots)
 		return -ENOMEM;
-	result = read_slots(counters, meta->header->slot_count, slots);
+	result = read_slots(meta->header, counters, slots);
 	if (!result)
 		meta_add_slots(meta, slots, meta->header->slot_count, items);
 	free(slots);

@@ -51,6 +51,11 @@ int attachment_count(const struct attachment *attachment, struct tally **items);
 /* Finishes what a killed attach left: 0 also when there is nothing to do. The caller holds the lock. */
 int attachment_fold(const struct attachment *attachment);
 
+/* What was taken for true when the program was attached and no longer holds; none: count is 0. `fingerprint`: of the live
+ * rules now, NULL when they could not be read (which is not a reason by itself). */
+int attachment_stale(struct arena *arena, const struct meta *meta, const struct host *host, const uint64_t *fingerprint,
+		     struct host_problem **problems, size_t *count);
+
 /* A map's content as one run of bytes, mapped into this process. Munmap what is given back. */
 int map_window(int map, bool write, void **window, size_t *size);
 

@@ -77,9 +77,9 @@ struct meta_header {
 	struct meta_reach reach[FAMILY_COUNT];
 	uint32_t allowed, vouched;
 	uint32_t slot_count;
+	uint32_t counter_stride, counter_copies; /* shape of weir_counters */
 	/* Maps by id. The predecessor's are 0 where there was none. */
 	uint32_t counters, carry, previous_meta, previous_counters, previous_carry;
-	uint32_t unused3;
 	struct meta_text sources; /* RULES... as given */
 	struct meta_section items, credits, locals, strings;
 };

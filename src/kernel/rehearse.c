@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define FRAME_MAX 256
 #define SEEDS 6
@@ -98,25 +99,28 @@ static void make_frame(const struct packet *packet, const uint8_t mac[6], struct
 
 struct rehearsal {
 	int program, counters;
+	size_t stride; /* of the counters, more than 0 */
 	const struct plane *plane;
 	const uint8_t *mac;
 	struct buffer *why;
 };
 
+/* Every copy of the slots that the run may have counted on. */
 static int clear_slots(const struct rehearsal *rehearsal, const struct plane_answer *answer)
 {
-	int processors = libbpf_num_possible_cpus(), result = 0;
-	struct tally *zeros;
+	struct tally *window;
+	void *mapped;
+	size_t size;
+	int result = map_window(rehearsal->counters, true, &mapped, &size);
 
-	if (processors < 0)
-		return processors;
-	zeros = calloc((size_t)processors, sizeof(*zeros));
-	if (!zeros)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < answer->hit_count && !result; i++)
-		result = bpf_map_update_elem(rehearsal->counters, &answer->hits[i], zeros, BPF_ANY);
-	free(zeros);
-	return result;
+	if (result)
+		return result;
+	window = mapped;
+	for (uint32_t i = 0; i < answer->hit_count && i < PLANE_HITS_MAX; i++)
+		for (size_t at = answer->hits[i]; at < size / sizeof(*window); at += rehearsal->stride)
+			window[at] = (struct tally){0};
+	munmap(mapped, size);
+	return 0;
 }
 
 static int run_frame(const struct rehearsal *rehearsal, const struct frame *frame, bool must_pass, const char *what)
@@ -169,10 +173,10 @@ static int run_variations(const struct rehearsal *rehearsal, const struct frame 
 	return result ? result : run_frame(rehearsal, &changed, true, "with a VLAN tag");
 }
 
-int attach_rehearse(int program, int counters, const struct plane *plane, const uint8_t mac[6],
+int attach_rehearse(int program, int counters, uint32_t stride, const struct plane *plane, const uint8_t mac[6],
 		    const struct region *const regions[FAMILY_COUNT], struct buffer *why)
 {
-	struct rehearsal rehearsal = {program, counters, plane, mac, why};
+	struct rehearsal rehearsal = {program, counters, stride ? stride : 1, plane, mac, why};
 	int result = 0;
 
 	for (enum family family = 0; family < FAMILY_COUNT && !result; family++) {

@@ -31,6 +31,8 @@ struct item {
 	uint32_t unit;
 	diagram_node condition; /* the packets that match */
 	diagram_node outcome;
+	diagram_node goes_on;	/* boolean: may go on with the next item, effects or not */
+	diagram_node goes_back; /* boolean: may leave the chain to its caller, or to the policy */
 };
 
 struct chain_meaning {
@@ -40,8 +42,9 @@ struct chain_meaning {
 	struct item *items;
 	/* Outcomes of runs of items as a binary tree: node 1 is all, node n has halves 2n and 2n + 1. */
 	diagram_node *outcomes;
-	diagram_node *continues; /* those packets that go on behind the run; made when asked for */
+	diagram_node *goes_on; /* packets that may go on behind the run */
 	size_t tree_size;
+	diagram_node goes_back; /* packets that may come to its end, or to a RETURN */
 	diagram_node outcome; /* as the caller sees it: CONTINUE, ACCEPT, DROP, BLOCKED; and untracked forms */
 };
 
@@ -69,7 +72,7 @@ struct analysis {
 	/* The path, set by path_compute(): boolean diagrams. */
 	diagram_node local;	   /* destinations known to be local */
 	diagram_node raw_drop, raw_untracked, raw_tracked;
-	diagram_node may_untracked, may_tracked; /* over known fields only */
+	diagram_node may_untracked, may_tracked; /* behind raw, over known fields only */
 	diagram_node drop_untracked, drop_tracked; /* behind raw: dropped, over known fields only */
 	diagram_node decided; /* raw_drop or dropped behind it, before what follows */
 	bool closed_tuples;   /* tracked drops must not depend on more than the connection's tuple */
@@ -95,7 +98,6 @@ int list_find(struct analysis *analysis, const struct rule *rules, size_t count,
 /* Of one chain whose items have theirs, and whose callees are done. 0 or -ENOMEM. */
 int outcomes_compute(struct analysis *analysis, struct chain_meaning *chain);
 diagram_node outcome_is(struct analysis *analysis, diagram_node outcome, unsigned values); /* 1 << enum outcome_value */
-diagram_node chain_continues(struct analysis *analysis, struct chain_meaning *chain, size_t tree_node);
 
 /* path.c */
 void path_compute(struct analysis *analysis);

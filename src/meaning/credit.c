@@ -69,7 +69,7 @@ static void visit_run(struct credit *credit, struct way *way, size_t node, size_
 	const struct item *item = &way->chain->items[first];
 	diagram_node hit = item->condition;
 	for (size_t i = way->before_count; i-- > 0 && hit != DIAGRAM_FALSE;)
-		hit = diagram_and(diagram, hit, chain_continues(credit->analysis, way->chain, way->before[i]));
+		hit = diagram_and(diagram, hit, way->chain->goes_on[way->before[i]]);
 	hit = diagram_and(diagram, hit, way->reach);
 	if (hit == DIAGRAM_FALSE)
 		return;
@@ -132,11 +132,13 @@ static struct reach reach_behind(struct analysis *analysis, struct reach before,
 	struct diagram *diagram = analysis->diagram;
 	if (!analysis->stages[stage])
 		return before;
-	diagram_node pass = outcome_is(analysis, analysis->stages[stage]->outcome,
-				       1u << OUTCOME_ACCEPT | 1u << OUTCOME_ACCEPT_UNTRACKED);
+	unsigned pass = 1u << OUTCOME_ACCEPT | 1u << OUTCOME_ACCEPT_UNTRACKED;
+	diagram_node outcome = analysis->stages[stage]->outcome;
+	diagram_node passes = outcome_is(analysis, outcome, pass);
+	diagram_node may_pass = outcome_is(analysis, outcome, pass | 1u << OUTCOME_BLOCKED);
 	return (struct reach){
-		.sure = diagram_and(diagram, before.sure, surely(analysis, pass, behind_nat)),
-		.may = diagram_and(diagram, before.may, perhaps(analysis, pass, behind_nat)),
+		.sure = diagram_and(diagram, before.sure, surely(analysis, passes, behind_nat)),
+		.may = diagram_and(diagram, before.may, perhaps(analysis, may_pass, behind_nat)),
 	};
 }
 
@@ -150,12 +152,7 @@ static void credit_stage(struct credit *credit, enum stage stage, struct reach r
 	credit->touched_count = 0;
 	struct chain_meaning *inside = analysis_chain(analysis, chain->chain);
 	visit_chain(credit, inside, DIAGRAM_TRUE);
-	diagram_node end = DIAGRAM_TRUE;
-	if (inside->item_count > 0)
-		end = outcome_is(analysis, inside->outcomes[1],
-				 1u << OUTCOME_CONTINUE | 1u << OUTCOME_RETURN | 1u << OUTCOME_CONTINUE_UNTRACKED |
-					 1u << OUTCOME_RETURN_UNTRACKED);
-	add_hit(credit, analysis->policy_units[stage], end);
+	add_hit(credit, analysis->policy_units[stage], inside->goes_back);
 	bool behind_nat = stage != STAGE_RAW && stage != STAGE_MANGLE_PREROUTING;
 	for (size_t i = 0; i < credit->touched_count; i++) {
 		uint32_t unit = credit->touched[i];
@@ -183,9 +180,9 @@ static void credit_stages(struct credit *credit)
 	struct diagram *diagram = analysis->diagram;
 	struct reach reach = {DIAGRAM_TRUE, DIAGRAM_TRUE};
 	credit_stage(credit, STAGE_RAW, reach);
-	diagram_node pass = diagram_or(diagram, analysis->raw_untracked, analysis->raw_tracked);
-	reach.sure = unknowns_forall(analysis, pass);
-	reach.may = unknowns_exists(analysis, pass);
+	reach.sure = unknowns_forall(analysis,
+				     diagram_or(diagram, analysis->raw_untracked, analysis->raw_tracked));
+	reach.may = diagram_or(diagram, analysis->may_untracked, analysis->may_tracked);
 	credit_stage(credit, STAGE_MANGLE_PREROUTING, reach);
 	reach = reach_behind(analysis, reach, STAGE_MANGLE_PREROUTING, false);
 

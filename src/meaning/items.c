@@ -256,6 +256,45 @@ static diagram_node target_outcome(struct analysis *analysis, const struct targe
 	return diagram_terminal(OUTCOME_BLOCKED);
 }
 
+/* Whether the item may be passed, and whether it may lead back to the caller: seen without effects, for telling which
+ * rules a packet comes to. A target that is not modelled may do either. */
+static void mean_ways(struct analysis *analysis, struct item *item)
+{
+	struct diagram *diagram = analysis->diagram;
+	const struct target *target = &item->rule->target;
+	diagram_node missed = diagram_not(diagram, item->condition);
+	item->goes_on = DIAGRAM_TRUE;
+	item->goes_back = DIAGRAM_FALSE;
+	switch (target->type->kind) {
+	case TARGET_ACCEPT:
+	case TARGET_DROP:
+	case TARGET_REJECT:
+		item->goes_on = missed;
+		break;
+	case TARGET_RETURN:
+		item->goes_on = missed;
+		item->goes_back = item->condition;
+		break;
+	case TARGET_JUMP:
+		if (!target->chain)
+			break;
+		diagram_node back = analysis_chain(analysis, target->chain)->goes_back;
+		if (target->is_goto) {
+			item->goes_on = missed;
+			item->goes_back = diagram_and(diagram, item->condition, back);
+		} else {
+			item->goes_on = diagram_or(diagram, missed, back);
+		}
+		break;
+	case TARGET_OPAQUE:
+		item->goes_back = item->condition;
+		break;
+	case TARGET_CONTINUE:
+	case TARGET_NOTRACK:
+		break;
+	}
+}
+
 static diagram_node goto_outcome(void *context, uint32_t value)
 {
 	(void)context;
@@ -299,6 +338,7 @@ static void mean_item(struct analysis *analysis, struct item *item)
 		action = diagram_replace(diagram, goto_outcome, NULL, action);
 	item->outcome = diagram_if(diagram, condition, action, diagram_terminal(OUTCOME_CONTINUE));
 	item->outcome = diagram_if(diagram, effects, diagram_terminal(OUTCOME_BLOCKED), item->outcome);
+	mean_ways(analysis, item);
 }
 
 int items_mean(struct analysis *analysis)

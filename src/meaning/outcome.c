@@ -51,21 +51,22 @@ static diagram_node sequence(struct analysis *analysis, diagram_node f, diagram_
 	return all;
 }
 
-/* Depth: log2 of the number of items. */
+/* Depth: log2 of the number of items. Returns what leaves the run to the chain's caller. */
 static diagram_node run_outcome(struct analysis *analysis, struct chain_meaning *chain, size_t node, size_t first,
 				size_t count)
 {
-	diagram_node outcome;
+	struct diagram *diagram = analysis->diagram;
 	if (count == 1) {
-		outcome = chain->items[first].outcome;
-	} else {
-		size_t half = count / 2;
-		diagram_node left = run_outcome(analysis, chain, 2 * node, first, half);
-		diagram_node right = run_outcome(analysis, chain, 2 * node + 1, first + half, count - half);
-		outcome = sequence(analysis, left, right);
+		chain->outcomes[node] = chain->items[first].outcome;
+		chain->goes_on[node] = chain->items[first].goes_on;
+		return chain->items[first].goes_back;
 	}
-	chain->outcomes[node] = outcome;
-	return outcome;
+	size_t half = count / 2, left = 2 * node, right = 2 * node + 1;
+	diagram_node left_back = run_outcome(analysis, chain, left, first, half);
+	diagram_node right_back = run_outcome(analysis, chain, right, first + half, count - half);
+	chain->outcomes[node] = sequence(analysis, chain->outcomes[left], chain->outcomes[right]);
+	chain->goes_on[node] = diagram_and(diagram, chain->goes_on[left], chain->goes_on[right]);
+	return diagram_or(diagram, left_back, diagram_and(diagram, chain->goes_on[left], right_back));
 }
 
 static diagram_node leave_user_chain(void *context, uint32_t value)
@@ -97,31 +98,23 @@ static diagram_node leave_builtin_chain(void *context, uint32_t value)
 int outcomes_compute(struct analysis *analysis, struct chain_meaning *chain)
 {
 	diagram_node outcome = diagram_terminal(OUTCOME_CONTINUE);
+	chain->goes_back = DIAGRAM_TRUE;
 	if (chain->item_count > 0) {
 		size_t size = 1;
 		while (size < chain->item_count)
 			size *= 2;
 		chain->tree_size = 2 * size;
 		chain->outcomes = arena_array(analysis->arena, chain->tree_size, sizeof(*chain->outcomes));
-		chain->continues = arena_array(analysis->arena, chain->tree_size, sizeof(*chain->continues));
-		if (!chain->outcomes || !chain->continues)
+		chain->goes_on = arena_array(analysis->arena, chain->tree_size, sizeof(*chain->goes_on));
+		if (!chain->outcomes || !chain->goes_on)
 			return -ENOMEM;
-		for (size_t i = 0; i < chain->tree_size; i++)
-			chain->continues[i] = DIAGRAM_UNDECIDED;
-		outcome = run_outcome(analysis, chain, 1, 0, chain->item_count);
+		chain->goes_back = run_outcome(analysis, chain, 1, 0, chain->item_count);
+		chain->goes_back = diagram_or(analysis->diagram, chain->goes_back, chain->goes_on[1]);
+		outcome = chain->outcomes[1];
 	}
 	if (chain->chain->builtin)
 		chain->outcome = diagram_replace(analysis->diagram, leave_builtin_chain, (void *)chain->chain, outcome);
 	else
 		chain->outcome = diagram_replace(analysis->diagram, leave_user_chain, NULL, outcome);
 	return 0;
-}
-
-diagram_node chain_continues(struct analysis *analysis, struct chain_meaning *chain, size_t tree_node)
-{
-	if (chain->continues[tree_node] == DIAGRAM_UNDECIDED)
-		chain->continues[tree_node] =
-			outcome_is(analysis, chain->outcomes[tree_node],
-				   1u << OUTCOME_CONTINUE | 1u << OUTCOME_CONTINUE_UNTRACKED);
-	return chain->continues[tree_node];
 }

@@ -293,8 +293,11 @@ void path_compute(struct analysis *analysis)
 	analysis->raw_drop = outcome_is(analysis, raw, 1u << OUTCOME_DROP);
 	analysis->raw_untracked = outcome_is(analysis, raw, 1u << OUTCOME_ACCEPT_UNTRACKED);
 	analysis->raw_tracked = outcome_is(analysis, raw, 1u << OUTCOME_ACCEPT);
-	analysis->may_untracked = unknowns_exists(analysis, analysis->raw_untracked);
-	analysis->may_tracked = unknowns_exists(analysis, analysis->raw_tracked);
+	/* What an effect or an unknown target has touched may go on as either. */
+	diagram_node blocked = outcome_is(analysis, raw, 1u << OUTCOME_BLOCKED);
+	analysis->may_untracked =
+		unknowns_exists(analysis, diagram_or(diagram, analysis->raw_untracked, blocked));
+	analysis->may_tracked = unknowns_exists(analysis, diagram_or(diagram, analysis->raw_tracked, blocked));
 
 	diagram_node prerouting =
 		fix_field(analysis, stage_outcome(analysis, STAGE_MANGLE_PREROUTING), FIELD_OUT, no_device);

@@ -59,12 +59,14 @@ failure:
 SEC("xdp")
 int discard(struct xdp_md *context)
 {
+	(void)context;
 	return XDP_DROP;
 }
 
 SEC("xdp")
 int pass(struct xdp_md *context)
 {
+	(void)context;
 	return XDP_PASS;
 }
 

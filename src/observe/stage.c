@@ -21,7 +21,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define THROUGH_NAME "weir-out"
 #define NETLINK_BYTES 8192
 
 /* Locally administered (IEEE 802-2014, 8.4.2). */
@@ -86,7 +85,7 @@ static int link_pair(struct stage *stage)
 	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(message, IFLA_IFNAME, THROUGH_NAME);
+	mnl_attr_put_strz(message, IFLA_IFNAME, STAGE_THROUGH);
 	mnl_attr_put(message, IFLA_ADDRESS, sizeof(THROUGH_MAC), THROUGH_MAC);
 	mnl_attr_nest_end(message, peer);
 	mnl_attr_nest_end(message, data);
@@ -158,7 +157,7 @@ static int stage_quiet(const struct stage *stage, struct buffer *why)
 		int error;
 
 		snprintf(path, sizeof(path), settings[i].format,
-			 settings[i].outside ? THROUGH_NAME : stage->interface);
+			 settings[i].outside ? STAGE_THROUGH : stage->interface);
 		error = sysctl_write(path, settings[i].value);
 		if (error && !(settings[i].optional && error == -ENOENT))
 			return refused(why, error, "writing %s", path);
@@ -232,11 +231,16 @@ int stage_join(struct stage *stage, const char *interface, const char *through, 
 
 int stage_open(struct stage *stage, const char *interface, struct buffer *why)
 {
+	if (unshare(CLONE_NEWNET))
+		return refused(why, -errno, "a network namespace of its own is not permitted");
+	return stage_make(stage, interface, why);
+}
+
+int stage_make(struct stage *stage, const char *interface, struct buffer *why)
+{
 	struct stage made = {0};
 	int error;
 
-	if (unshare(CLONE_NEWNET))
-		return refused(why, -errno, "a network namespace of its own is not permitted");
 	made.netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!made.netlink || mnl_socket_bind(made.netlink, 0, MNL_SOCKET_AUTOPID) < 0) {
 		error = -errno;
@@ -246,7 +250,7 @@ int stage_open(struct stage *stage, const char *interface, struct buffer *why)
 	snprintf(made.interface, sizeof(made.interface), "%s", interface);
 	error = link_pair(&made);
 	if (error)
-		refused(why, error, "making the veth pair %s and " THROUGH_NAME, made.interface);
+		refused(why, error, "making the veth pair %s and " STAGE_THROUGH, made.interface);
 	if (!error)
 		error = stage_quiet(&made, why);
 	if (!error) {
@@ -257,14 +261,14 @@ int stage_open(struct stage *stage, const char *interface, struct buffer *why)
 	if (!error) {
 		error = link_up(&made, if_nametoindex("lo"));
 		if (!error)
-			error = link_up(&made, if_nametoindex(THROUGH_NAME));
+			error = link_up(&made, if_nametoindex(STAGE_THROUGH));
 		if (!error)
 			error = link_up(&made, if_nametoindex(made.interface));
 		if (error)
 			refused(why, error, "bringing the links up");
 	}
 	stage_close(&made);
-	return error ? error : stage_join(stage, interface, THROUGH_NAME, why);
+	return error ? error : stage_join(stage, interface, STAGE_THROUGH, why);
 }
 
 void stage_close(struct stage *stage)

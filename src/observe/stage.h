@@ -12,6 +12,8 @@
 
 #include "packet/address.h"
 
+#define STAGE_THROUGH "weir-out"
+
 struct mnl_socket;
 
 struct stage {
@@ -24,6 +26,8 @@ struct stage {
 /* Moves the process (of one thread) into a network namespace of its own, for good, and sets it up. 0, or -errno with
  * what was refused in words in `why`. */
 int stage_open(struct stage *stage, const char *interface, struct buffer *why);
+/* The same in the network namespace where the process is, which is then changed: links, addresses, sysctls. */
+int stage_make(struct stage *stage, const char *interface, struct buffer *why);
 /* Fills the stage from a pair that stands in this network namespace already. */
 int stage_join(struct stage *stage, const char *interface, const char *through, struct buffer *why);
 void stage_close(struct stage *stage);

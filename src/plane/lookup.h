@@ -125,7 +125,7 @@ PLANE_INLINE __u32 plane_key_pair(const __u8 *blob, __u64 mask, const struct pla
 /* Leaves that a walk came by; PLANE_NO_LEAF where it did not ask. */
 struct plane_leaves {
 	__u32 source, destination;
-	__u32 pair0, pair1, pair2, pair3;
+	__u32 pair[PLANE_PAIR_KINDS];
 };
 
 PLANE_INLINE __u32 plane_step(const __u8 *blob, __u64 mask, __u64 rows, __u32 entry, __u32 class)
@@ -149,32 +149,24 @@ PLANE_INLINE __u32 plane_step(const __u8 *blob, __u64 mask, __u64 rows, __u32 en
 PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct plane_family *family,
 				    const struct packet_key *key, struct plane_leaves *leaves, __u32 entry)
 {
+	if (entry & PLANE_END)
+		return entry;
+	/* All kinds at once, of which a region seldom has more than one: asking as needed would be a loop within a
+	 * loop, with more states than the verifier will follow. */
+	for (__u32 kind = 0; kind < PLANE_PAIR_KINDS; kind++)
+		leaves->pair[kind] = family->pairs[kind].mask ? plane_key_pair(blob, mask, family, key, kind) : 0;
 	for (int step = 0; step < PLANE_RUNS_MAX; step++) {
-		if (entry & PLANE_END)
-			return entry;
 		__u32 dimension = entry >> PLANE_BASE_BITS;
 		if (dimension < PLANE_RUNS)
 			return PLANE_PASS;
 		__u64 run = family->runs + (__u64)(dimension - PLANE_RUNS) * sizeof(struct plane_run);
-		__u32 kind = plane_load32(blob, mask, run) & 3;
-		__u32 leaf = kind == 0	 ? leaves->pair0
-			     : kind == 1 ? leaves->pair1
-			     : kind == 2 ? leaves->pair2
-					 : leaves->pair3;
-		if (leaf == PLANE_NO_LEAF)
-			leaf = plane_key_pair(blob, mask, family, key, kind);
-		if (kind == 0)
-			leaves->pair0 = leaf;
-		else if (kind == 1)
-			leaves->pair1 = leaf;
-		else if (kind == 2)
-			leaves->pair2 = leaf;
-		else
-			leaves->pair3 = leaf;
+		__u32 leaf = leaves->pair[plane_load32(blob, mask, run) & 3];
 		__u32 class = plane_load16(blob, mask, plane_load32(blob, mask, run + 4) + (__u64)leaf * 2);
 		entry = plane_step(blob, mask, family->rows, entry, class);
+		if (entry & PLANE_END)
+			return entry;
 	}
-	return entry & PLANE_END ? entry : PLANE_PASS;
+	return PLANE_PASS;
 }
 
 /* The entry, with PLANE_END set, at which the packet arrives. */
@@ -185,7 +177,8 @@ PLANE_INLINE __u32 plane_walk(const __u8 *blob, __u64 mask, const struct plane_f
 	__u32 entry = family->root;
 
 	leaves->source = leaves->destination = PLANE_NO_LEAF;
-	leaves->pair0 = leaves->pair1 = leaves->pair2 = leaves->pair3 = PLANE_NO_LEAF;
+	for (int kind = 0; kind < (int)PLANE_PAIR_KINDS; kind++)
+		leaves->pair[kind] = PLANE_NO_LEAF;
 	if (PLANE_AT(entry, PLANE_SOURCE)) {
 		leaves->source =
 			plane_trie_leaf(blob, mask, &family->tries[0], key->source[0], key->source[1]);
@@ -224,14 +217,8 @@ PLANE_INLINE __u32 plane_hit_slot(const __u8 *blob, __u64 mask, const struct pla
 		leaf = leaves->source;
 	else if (space == PLANE_SPACE_DESTINATION)
 		leaf = leaves->destination;
-	else if (space == PLANE_SPACE_PAIRS)
-		leaf = leaves->pair0;
-	else if (space == PLANE_SPACE_PAIRS + 1)
-		leaf = leaves->pair1;
-	else if (space == PLANE_SPACE_PAIRS + 2)
-		leaf = leaves->pair2;
-	else if (space == PLANE_SPACE_PAIRS + 3)
-		leaf = leaves->pair3;
+	else if (space >= PLANE_SPACE_PAIRS)
+		leaf = leaves->pair[(space - PLANE_SPACE_PAIRS) & 3];
 	leaf -= plane_load32(blob, mask, at + 4);
 	if (leaf >= plane_load32(blob, mask, at + 8))
 		return 0;

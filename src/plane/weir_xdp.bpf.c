@@ -50,6 +50,25 @@ static __always_inline int count(__u32 slot, __u32 bytes, __u32 first)
 	return 1;
 }
 
+__attribute__((noinline)) __u32 weir_look_up(const struct packet_key *key, struct plane_leaves *leaves)
+{
+	__u32 zero = 0;
+	const __u8 *blob = bpf_map_lookup_elem(&weir_blob, &zero);
+	if (!blob || !key || !leaves)
+		return PLANE_PASS;
+	const struct plane_header *header = (const struct plane_header *)blob;
+	const struct plane_family *family = &header->families[0];
+	if (key->family == 4) {
+		if (header->present[0] != 4)
+			return PLANE_PASS;
+	} else {
+		if (header->present[1] != 6)
+			return PLANE_PASS;
+		family = &header->families[1];
+	}
+	return plane_walk(blob, weir_mask, family, key, leaves);
+}
+
 SEC("xdp")
 int weir_xdp(struct xdp_md *context)
 {
@@ -67,15 +86,9 @@ int weir_xdp(struct xdp_md *context)
 	struct plane_leaves leaves;
 	__u64 mask = weir_mask;
 	const struct plane_family *family = &header->families[0];
-	if (key.family == 4) {
-		if (header->present[0] != 4)
-			return XDP_PASS;
-	} else {
-		if (header->present[1] != 6)
-			return XDP_PASS;
+	if (key.family == 6)
 		family = &header->families[1];
-	}
-	__u32 entry = plane_walk(blob, mask, family, &key, &leaves);
+	__u32 entry = weir_look_up(&key, &leaves);
 	if (!(entry & PLANE_DROP))
 		return XDP_PASS;
 	__u32 hits = (entry >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK;

@@ -176,7 +176,7 @@ static void bad_counters(struct file_reader *reader, struct span span)
 static int read_declaration(struct file_reader *reader, struct span line)
 {
 	line.begin++;
-	int result = words_split(reader->ruleset->arena, reader->sink, line, &reader->words);
+	int result = words_split(reader->ruleset->arena, reader->sink, line, QUOTING_IPTABLES, &reader->words);
 	if (result < 0)
 		return result;
 	const struct word *words = reader->words.words;
@@ -208,7 +208,7 @@ static void unsupported_command(struct file_reader *reader, const struct word *w
 /* "[p:b] -A CHAIN ...", and -N and -P, which are often written by hand. */
 static int read_command(struct file_reader *reader, struct span line)
 {
-	int result = words_split(reader->ruleset->arena, reader->sink, line, &reader->words);
+	int result = words_split(reader->ruleset->arena, reader->sink, line, QUOTING_IPTABLES, &reader->words);
 	if (result < 0)
 		return result;
 	const struct word *words = reader->words.words;

@@ -62,9 +62,12 @@ static enum rule_option option_find(const struct rule_reader *reader, struct tex
 	if (text_is(text, "--proto") && reader->sink_item &&
 	    text_is(reader->items[reader->sink_item].name, "policy"))
 		return OPTION_NONE;
-	for (size_t i = 0; i < sizeof(rule_options) / sizeof(rule_options[0]); i++)
-		if (text_is(text, rule_options[i].name))
+	for (size_t i = 0; i < sizeof(rule_options) / sizeof(rule_options[0]); i++) {
+		const char *name = rule_options[i].name;
+		/* A look at the third character (NUL in "-s") spares most comparisons. */
+		if (name[1] == text.data[1] && (text.size > 2 ? text.data[2] : '\0') == name[2] && text_is(text, name))
 			return rule_options[i].option;
+	}
 	return OPTION_NONE;
 }
 

@@ -17,8 +17,8 @@ static const char *const free_text_options[] = {"--comment", "--log-prefix"};
 
 static bool takes_free_text(const struct word *option)
 {
-	for (size_t i = 0; i < sizeof(free_text_options) / sizeof(free_text_options[0]); i++)
-		if (option && text_is(option->text, free_text_options[i]))
+	for (size_t i = 0; option && i < sizeof(free_text_options) / sizeof(free_text_options[0]); i++)
+		if (text_is(option->text, free_text_options[i]))
 			return true;
 	return false;
 }

@@ -7,7 +7,8 @@
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+	static const bool blank[256] = {[' '] = true, ['\t'] = true, ['\r'] = true, ['\f'] = true, ['\v'] = true};
+	return blank[(unsigned char)c];
 }
 
 bool line_reader_next(struct line_reader *reader)
@@ -48,8 +49,8 @@ static int words_add(struct words *words, struct word word)
 }
 
 /* A word that has quotes in it, from its first character on. */
-static int quoted_word(struct arena *arena, struct diagnostics *sink, struct span line, uint32_t *at,
-		       struct words *words)
+static int quoted_word(struct arena *arena, struct diagnostics *sink, struct span line, enum quoting quoting,
+		       uint32_t *at, struct words *words)
 {
 	const char *data = line.source->data;
 	uint32_t begin = *at, next = *at;
@@ -61,7 +62,7 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 		text[size++] = data[next++];
 	uint32_t quote = next++;
 	for (;; next++) {
-		if (next < line.end && data[next] == '\\')
+		if (quoting == QUOTING_IPTABLES && next < line.end && data[next] == '\\')
 			next++;
 		else if (next < line.end && data[next] == '"')
 			break;
@@ -69,7 +70,9 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 			struct span span = {line.source, quote, line.end};
 			diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "unterminated-quote", span,
 						       "this quote does not end on its line"),
-					"close it with \"; within quotes write \\\" for the character itself");
+					quoting == QUOTING_IPTABLES
+						? "close it with \"; within quotes write \\\" for the character itself"
+						: "close it with \"");
 			return -EINVAL;
 		}
 		text[size++] = data[next];
@@ -78,7 +81,8 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 	return words_add(words, (struct word){{text, size}, {line.source, begin, next + 1}});
 }
 
-int words_split(struct arena *arena, struct diagnostics *sink, struct span line, struct words *words)
+int words_split(struct arena *arena, struct diagnostics *sink, struct span line, enum quoting quoting,
+		struct words *words)
 {
 	const char *data = line.source->data;
 	words->count = 0;
@@ -92,7 +96,7 @@ int words_split(struct arena *arena, struct diagnostics *sink, struct span line,
 			end++;
 		int result;
 		if (end < line.end && data[end] == '"') {
-			result = quoted_word(arena, sink, line, &at, words);
+			result = quoted_word(arena, sink, line, quoting, &at, words);
 		} else {
 			result = words_add(words, (struct word){{data + at, end - at}, {line.source, at, end}});
 			at = end;

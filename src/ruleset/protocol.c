@@ -24,6 +24,8 @@ static const struct protocol protocols[] = {
 	/* libxtables/xtables.c: xtables_chain_protos */
 	{"icmpv6", 58}, {"ipv6-mh", 135}, {"mh", 135}, {"all", 0},
 };
+static const struct protocol common[] = {{"tcp", 6}, {"udp", 17}, {"icmp", 1}, {"ipv6-icmp", 58}};
+#define COMMON_COUNT (sizeof(common) / sizeof(common[0]))
 #define PROTOCOL_COUNT (sizeof(protocols) / sizeof(protocols[0]))
 
 static bool name_equal(struct text text, const char *name)
@@ -37,6 +39,11 @@ static bool name_equal(struct text text, const char *name)
 int protocol_parse(struct text text, uint8_t *protocol)
 {
 	uint64_t number;
+	for (size_t i = 0; i < COMMON_COUNT; i++) /* most rules have one of these */
+		if (text_is(text, common[i].name)) {
+			*protocol = common[i].number;
+			return 0;
+		}
 	if (number_parse(text, UINT8_MAX, &number) == 0) {
 		*protocol = (uint8_t)number;
 		return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Every operation of diagram/ is held against truth tables: functions of up to 10 variables are made from random
- * tables, under several variable orders, and results are compared point by point. Since nodes are unique, a function
- * built twice must be the same number. */
+ * Every operation of diagram/ is held against truth tables: functions of up to 10 variables are made from
+ * random tables, under several variable orders, and results are compared point by point. Since nodes are
+ * unique, a function built twice must be the same number. */
 #include "diagram/diagram.h"
 
 #include <math.h>
@@ -89,7 +89,8 @@ static void random_table(const struct order *order, uint32_t values, uint32_t *t
 	}
 }
 
-static void check(const struct diagram *diagram, const struct order *order, diagram_node f, const uint32_t *table)
+static void check(const struct diagram *diagram, const struct order *order, diagram_node f,
+		  const uint32_t *table)
 {
 	bool bits[VARIABLES];
 	assert_int_not_equal(f, DIAGRAM_UNDECIDED);
@@ -100,7 +101,8 @@ static void check(const struct diagram *diagram, const struct order *order, diag
 }
 
 /* The diagram is that table's, and it is the very node that the table gives. */
-static void check_same(struct diagram *diagram, const struct order *order, diagram_node f, const uint32_t *table)
+static void check_same(struct diagram *diagram, const struct order *order, diagram_node f,
+		       const uint32_t *table)
 {
 	check(diagram, order, f, table);
 	assert_int_equal(f, build(diagram, order, table, 0, 0));
@@ -158,9 +160,9 @@ struct boolean_case {
 };
 
 static const struct boolean_case boolean_cases[] = {
-	{diagram_and, {0, 0, 0, 1}},
-	{diagram_or, {0, 1, 1, 1}},
-	{diagram_minus, {0, 0, 1, 0}},
+    {diagram_and, {0, 0, 0, 1}},
+    {diagram_or, {0, 1, 1, 1}},
+    {diagram_minus, {0, 0, 1, 0}},
 };
 
 static void check_operations(uint32_t variables, uint32_t values)
@@ -172,7 +174,8 @@ static void check_operations(uint32_t variables, uint32_t values)
 		random_table(&order, values, f_table);
 		random_table(&order, values, g_table);
 		random_table(&order, values, h_table);
-		diagram_node f = build(diagram, &order, f_table, 0, 0), g = build(diagram, &order, g_table, 0, 0),
+		diagram_node f = build(diagram, &order, f_table, 0, 0),
+			     g = build(diagram, &order, g_table, 0, 0),
 			     h = build(diagram, &order, h_table, 0, 0);
 		check(diagram, &order, f, f_table);
 		for (size_t i = 0; i < sizeof(boolean_cases) / sizeof(*boolean_cases); i++) {
@@ -189,7 +192,8 @@ static void check_operations(uint32_t variables, uint32_t values)
 		for (uint32_t salt = 0; salt < 2; salt++) {
 			for (uint32_t p = 0; p < size; p++)
 				expected[p] = (f_table[p] * 3 + g_table[p] * 5 + salt) % 7;
-			check_same(diagram, &order, diagram_apply(diagram, operation_mix, &salt, f, g), expected);
+			check_same(diagram, &order, diagram_apply(diagram, operation_mix, &salt, f, g),
+				   expected);
 			diagram_forget(diagram); /* the same context, with another content */
 		}
 	}
@@ -248,17 +252,19 @@ static void test_replace_composes_pointwise(void **context)
 		for (int i = 0; i < 5; i++) {
 			random_table(&order, 6, tables[i]);
 			replacements.nodes[i] =
-				i < round % 5 ? diagram_terminal(i * 3) : build(diagram, &order, tables[i], 0, 0);
+			    i < round % 5 ? diagram_terminal(i * 3) : build(diagram, &order, tables[i], 0, 0);
 		}
 		for (uint32_t p = 0; p < 1u << 7; p++) {
 			uint32_t value = f_table[p];
 			expected[p] = value < (uint32_t)round % 5 ? value * 3 : tables[value][p];
 		}
 		diagram_node f = build(diagram, &order, f_table, 0, 0);
-		check_same(diagram, &order, diagram_replace(diagram, replace_value, &replacements, f), expected);
+		check_same(diagram, &order, diagram_replace(diagram, replace_value, &replacements, f),
+			   expected);
 		assert_true(replacements.calls <= 5); /* once for each value */
 		replacements.nodes[f_table[0]] = DIAGRAM_UNDECIDED;
-		assert_int_equal(diagram_replace(diagram, replace_value, &replacements, f), DIAGRAM_UNDECIDED);
+		assert_int_equal(diagram_replace(diagram, replace_value, &replacements, f),
+				 DIAGRAM_UNDECIDED);
 	}
 	diagram_free(diagram);
 }
@@ -407,7 +413,8 @@ static void test_blocks_read_back_as_ranges(void **context)
 			assert_true(diagram_variable(diagram, run->rest) >= bits);
 			assert_true(i == 0 || list.runs[i - 1].rest != run->rest); /* maximal */
 			for (uint32_t value = run->low; value <= run->high; value++) {
-				assert_int_equal(build(diagram, &order, table, bits, value << shift), run->rest);
+				assert_int_equal(build(diagram, &order, table, bits, value << shift),
+						 run->rest);
 				assert_int_equal(diagram_descend(diagram, f, 0, bits, value), run->rest);
 			}
 			next = (uint32_t)run->high + 1;
@@ -492,8 +499,8 @@ static void test_undecided_stays_undecided(void **context)
 	diagram_free(diagram);
 }
 
-/* The same work at every budget: each result is either undecided or right, and undecided exactly below what the work
- * needs. */
+/* The same work at every budget: each result is either undecided or right, and undecided exactly below what
+ * the work needs. */
 static void test_every_budget(void **context)
 {
 	(void)context;
@@ -515,7 +522,8 @@ static void test_every_budget(void **context)
 	bool enough = false;
 	for (size_t budget = 0; budget < 200; budget++) {
 		struct diagram *diagram = diagram_new(5, budget);
-		diagram_node f = build(diagram, &order, f_table, 0, 0), g = build(diagram, &order, g_table, 0, 0);
+		diagram_node f = build(diagram, &order, f_table, 0, 0),
+			     g = build(diagram, &order, g_table, 0, 0);
 		diagram_node mixed = diagram_if(diagram, f, g, diagram_not(diagram, g));
 		diagram_node all = diagram_forall(diagram, mixed, quantified);
 		assert_true(diagram_size(diagram) <= budget);
@@ -556,9 +564,10 @@ static void test_deepest_diagrams(void **context)
 	assert_int_equal(diagram_exists(diagram, even, quantified), DIAGRAM_TRUE);
 	assert_int_equal(diagram_and(diagram, all, even), DIAGRAM_FALSE); /* an even number of ones */
 	assert_int_equal(diagram_and(diagram, all, odd), all);
-	replacements.nodes[1] = even; /* composes under the deepest path with what starts at the top */
-	assert_int_equal(diagram_replace(diagram, replace_value, &replacements, all),
-			 diagram_if(diagram, all, even, DIAGRAM_TRUE));
+	replacements.nodes[1] = DIAGRAM_FALSE;
+	assert_int_equal(diagram_replace(diagram, replace_value, &replacements, even), odd);
+	assert_int_equal(diagram_minus(diagram, diagram_if(diagram, all, even, DIAGRAM_TRUE), all),
+			 diagram_not(diagram, all));
 	assert_true(fabs(diagram_share(diagram, even) - 0.5) < 1e-9);
 	free(quantified);
 	diagram_free(diagram);
@@ -567,19 +576,19 @@ static void test_deepest_diagrams(void **context)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nodes_are_unique_and_reduced),
-		cmocka_unit_test(test_misuse_is_undecided),
-		cmocka_unit_test(test_operations_agree_with_truth_tables),
-		cmocka_unit_test(test_apply_tells_contexts_apart),
-		cmocka_unit_test(test_replace_composes_pointwise),
-		cmocka_unit_test(test_quantifiers_and_restriction),
-		cmocka_unit_test(test_witness_share_and_count),
-		cmocka_unit_test(test_cubes_and_intervals),
-		cmocka_unit_test(test_blocks_read_back_as_ranges),
-		cmocka_unit_test(test_ranges_refuse_disorder),
-		cmocka_unit_test(test_undecided_stays_undecided),
-		cmocka_unit_test(test_every_budget),
-		cmocka_unit_test(test_deepest_diagrams),
+	    cmocka_unit_test(test_nodes_are_unique_and_reduced),
+	    cmocka_unit_test(test_misuse_is_undecided),
+	    cmocka_unit_test(test_operations_agree_with_truth_tables),
+	    cmocka_unit_test(test_apply_tells_contexts_apart),
+	    cmocka_unit_test(test_replace_composes_pointwise),
+	    cmocka_unit_test(test_quantifiers_and_restriction),
+	    cmocka_unit_test(test_witness_share_and_count),
+	    cmocka_unit_test(test_cubes_and_intervals),
+	    cmocka_unit_test(test_blocks_read_back_as_ranges),
+	    cmocka_unit_test(test_ranges_refuse_disorder),
+	    cmocka_unit_test(test_undecided_stays_undecided),
+	    cmocka_unit_test(test_every_budget),
+	    cmocka_unit_test(test_deepest_diagrams),
 	};
 	return cmocka_run_group_tests(tests, seed_random, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What sets say is held against the kernel's lookup done member by member, with every choice of timed members gone;
- * interface patterns against the kernel's comparison; packets and assignments against each other. */
+ * What sets say is held against the kernel's lookup done member by member, with every choice of timed members
+ * gone; interface patterns against the kernel's comparison; packets and assignments against each other. */
 #include "extension/fields.h"
 
 #include <errno.h>
@@ -42,12 +42,12 @@ static const bool src[2] = {true, true}, dst[2] = {false, false}, src_dst[2] = {
 static struct set make_set(const char *name, enum set_type type, struct set_member *members, size_t count)
 {
 	return (struct set){
-		.name = {name, strlen(name)},
-		.type = type,
-		.family = FAMILY_IPV4,
-		.netmask = 32,
-		.members = members,
-		.member_count = count,
+	    .name = {name, strlen(name)},
+	    .type = type,
+	    .family = FAMILY_IPV4,
+	    .netmask = 32,
+	    .members = members,
+	    .member_count = count,
 	};
 }
 
@@ -60,7 +60,8 @@ static void check_ranges(const struct predicate *predicate)
 	}
 }
 
-/* The member that the kernel would find, by trying all; -1: not in the set. `gone` has a bit for each timed one. */
+/* The member that the kernel would find, by trying all; -1: not in the set. `gone` has a bit for each timed
+ * one. */
 static int kernel_lookup(const struct set *set, address value, uint32_t gone)
 {
 	int best = -1;
@@ -124,7 +125,7 @@ static void check_set(const struct set *set, address low, address high)
 			assert_true((size_t)element < set->member_count);
 			assert_false(set->members[element].nomatch);
 			assert_true(set->type != SET_HASH_NET || (value >= set->members[element].low &&
-								   value <= set->members[element].high));
+								  value <= set->members[element].high));
 		}
 		bool any_timed = false;
 		for (size_t i = 0; i < set->member_count; i++)
@@ -162,9 +163,10 @@ static void test_networks_as_the_kernel_finds_them(void **context)
 		struct set set = make_set("nets", SET_HASH_NET, members, random_next() % 8);
 		for (size_t i = 0; i < set.member_count; i++) {
 			members[i].prefix = 26 + random_next() % 7;
-			members[i].low = (BASE + random_next() % 64) & prefix_mask(FAMILY_IPV4, members[i].prefix);
-			members[i].high = members[i].low |
-					  (family_max(FAMILY_IPV4) & ~prefix_mask(FAMILY_IPV4, members[i].prefix));
+			members[i].low =
+			    (BASE + random_next() % 64) & prefix_mask(FAMILY_IPV4, members[i].prefix);
+			members[i].high = members[i].low | (family_max(FAMILY_IPV4) &
+							    ~prefix_mask(FAMILY_IPV4, members[i].prefix));
 			members[i].timed = round % 2 && random_next() % 2;
 			members[i].nomatch = random_next() % 3 == 0;
 		}
@@ -176,9 +178,9 @@ static void test_the_ends_of_the_address_space(void **context)
 {
 	(void)context;
 	struct set_member members[] = {
-		{.low = 0, .high = 0x7fffffff, .prefix = 1},
-		{.low = 0x80000000, .high = 0xffffffff, .prefix = 1},
-		{.low = 0xffffffff, .high = 0xffffffff, .prefix = 32, .nomatch = true},
+	    {.low = 0, .high = 0x7fffffff, .prefix = 1},
+	    {.low = 0x80000000, .high = 0xffffffff, .prefix = 1},
+	    {.low = 0xffffffff, .high = 0xffffffff, .prefix = 32, .nomatch = true},
 	};
 	struct set set = make_set("all", SET_HASH_NET, members, 3);
 	check_set(&set, 0, 3);
@@ -187,7 +189,8 @@ static void test_the_ends_of_the_address_space(void **context)
 	members[2].nomatch = false;
 	check_set(&set, 0, 3);
 	check_set(&set, 0xfffffffd, 0xffffffff);
-	struct set_member six[] = {{.low = 0, .high = ~(address)0, .prefix = 0}, {.low = 7, .high = 7, .prefix = 128}};
+	struct set_member six[] = {{.low = 0, .high = ~(address)0, .prefix = 0},
+				   {.low = 7, .high = 7, .prefix = 128}};
 	set.type = SET_HASH_NET;
 	set.members = six;
 	set.member_count = 2;
@@ -206,12 +209,12 @@ static void test_pairs(void **context)
 {
 	(void)context;
 	struct set_member members[] = {
-		{.low = BASE, .high = BASE + 2, .protocol = IPPROTO_TCP, .port = 80},
-		{.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_ICMP, .port = 8 << 8},
-		{.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_GRE, .port = 99}, /* kept as port 0 */
-		{.low = BASE + 5, .high = BASE + 5, .protocol = IPPROTO_UDP, .port = 53, .timed = true},
-		{.low = BASE + 2, .high = BASE + 2, .protocol = IPPROTO_TCP, .port = 80},
-		{.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_ICMPV6, .port = 5}, /* port 0 in IPv4 */
+	    {.low = BASE, .high = BASE + 2, .protocol = IPPROTO_TCP, .port = 80},
+	    {.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_ICMP, .port = 8 << 8},
+	    {.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_GRE, .port = 99}, /* kept as port 0 */
+	    {.low = BASE + 5, .high = BASE + 5, .protocol = IPPROTO_UDP, .port = 53, .timed = true},
+	    {.low = BASE + 2, .high = BASE + 2, .protocol = IPPROTO_TCP, .port = 80},
+	    {.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_ICMPV6, .port = 5}, /* port 0 in IPv4 */
 	};
 	struct set set = make_set("pairs", SET_HASH_IP_PORT, members, 6);
 	struct fields *fields = fields_new(FAMILY_IPV4);
@@ -251,7 +254,8 @@ static void test_pairs(void **context)
 static void test_sets_that_never_match_and_sets_not_understood(void **context)
 {
 	(void)context;
-	struct set_member members[] = {{.low = BASE, .high = BASE + 3, .prefix = 30, .protocol = 6, .port = 1}};
+	struct set_member members[] = {
+	    {.low = BASE, .high = BASE + 3, .prefix = 30, .protocol = 6, .port = 1}};
 	struct set pairs = make_set("pairs", SET_HASH_IP_PORT, members, 1);
 	struct set nets = make_set("nets", SET_HASH_NET, members, 1);
 	struct set opaque = make_set("list", SET_OPAQUE, members, 0);
@@ -387,7 +391,8 @@ static void test_interfaces_as_the_kernel_compares_them(void **context)
 			}
 			for (size_t j = 0; j < fields->interface_count; j++) { /* the representatives too */
 				const char *name = fields->interfaces[j];
-				assert_int_equal(value_of(fields, in, name, ""), kernel_matches(&patterns[i], name));
+				assert_int_equal(value_of(fields, in, name, ""),
+						 kernel_matches(&patterns[i], name));
 			}
 		}
 		for (size_t j = 0; j + 1 < fields->interface_count; j++) /* no class without a difference */
@@ -407,7 +412,8 @@ static void test_interface_corner_cases(void **context)
 	(void)context;
 	struct fields *fields = fields_new(FAMILY_IPV4);
 	struct interface_match any = {.name = ""}, none = {.name = "", .inverted = true};
-	struct interface_match full = {.name = "abcdefghijklmno", .wildcard = true}, exact = {.name = "abcdefghijklmno"};
+	struct interface_match full = {.name = "abcdefghijklmno", .wildcard = true},
+			       exact = {.name = "abcdefghijklmno"};
 	struct interface_match wide = {.name = "a", .wildcard = true}, unseen = {.name = "eth7"};
 	assert_int_equal(fields_need_interface(fields, &any), 0);
 	assert_int_equal(fields_need_interface(fields, &full), 0);
@@ -419,10 +425,12 @@ static void test_interface_corner_cases(void **context)
 	assert_int_equal(fields->interface_count, 3);
 	assert_int_equal(fields_interface(fields, FIELD_IN, &any), DIAGRAM_TRUE);
 	assert_int_equal(fields_interface(fields, FIELD_OUT, &none), DIAGRAM_FALSE);
-	assert_int_equal(fields_interface(fields, FIELD_IN, &full), fields_interface(fields, FIELD_IN, &exact));
+	assert_int_equal(fields_interface(fields, FIELD_IN, &full),
+			 fields_interface(fields, FIELD_IN, &exact));
 	assert_int_equal(fields_interface(fields, FIELD_IN, &unseen), DIAGRAM_UNDECIDED);
 	assert_int_equal(value_of(fields, fields_interface(fields, FIELD_IN, &wide), "another", ""), 1);
-	assert_int_equal(value_of(fields, fields_interface(fields, FIELD_IN, &wide), fields->interfaces[2], ""), 0);
+	assert_int_equal(
+	    value_of(fields, fields_interface(fields, FIELD_IN, &wide), fields->interfaces[2], ""), 0);
 	fields_free(fields);
 
 	fields = fields_new(FAMILY_IPV4); /* nothing to tell apart: no variables */
@@ -435,7 +443,8 @@ static void test_interface_corner_cases(void **context)
 
 	/* Every one-letter ending is written out, so the wildcard's own name must be longer. */
 	fields = fields_new(FAMILY_IPV4);
-	struct interface_match ending = {.name = "e?"}, e = {.name = "e"}, all = {.name = "e", .wildcard = true};
+	struct interface_match ending = {.name = "e?"}, e = {.name = "e"},
+			       all = {.name = "e", .wildcard = true};
 	assert_int_equal(fields_need_interface(fields, &e), 0);
 	assert_int_equal(fields_need_interface(fields, &all), 0);
 	for (unsigned c = 1; c < 256; c++) {
@@ -454,7 +463,8 @@ static void test_single_fields(void **context)
 	(void)context;
 	struct fields *fields = fields_new(FAMILY_IPV4);
 	assert_int_equal(fields_seal(fields, BUDGET), 0);
-	struct packet packet = {.protocol = IPPROTO_TCP, .source_port = 1024, .destination_port = 443, .tcp_flags = 0x12};
+	struct packet packet = {
+	    .protocol = IPPROTO_TCP, .source_port = 1024, .destination_port = 443, .tcp_flags = 0x12};
 	address_to_bytes(FAMILY_IPV4, BASE + 0x0a05, packet.source);
 	bool *bits = calloc(diagram_variables(fields->diagram), sizeof(*bits));
 	fields_assign(fields, &packet, STATE_RELATED, NULL, bits);
@@ -462,24 +472,26 @@ static void test_single_fields(void **context)
 		diagram_node node;
 		uint32_t value;
 	} cases[] = {
-		{fields_value(fields, FIELD_PROTOCOL, 6), 1},
-		{fields_value(fields, FIELD_PROTOCOL, 256 + 6), 0},
-		{fields_range(fields, FIELD_SPORT, 1024, 65535), 1},
-		{fields_range(fields, FIELD_DPORT, 0, 442), 0},
-		{fields_masked(fields, FIELD_TCP_FLAGS, 0x02, 0x06), 1},
-		{fields_masked(fields, FIELD_TCP_FLAGS, 0x02, 0x17), 0},
-		{fields_masked(fields, FIELD_SOURCE, BASE + 5, 0xffff00ff), 1}, /* a mask with a hole */
-		{fields_masked(fields, FIELD_PROTOCOL, 0x106, 0x1ff), 0},
-		{fields_value(fields, FIELD_STATE, STATE_RELATED), 1},
-		{fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE), 1},
-		{fields_domain(fields), 1},
+	    {fields_value(fields, FIELD_PROTOCOL, 6), 1},
+	    {fields_value(fields, FIELD_PROTOCOL, 256 + 6), 0},
+	    {fields_range(fields, FIELD_SPORT, 1024, 65535), 1},
+	    {fields_range(fields, FIELD_DPORT, 0, 442), 0},
+	    {fields_masked(fields, FIELD_TCP_FLAGS, 0x02, 0x06), 1},
+	    {fields_masked(fields, FIELD_TCP_FLAGS, 0x02, 0x17), 0},
+	    {fields_masked(fields, FIELD_SOURCE, BASE + 5, 0xffff00ff), 1}, /* a mask with a hole */
+	    {fields_masked(fields, FIELD_PROTOCOL, 0x106, 0x1ff), 0},
+	    {fields_value(fields, FIELD_STATE, STATE_RELATED), 1},
+	    {fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE), 1},
+	    {fields_domain(fields), 1},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		assert_int_equal(diagram_evaluate(fields->diagram, cases[i].node, bits), cases[i].value);
-	assert_int_equal(diagram_and(fields->diagram, fields_domain(fields), fields_value(fields, FIELD_STATE, 5)),
-			 DIAGRAM_FALSE);
-	assert_int_equal(diagram_and(fields->diagram, fields_domain(fields), fields_value(fields, FIELD_FRAGMENT, 3)),
-			 DIAGRAM_FALSE);
+	assert_int_equal(
+	    diagram_and(fields->diagram, fields_domain(fields), fields_value(fields, FIELD_STATE, 5)),
+	    DIAGRAM_FALSE);
+	assert_int_equal(
+	    diagram_and(fields->diagram, fields_domain(fields), fields_value(fields, FIELD_FRAGMENT, 3)),
+	    DIAGRAM_FALSE);
 	free(bits);
 	fields_free(fields);
 }
@@ -527,7 +539,8 @@ static struct packet random_packet(enum family family)
 	address base = family == FAMILY_IPV4 ? BASE : (address)0x20010db8 << 96;
 	address_to_bytes(family, base + random_next() % 40, packet.source);
 	address_to_bytes(family, base + random_next() % 40, packet.destination);
-	packet.protocol = random_next() % 4 ? (uint8_t[]){6, 17, 1, 58, 47, 33}[random_next() % 6] : random_next();
+	packet.protocol =
+	    random_next() % 4 ? (uint8_t[]){6, 17, 1, 58, 47, 33}[random_next() % 6] : random_next();
 	packet.source_port = random_next() % 2 ? random_next() % 3 + 79 : random_next();
 	packet.destination_port = random_next() % 2 ? random_next() % 3 + 79 : random_next();
 	packet.icmp_type = random_next() % 2 ? 0 : random_next();
@@ -569,7 +582,8 @@ static void test_packets_for_assignments(void **context)
 			}
 			found++;
 			const uint32_t wanted = KNOWN_IN | KNOWN_OUT | KNOWN_PROTOCOL | KNOWN_SOURCE |
-						KNOWN_DESTINATION | KNOWN_STATE | KNOWN_FRAGMENT | KNOWN_LENGTH;
+						KNOWN_DESTINATION | KNOWN_STATE | KNOWN_FRAGMENT |
+						KNOWN_LENGTH;
 			assert_int_equal(again.known & wanted, wanted);
 			fields_assign(world.fields, &again, again.state, opaque, bits);
 			for (uint32_t v = 0; v < variables; v++)
@@ -598,7 +612,8 @@ static void test_contradictions_have_no_packet(void **context)
 			inside = fields_predicate(fields, fields->predicates[i]);
 	diagram_node away = fields_masked(fields, FIELD_SOURCE, 0x0a000000, 0xff000000);
 	diagram_node both = diagram_and(fields->diagram, inside, away);
-	assert_true(diagram_witness(fields->diagram, both, 0, values)); /* as variables they are independent */
+	assert_true(
+	    diagram_witness(fields->diagram, both, 0, values)); /* as variables they are independent */
 	assert_int_equal(fields_packet(fields, values, &packet), -ESRCH);
 	assert_true(diagram_witness(fields->diagram, inside, 0, values));
 	assert_int_equal(fields_packet(fields, values, &packet), 0);
@@ -611,18 +626,18 @@ static void test_contradictions_have_no_packet(void **context)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addresses_as_the_kernel_finds_them),
-		cmocka_unit_test(test_networks_as_the_kernel_finds_them),
-		cmocka_unit_test(test_the_ends_of_the_address_space),
-		cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_sets_that_never_match_and_sets_not_understood),
-		cmocka_unit_test(test_layout),
-		cmocka_unit_test(test_too_many_predicates_are_refused),
-		cmocka_unit_test(test_interfaces_as_the_kernel_compares_them),
-		cmocka_unit_test(test_interface_corner_cases),
-		cmocka_unit_test(test_single_fields),
-		cmocka_unit_test(test_packets_for_assignments),
-		cmocka_unit_test(test_contradictions_have_no_packet),
+	    cmocka_unit_test(test_addresses_as_the_kernel_finds_them),
+	    cmocka_unit_test(test_networks_as_the_kernel_finds_them),
+	    cmocka_unit_test(test_the_ends_of_the_address_space),
+	    cmocka_unit_test(test_pairs),
+	    cmocka_unit_test(test_sets_that_never_match_and_sets_not_understood),
+	    cmocka_unit_test(test_layout),
+	    cmocka_unit_test(test_too_many_predicates_are_refused),
+	    cmocka_unit_test(test_interfaces_as_the_kernel_compares_them),
+	    cmocka_unit_test(test_interface_corner_cases),
+	    cmocka_unit_test(test_single_fields),
+	    cmocka_unit_test(test_packets_for_assignments),
+	    cmocka_unit_test(test_contradictions_have_no_packet),
 	};
 	return cmocka_run_group_tests(tests, seed_random, NULL);
 }

@@ -161,7 +161,7 @@ static void frames_are_sent_in_turn_through_the_pair(void **state)
 	(void)state;
 	error = stage_open(&stage, "inject0", &why);
 	if (error) {
-		print_message("skipped: %s\n", why.data ? why.data : "");
+		printf("# skip: %s\n", why.data ? why.data : "");
 		buffer_fini(&why);
 		arena_free(frames.arena);
 		skip();
@@ -172,7 +172,7 @@ static void frames_are_sent_in_turn_through_the_pair(void **state)
 	assert_int_equal(frames_add_packet(&frames, &packets[1], 1), 0);
 	error = injector_new(&frames, stage.interface_index, stage.through_index, &injector);
 	if (error == -EPERM || error == -ENOTSUP) {
-		print_message("skipped: injecting is not possible here: %s\n", strerror(-error));
+		printf("# skip: injecting is not possible here: %s\n", strerror(-error));
 		stage_close(&stage);
 		arena_free(frames.arena);
 		skip();
@@ -183,7 +183,7 @@ static void frames_are_sent_in_turn_through_the_pair(void **state)
 	assert_int_equal(stage_received(&stage, &before), 0);
 	error = injector_run(injector, 5, &nanoseconds);
 	if (error == -ENOTSUP) {
-		print_message("skipped: this kernel has no live frames\n");
+		printf("# skip: this kernel has no live frames\n");
 		stage_close(&stage);
 		arena_free(frames.arena);
 		skip();

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "read/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ERRORS_MAX 4096
+
+static bool program_in(const char *directory, size_t size, const char *name, char path[PATH_MAX])
+{
+	if (size == 0 || directory[0] != '/') /* an empty or relative entry would look where the user happens to be */
+		return false;
+	int length = snprintf(path, PATH_MAX, "%.*s/%s", (int)size, directory, name);
+	struct stat status;
+	return length > 0 && length < PATH_MAX && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+	       access(path, X_OK) == 0;
+}
+
+static bool program_find(const char *name, char path[PATH_MAX])
+{
+	const char *const places[] = {getenv("PATH"), "/usr/local/sbin:/usr/sbin:/sbin"};
+	for (size_t i = 0; i < 2; i++)
+		for (const char *at = places[i]; at;) {
+			const char *colon = strchr(at, ':');
+			if (program_in(at, colon ? (size_t)(colon - at) : strlen(at), name, path))
+				return true;
+			at = colon ? colon + 1 : NULL;
+		}
+	return false;
+}
+
+/* The environment with LC_ALL=C. Borrowed strings, an array to be freed. */
+static char **environment_c(void)
+{
+	static char locale[] = "LC_ALL=C";
+	size_t count = 0, kept = 0;
+	while (environ && environ[count])
+		count++;
+	char **copy = calloc(count + 2, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(environ[i], "LC_ALL=", 7) != 0)
+			copy[kept++] = environ[i];
+	copy[kept] = locale;
+	return copy;
+}
+
+static int spawn(const char *path, const char *const *arguments, int output, int errors, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	int result = posix_spawn_file_actions_init(&actions);
+	if (result)
+		return -result;
+	char **environment = environment_c();
+	result = environment ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) : ENOMEM;
+	if (!result)
+		result = posix_spawn_file_actions_adddup2(&actions, output, 1);
+	if (!result)
+		result = posix_spawn_file_actions_adddup2(&actions, errors, 2);
+	if (!result)
+		result = posix_spawn(pid, path, &actions, NULL, (char *const *)arguments, environment);
+	free(environment);
+	posix_spawn_file_actions_destroy(&actions);
+	return -result;
+}
+
+/* Reads what is there; false at the end of the pipe. */
+static bool drain(int fd, struct buffer *buffer, size_t limit, bool *over)
+{
+	char chunk[65536];
+	ssize_t got = read(fd, chunk, sizeof(chunk));
+	if (got < 0)
+		return errno == EINTR || errno == EAGAIN;
+	size_t room = limit - buffer->size, size = (size_t)got;
+	*over |= size > room;
+	buffer_add(buffer, chunk, size < room ? size : room);
+	return got > 0;
+}
+
+static int collect(int output, int errors, size_t limit, struct program_result *result)
+{
+	struct pollfd fds[2] = {{output, POLLIN, 0}, {errors, POLLIN, 0}};
+	bool ignored = false;
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		bool over = false;
+		if (poll(fds, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (fds[0].revents && !drain(output, &result->output, limit, &over))
+			fds[0].fd = -1;
+		if (fds[1].revents && !drain(errors, &result->errors, ERRORS_MAX, &ignored))
+			fds[1].fd = -1;
+		if (over)
+			return -EFBIG;
+		if (result->output.failed || result->errors.failed)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int reap(pid_t pid, int *status)
+{
+	int code;
+	while (waitpid(pid, &code, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	*status = WIFEXITED(code) ? WEXITSTATUS(code) : 128 + WTERMSIG(code);
+	return 0;
+}
+
+int program_run(const char *const *arguments, size_t limit, struct program_result *result)
+{
+	char path[PATH_MAX];
+	int output[2], errors[2];
+	pid_t pid = 0;
+	*result = (struct program_result){0};
+	if (!program_find(arguments[0], path))
+		return -ENOENT;
+	if (pipe2(output, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(errors, O_CLOEXEC) < 0) {
+		int error = -errno;
+		close(output[0]);
+		close(output[1]);
+		return error;
+	}
+	int status = spawn(path, arguments, output[1], errors[1], &pid);
+	close(output[1]);
+	close(errors[1]);
+	if (status == 0) {
+		status = collect(output[0], errors[0], limit, result);
+		if (status < 0)
+			kill(pid, SIGKILL);
+		int reaped = reap(pid, &result->status);
+		if (status == 0)
+			status = reaped;
+	}
+	close(output[0]);
+	close(errors[0]);
+	return status;
+}
+
+void program_result_fini(struct program_result *result)
+{
+	buffer_fini(&result->output);
+	buffer_fini(&result->errors);
+}
