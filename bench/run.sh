@@ -24,7 +24,7 @@ trap clean EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-ninja -C "$build" >"$work/log" 2>&1 || {
+ninja -C "$build" src/command/weir tools/weir-inject >"$work/log" 2>&1 || {
 	cat "$work/log" >&2
 	exit 1
 }

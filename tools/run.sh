@@ -12,6 +12,7 @@ cd "$root"
 build=${BUILD:-build}
 case $build in /*) ;; *) build=$root/$build ;; esac
 weir=$build/src/command/weir
+shown=${build#"$root/"}/weir # as the reader would call it
 inject=$build/tools/weir-inject
 edge=examples/edge
 sets=examples/edge-ipset
@@ -73,13 +74,13 @@ fallback() {
 advice() {
 	say "On your own host: what would be dropped early, and what not and why (nothing is attached):"
 	say
-	say "    $build/weir compile /etc/iptables        # or: --live"
+	say "    $shown compile /etc/iptables        # or: --live"
 	say
 	say "and then, as root, for the interface the traffic comes in at:"
 	say
-	say "    $build/weir attach eth0 --live"
-	say "    $build/weir counters eth0"
-	say "    $build/weir detach eth0"
+	say "    $shown attach eth0 --live"
+	say "    $shown counters eth0"
+	say "    $shown detach eth0"
 }
 
 # --- What it costs ---------------------------------------------------------------------------------------------------

@@ -119,15 +119,14 @@ static void add_clean(struct buffer *out, const char *data, size_t size)
 /* The message in the arena, clean and cut to MESSAGE_MAX; NULL when memory is short. */
 static const char *format_message(struct arena *arena, const char *format, va_list arguments)
 {
-	char text[MESSAGE_MAX];
-	int size = vsnprintf(text, sizeof(text), format, arguments);
-	if (size < 0)
-		return NULL;
-	struct buffer clean = {0};
-	bool cut = (size_t)size >= sizeof(text);
-	add_clean(&clean, text, cut ? sizeof(text) - 1 : (size_t)size);
+	struct buffer text = {0}, clean = {0};
+	buffer_vprintf(&text, format, arguments);
+	bool cut = text.size > MESSAGE_MAX;
+	add_clean(&clean, text.data, cut ? MESSAGE_MAX : text.size);
 	if (cut)
 		buffer_puts(&clean, "...");
+	clean.failed |= text.failed;
+	buffer_fini(&text);
 	const char *copy = clean.failed ? NULL : arena_copy(arena, clean.data ? clean.data : "", clean.size);
 	buffer_fini(&clean);
 	return copy;

@@ -30,7 +30,8 @@ int command_load(const char *const *paths, size_t count, bool live, struct rules
 	if (live && count)
 		return command_fail("rules", EXIT_USAGE, "either files or --live");
 	if (!live && !count)
-		return command_fail("rules", EXIT_USAGE, "no rules given: name files, a directory, or --live");
+		return command_fail("rules", EXIT_USAGE,
+				    "no rules given: name files, a directory, or --live");
 	int result = live ? rules_load_live(sink, ruleset) : rules_load(paths, count, sink, ruleset);
 	struct buffer text = {0};
 	diagnostics_print(sink, &text);
@@ -49,7 +50,8 @@ int command_load(const char *const *paths, size_t count, bool live, struct rules
 
 int command_print_json(struct json_object *object)
 {
-	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text =
+	    json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 	bool written = text && puts(text) >= 0 && fflush(stdout) == 0;
 	json_object_put(object);
 	return written ? EXIT_DONE : EXIT_SYSTEM;

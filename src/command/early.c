@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Whether one packet is dropped early is the region's to say (meaning/region.h). Why not is asked of the engine: XDP knows
- * neither the connection state nor where the packet goes, so the packet is sent through the rules in every state and on
- * every path that it may take, and the first thing that is not a plain drop is the reason. */
+ * Whether one packet is dropped early is the region's to say (meaning/region.h). Why not is asked of the
+ * engine: XDP knows neither the connection state nor where the packet goes, so the packet is sent through the
+ * rules in every state and on every path that it may take, and the first thing that is not a plain drop is
+ * the reason. */
 #include "command/early.h"
 #include "command/reason.h"
 #include "engine/engine.h"
@@ -13,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the region ------------------------------------------------------------------------------------------------- */
+/* --- the region
+ * ------------------------------------------------------------------------------------------------- */
 
 static void leave_open(const struct fields *fields, enum field field, int8_t *values)
 {
@@ -31,8 +33,8 @@ static bool predicate_open(const struct predicate *predicate, uint32_t known)
 	case PREDICATE_PAIR:
 		return !(known & (predicate->pair_source_address ? KNOWN_SOURCE : KNOWN_DESTINATION)) ||
 		       !(known & KNOWN_PROTOCOL) ||
-		       !(known & (KNOWN_PORTS | (predicate->pair_source_port ? KNOWN_SOURCE_PORT
-									     : KNOWN_DESTINATION_PORT) |
+		       !(known & (KNOWN_PORTS |
+				  (predicate->pair_source_port ? KNOWN_SOURCE_PORT : KNOWN_DESTINATION_PORT) |
 				  KNOWN_ICMP));
 	default:
 		return true;
@@ -40,7 +42,8 @@ static bool predicate_open(const struct predicate *predicate, uint32_t known)
 }
 
 /* What the packet leaves open is -1. A fragment is seen without ports, as XDP does (packet/key.h). */
-static void assign_values(const struct fields *fields, const struct packet *packet, bool *bits, int8_t *values)
+static void assign_values(const struct fields *fields, const struct packet *packet, bool *bits,
+			  int8_t *values)
 {
 	struct packet seen = *packet;
 	uint32_t known = packet->known;
@@ -61,10 +64,10 @@ static void assign_values(const struct fields *fields, const struct packet *pack
 		enum field field;
 		uint32_t known;
 	} needs[] = {
-		{FIELD_SOURCE, KNOWN_SOURCE},
-		{FIELD_DESTINATION, KNOWN_DESTINATION},
-		{FIELD_PROTOCOL, KNOWN_PROTOCOL},
-		{FIELD_FRAGMENT, KNOWN_FRAGMENT},
+	    {FIELD_SOURCE, KNOWN_SOURCE},
+	    {FIELD_DESTINATION, KNOWN_DESTINATION},
+	    {FIELD_PROTOCOL, KNOWN_PROTOCOL},
+	    {FIELD_FRAGMENT, KNOWN_FRAGMENT},
 	};
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		if (!(known & needs[i].known))
@@ -119,7 +122,8 @@ static int ask_region(const struct region *region, const struct packet *packet, 
 	return result;
 }
 
-/* --- why not ---------------------------------------------------------------------------------------------------- */
+/* --- why not
+ * ---------------------------------------------------------------------------------------------------- */
 
 struct question {
 	const struct ruleset *ruleset;
@@ -130,84 +134,91 @@ struct question {
 	struct buffer *reason;
 };
 
-struct watch {
-	const struct rule *opaque;
-	const struct rule *effect_rule; /* first with an effect that is not allowed */
-	unsigned effect;		/* one bit */
-	const struct match *effect_match;
-	unsigned allowed;
-};
-
-static unsigned first_bit(unsigned bits)
-{
-	return bits & -bits;
-}
-
-static const char *effect_name(unsigned effect)
-{
-	for (unsigned i = 0; i < EFFECT_COUNT; i++) {
-		if (effect == 1u << i)
-			return effect_names[i];
-	}
-	return "?";
-}
-
 static void watch_step(void *context, const struct step *step)
 {
-	struct watch *watch = context;
-	if (step->kind != STEP_RULE)
-		return;
-	const struct target_type *type = step->rule->target.type;
-	if (type->kind == TARGET_OPAQUE && !watch->opaque)
-		watch->opaque = step->rule;
-	unsigned effects = type->effects & ~watch->allowed;
-	if (effects && !watch->effect_rule) {
-		watch->effect_rule = step->rule;
-		watch->effect = first_bit(effects);
-	}
+	const struct rule **opaque = context;
+	if (step->kind == STEP_RULE && step->rule->target.type->kind == TARGET_OPAQUE && !*opaque)
+		*opaque = step->rule;
 }
 
 static void say_where(const struct question *question, enum connection_state state)
 {
 	if (question->state_matters)
-		buffer_printf(question->reason, " when the connection state is %s", connection_state_name(state));
+		buffer_printf(question->reason, " when the connection state is %s",
+			      connection_state_name(state));
 	if (question->path == PATH_FORWARD)
 		buffer_puts(question->reason, " on the way through FORWARD");
 }
 
-static void say_accepted(const struct question *question, const struct outcome *outcome, enum connection_state state)
+static void say_accepted(const struct question *question, const struct outcome *outcome,
+			 enum connection_state state)
 {
 	struct buffer *reason = question->reason;
 	if (outcome->rule) {
 		rule_name_print(outcome->rule, reason);
 		buffer_puts(reason, " accepts it");
 	} else if (outcome->chain) {
-		buffer_printf(reason, "the policy of %s %.*s accepts it", table_names[outcome->chain->table->id],
-			      (int)outcome->chain->name.size, outcome->chain->name.data);
+		buffer_printf(reason, "the policy of %s ", table_names[outcome->chain->table->id]);
+		clean_print(outcome->chain->name, reason);
+		buffer_puts(reason, " accepts it");
 	} else {
 		buffer_puts(reason, "the rules accept it");
 	}
 	say_where(question, state);
 }
 
+/* The first effect that is not allowed: of a rule's target, or of looking at one of its matches. */
+static bool say_effect(const struct question *question, const struct outcome *outcome)
+{
+	struct buffer *reason = question->reason;
+	unsigned effects = outcome->effects & ~question->options->allowed, index = 0;
+	if (!effects)
+		return false;
+	while (!(effects & 1u << index))
+		index++;
+	const struct rule *rule = outcome->effect_rules[index];
+	if (!rule) {
+		buffer_printf(reason, "it takes more rules than are followed");
+		return true;
+	}
+	struct text text = span_text(rule->target.span);
+	for (uint32_t i = 0; i < rule->match_count; i++) {
+		const struct match *match = &rule->matches[i];
+		if (match->type->effects && (match->type->effects(match) & 1u << index))
+			text = span_text(match->span);
+	}
+	buffer_puts(reason, "'");
+	clean_print(text, reason);
+	buffer_puts(reason, "' of ");
+	rule_name_print(rule, reason);
+	if (1u << index == EFFECT_UNKNOWN)
+		buffer_puts(reason, " is not modelled and may have an effect");
+	else
+		buffer_printf(reason, " is an effect that would be missed (--allow %s)", effect_names[index]);
+	return true;
+}
+
 /* One state on one path. true with a reason given. */
 static bool explain_state(struct question *question, enum connection_state state)
 {
-	struct watch watch = {.allowed = question->options->allowed};
+	const struct rule *opaque = NULL;
 	struct outcome outcome;
 	struct buffer *reason = question->reason;
 	question->packet.state = state;
 	question->packet.known |= KNOWN_STATE;
-	if (engine_run(question->ruleset, &question->packet, question->path, watch_step, &watch, &outcome) != 0)
+	if (engine_run(question->ruleset, &question->packet, question->path, watch_step, &opaque, &outcome) !=
+	    0)
 		return false;
 	if (outcome.verdicts == VERDICT_ACCEPT) {
 		say_accepted(question, &outcome, state);
 		return true;
 	}
-	if (watch.opaque) {
-		struct text text = span_text(watch.opaque->target.span);
-		rule_name_print(watch.opaque, reason);
-		buffer_printf(reason, ": its target '%.*s' is not modelled", (int)text.size, text.data);
+	if (opaque) {
+		struct text text = span_text(opaque->target.span);
+		rule_name_print(opaque, reason);
+		buffer_puts(reason, ": its target '");
+		clean_print(text, reason);
+		buffer_puts(reason, "' is not modelled");
 		say_where(question, state);
 		return true;
 	}
@@ -222,21 +233,7 @@ static bool explain_state(struct question *question, enum connection_state state
 		say_where(question, state);
 		return true;
 	}
-	if (watch.effect_rule) {
-		struct text text = span_text(watch.effect_rule->target.span);
-		buffer_printf(reason, "'%.*s' of ", (int)text.size, text.data);
-		rule_name_print(watch.effect_rule, reason);
-		buffer_printf(reason, " is an effect that would be missed (--allow %s)", effect_name(watch.effect));
-		return true;
-	}
-	unsigned effects = outcome.effects & ~question->options->allowed;
-	if (effects) {
-		unsigned effect = first_bit(effects);
-		buffer_printf(reason, "a match on its way has an effect that would be missed (%s%s)",
-			      effect == EFFECT_UNKNOWN ? "not modelled: " : "--allow ", effect_name(effect));
-		return true;
-	}
-	return false;
+	return say_effect(question, &outcome);
 }
 
 static bool verdicts_differ(const struct question *question)
@@ -281,40 +278,51 @@ static bool destination_local(const struct packet *packet, const struct region_o
 	return false;
 }
 
-static void explain_no(const struct ruleset *ruleset, const struct region *region, const struct packet *packet,
-		       const struct region_options *options, struct buffer *reason)
+static void explain_no(const struct ruleset *ruleset, const struct region *region,
+		       const struct packet *packet, const struct region_options *options,
+		       struct buffer *reason)
 {
-	struct question question = {.ruleset = ruleset, .options = options, .packet = *packet, .reason = reason};
+	struct question question = {
+	    .ruleset = ruleset, .options = options, .packet = *packet, .reason = reason};
 	/* XDP does not know where it will go. */
 	question.packet.known &= ~(uint32_t)KNOWN_OUT;
 	if (options->interface) {
-		memcpy(question.packet.in, options->interface, strnlen(options->interface, INTERFACE_NAME_MAX - 1) + 1);
+		memcpy(question.packet.in, options->interface,
+		       strnlen(options->interface, INTERFACE_NAME_MAX - 1) + 1);
 		question.packet.known |= KNOWN_IN;
 	}
 	enum truth forwarding = options->forwarding[packet->family];
 	if (explain_path(&question, PATH_INPUT))
 		return;
-	if (forwarding != TRUTH_NO && !destination_local(packet, options) && explain_path(&question, PATH_FORWARD)) {
+	if (forwarding != TRUTH_NO && !destination_local(packet, options) &&
+	    explain_path(&question, PATH_FORWARD)) {
 		if (forwarding == TRUTH_UNKNOWN)
-			buffer_puts(reason, "; say --forward no where the host does not forward, or --local for its own "
-					    "addresses");
+			buffer_puts(
+			    reason,
+			    "; say --forward no where the host does not forward, or --local for its own "
+			    "addresses");
 		return;
 	}
-	bool fragment = (packet->known & KNOWN_FRAGMENT) && (packet->more_fragments || packet->fragment_offset);
+	bool fragment =
+	    (packet->known & KNOWN_FRAGMENT) && (packet->more_fragments || packet->fragment_offset);
 	if (fragment)
-		buffer_puts(reason, "of a fragmented packet only what all its fragments share may decide, and ports are "
-				    "not among that");
+		buffer_puts(
+		    reason,
+		    "of a fragmented packet only what all its fragments share may decide, and ports are "
+		    "not among that");
 	else if (!(options->allowed & EFFECT_CONNTRACK))
-		buffer_puts(reason, "it is dropped behind conntrack, where rules on the way out look at connection state "
-				    "(--allow conntrack)");
+		buffer_puts(
+		    reason,
+		    "it is dropped behind conntrack, where rules on the way out look at connection state "
+		    "(--allow conntrack)");
 	else if (region->undecided)
 		buffer_puts(reason, "the region was not computed within the node budget");
 	else
 		buffer_puts(reason, "its drop was not proven for every value of what is unknown");
 }
 
-int early_judge(const struct ruleset *ruleset, const struct packet *packet, const struct region_options *options,
-		enum early *answer, struct buffer *reason)
+int early_judge(const struct ruleset *ruleset, const struct packet *packet,
+		const struct region_options *options, enum early *answer, struct buffer *reason)
 {
 	struct region *region __attribute__((cleanup(region_cleanup))) = NULL;
 	if (!ruleset->has_family[packet->family]) {
@@ -327,7 +335,8 @@ int early_judge(const struct ruleset *ruleset, const struct packet *packet, cons
 		return result;
 	if (region->undecided) {
 		*answer = EARLY_UNDECIDED;
-		buffer_puts(reason, "the region was not computed within the node budget: nothing is dropped early");
+		buffer_puts(reason,
+			    "the region was not computed within the node budget: nothing is dropped early");
 		return 0;
 	}
 	result = ask_region(region, packet, answer);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * weir explain: one packet's way through tables, chains and rules, what decided, and whether weir drops it early. What
- * the packet does not say is not guessed: a rule that hangs on it is shown as "perhaps", and the first one is named with
- * the field that is missing. */
+ * weir explain: one packet's way through tables, chains and rules, what decided, and whether weir drops it
+ * early. What the packet does not say is not guessed: a rule that hangs on it is shown as "perhaps", and the
+ * first one is named with the field that is missing. */
 #include "command/command.h"
 #include "command/early.h"
 #include "command/reason.h"
@@ -15,16 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: weir explain RULES... --packet 'KEY=VALUE ...' [options]\n"
-			   "\n"
-			   "Shows a packet's way through the rules, which rule decided, and whether weir drops it early.\n"
-			   "\n"
-			   "  --packet TEXT           the packet: family=4|6 in= out= proto= src= dst= sport= dport=\n"
-			   "                          flags=syn,ack|none type= code= state= length= frag=no|first|later;\n"
-			   "                          what is not given is not known\n"
-			   "  --live                  the rules of this network namespace instead of files\n"
-			   "  --path input|forward    which way it goes (input)\n"
-			   "  --json\n" REGION_OPTIONS_HELP;
+static const char help[] =
+    "usage: weir explain RULES... --packet 'KEY=VALUE ...' [options]\n"
+    "\n"
+    "Shows a packet's way through the rules, which rule decided, and whether weir drops it early.\n"
+    "\n"
+    "  --packet TEXT           the packet: family=4|6 in= out= proto= src= dst= sport= dport=\n"
+    "                          flags=syn,ack|none type= code= state= length= frag=no|first|later;\n"
+    "                          what is not given is not known\n"
+    "  --live                  the rules of this network namespace instead of files\n"
+    "  --path input|forward    which way it goes (input)\n"
+    "  --json\n" REGION_OPTIONS_HELP;
 
 struct explain {
 	struct region_arguments region;
@@ -56,9 +57,11 @@ static const char *verdict_name(unsigned verdict)
 	}
 }
 
-/* --- the way ---------------------------------------------------------------------------------------------------- */
+/* --- the way
+ * ---------------------------------------------------------------------------------------------------- */
 
-/* The chains between the built-in one and this: what is entered is one deeper than where it was entered from. */
+/* The chains between the built-in one and this: what is entered is one deeper than where it was entered from.
+ */
 static void follow_depth(struct explain *explain, const struct chain *chain, bool entered)
 {
 	if (entered) {
@@ -86,10 +89,20 @@ static void way_line(struct explain *explain, const struct step *step, const cha
 	if (step->rule) {
 		struct text text = rule_text(step->rule);
 		place_print(step->rule->span, way);
-		buffer_printf(way, ": %.*s", (int)text.size, text.data);
+		buffer_puts(way, ": ");
+		clean_print(text, way);
 	}
 	buffer_puts(way, what);
 	buffer_puts(way, step->truth == TRUTH_UNKNOWN ? "  (perhaps)\n" : "\n");
+}
+
+static struct json_object *json_text(struct text text)
+{
+	struct buffer clean = {0};
+	clean_print(text, &clean);
+	struct json_object *object = json_object_new_string(clean.data ? clean.data : "");
+	buffer_fini(&clean);
+	return object;
 }
 
 static void json_step(struct explain *explain, const struct step *step, const char *kind)
@@ -97,24 +110,24 @@ static void json_step(struct explain *explain, const struct step *step, const ch
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(object, "step", json_object_new_string(kind));
 	json_object_object_add(object, "table", json_object_new_string(table_names[step->chain->table->id]));
-	json_object_object_add(object, "chain",
-			       json_object_new_string_len(step->chain->name.data, (int)step->chain->name.size));
+	json_object_object_add(object, "chain", json_text(step->chain->name));
 	json_object_object_add(object, "certain", json_object_new_boolean(step->truth == TRUTH_YES));
 	if (step->rule) {
 		struct text text = rule_text(step->rule);
 		json_object_object_add(object, "number", json_object_new_int64(step->rule->number));
-		json_object_object_add(object, "rule", json_object_new_string_len(text.data, (int)text.size));
+		json_object_object_add(object, "rule", json_text(text));
 		if (step->rule->span.source) {
 			struct span span = step->rule->span;
 			json_object_object_add(object, "file", json_object_new_string(span.source->name));
 			json_object_object_add(
-				object, "line",
-				json_object_new_int64(source_locate(span.source, span.begin).line));
+			    object, "line",
+			    json_object_new_int64(source_locate(span.source, span.begin).line));
 		}
 	}
 	if (step->kind == STEP_POLICY)
-		json_object_object_add(object, "policy", json_object_new_string(step->chain->policy == POLICY_DROP ? "DROP"
-														   : "ACCEPT"));
+		json_object_object_add(
+		    object, "policy",
+		    json_object_new_string(step->chain->policy == POLICY_DROP ? "DROP" : "ACCEPT"));
 	json_object_array_add(explain->steps, object);
 }
 
@@ -122,20 +135,20 @@ static void show_step(void *context, const struct step *step)
 {
 	struct explain *explain = context;
 	struct buffer text = {0};
-	int size = (int)step->chain->name.size;
-	const char *name = step->chain->name.data;
 	follow_depth(explain, step->chain, step->kind == STEP_TABLE);
 	switch (step->kind) {
 	case STEP_TABLE:
-		buffer_printf(&text, "%s %.*s", table_names[step->chain->table->id], size, name);
+		buffer_printf(&text, "%s ", table_names[step->chain->table->id]);
+		clean_print(step->chain->name, &text);
 		json_step(explain, step, "table");
 		break;
 	case STEP_RULE:
 		json_step(explain, step, "rule");
 		break;
 	case STEP_POLICY:
-		buffer_printf(&text, "policy of %.*s: %s", size, name,
-			      step->chain->policy == POLICY_DROP ? "DROP" : "ACCEPT");
+		buffer_puts(&text, "policy of ");
+		clean_print(step->chain->name, &text);
+		buffer_puts(&text, step->chain->policy == POLICY_DROP ? ": DROP" : ": ACCEPT");
 		json_step(explain, step, "policy");
 		break;
 	case STEP_RETURN:
@@ -150,7 +163,8 @@ static void show_step(void *context, const struct step *step)
 	buffer_fini(&text);
 }
 
-/* --- verdicts --------------------------------------------------------------------------------------------------- */
+/* --- verdicts
+ * --------------------------------------------------------------------------------------------------- */
 
 static void verdict_print(const struct outcome *outcome, struct buffer *out)
 {
@@ -170,8 +184,8 @@ static void verdict_print(const struct outcome *outcome, struct buffer *out)
 		buffer_puts(out, " by ");
 		rule_name_print(outcome->rule, out);
 	} else if (outcome->chain) {
-		buffer_printf(out, " by the policy of %s %.*s", table_names[outcome->chain->table->id],
-			      (int)outcome->chain->name.size, outcome->chain->name.data);
+		buffer_printf(out, " by the policy of %s ", table_names[outcome->chain->table->id]);
+		clean_print(outcome->chain->name, out);
 	}
 }
 
@@ -261,7 +275,8 @@ static int print_json(struct explain *explain, const struct answer *answer)
 {
 	struct json_object *object = json_object_new_object(), *verdicts = json_object_new_array();
 	json_object_object_add(object, "packet", json_object_new_string(text_or_empty(&answer->packet)));
-	json_object_object_add(object, "path", json_object_new_string(explain->path == PATH_INPUT ? "input" : "forward"));
+	json_object_object_add(object, "path",
+			       json_object_new_string(explain->path == PATH_INPUT ? "input" : "forward"));
 	json_object_object_add(object, "steps", json_object_get(explain->steps));
 	static const char *const names[] = {"accept", "drop", "reject", "unknown"};
 	for (unsigned i = 0; i < 4; i++) {
@@ -280,18 +295,19 @@ static int print_json(struct explain *explain, const struct answer *answer)
 	return command_print_json(object);
 }
 
-/* --- the command ------------------------------------------------------------------------------------------------ */
+/* --- the command
+ * ------------------------------------------------------------------------------------------------ */
 
 enum { OPTION_PACKET = OPTION_OWN, OPTION_LIVE, OPTION_PATH, OPTION_JSON };
 
 static const struct option options[] = {
-	{"help", no_argument, NULL, 'h'},
-	{"packet", required_argument, NULL, OPTION_PACKET},
-	{"live", no_argument, NULL, OPTION_LIVE},
-	{"path", required_argument, NULL, OPTION_PATH},
-	{"json", no_argument, NULL, OPTION_JSON},
-	REGION_OPTIONS,
-	{NULL, 0, NULL, 0},
+    {"help", no_argument, NULL, 'h'},
+    {"packet", required_argument, NULL, OPTION_PACKET},
+    {"live", no_argument, NULL, OPTION_LIVE},
+    {"path", required_argument, NULL, OPTION_PATH},
+    {"json", no_argument, NULL, OPTION_JSON},
+    REGION_OPTIONS,
+    {NULL, 0, NULL, 0},
 };
 
 /* EXIT_DONE; -1 when --help was asked for; else the exit code. */
@@ -317,7 +333,8 @@ static int take_option(struct explain *explain, int option)
 		explain->path_given = true;
 		explain->path = strcmp(optarg, "forward") == 0 ? PATH_FORWARD : PATH_INPUT;
 		if (explain->path == PATH_INPUT && strcmp(optarg, "input") != 0)
-			return command_fail("explain", EXIT_USAGE, "--path %s: expected input or forward", optarg);
+			return command_fail("explain", EXIT_USAGE, "--path %s: expected input or forward",
+					    optarg);
 		return EXIT_DONE;
 	default:
 		return command_fail("explain", EXIT_USAGE, "weir explain --help lists the options");
@@ -343,8 +360,9 @@ static int read_packet(struct explain *explain)
 		return EXIT_USAGE;
 	}
 	if (explain->path_given && explain->path == PATH_INPUT && (explain->packet.known & KNOWN_OUT))
-		return command_fail("explain", EXIT_USAGE, "out= belongs to --path forward: what is delivered here goes "
-							   "out by no interface");
+		return command_fail("explain", EXIT_USAGE,
+				    "out= belongs to --path forward: what is delivered here goes "
+				    "out by no interface");
 	/* A packet with a way out is being forwarded. */
 	if (explain->packet.known & KNOWN_OUT) {
 		explain->path = PATH_FORWARD;
@@ -360,14 +378,18 @@ static int explain_packet(struct explain *explain)
 	if (!region.interface && (explain->packet.known & KNOWN_IN))
 		region.interface = explain->packet.in;
 	packet_print(&explain->packet, &answer.packet);
-	int result = engine_run(explain->ruleset, &explain->packet, explain->path, show_step, explain, &answer.outcome);
+	int result = engine_run(explain->ruleset, &explain->packet, explain->path, show_step, explain,
+				&answer.outcome);
 	if (result == 0) {
 		verdict_print(&answer.outcome, &answer.verdict);
+		if (!explain->ruleset->has_family[explain->packet.family])
+			buffer_puts(&answer.verdict, ": there are no rules of its family");
 		unsure_print(explain, &answer.outcome, &answer.unsure);
 		result = other_path(explain, &answer.outcome, &answer.note);
 	}
 	if (result == 0)
-		result = early_judge(explain->ruleset, &explain->packet, &region, &answer.early, &answer.reason);
+		result =
+		    early_judge(explain->ruleset, &explain->packet, &region, &answer.early, &answer.reason);
 	int code;
 	if (result)
 		code = command_fail("explain", EXIT_SYSTEM, "%s", strerror(-result));
@@ -389,7 +411,8 @@ static int explain_arguments(struct explain *explain, int argc, char **argv)
 	if (code != EXIT_DONE)
 		return code;
 	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
-	code = command_load((const char *const *)argv + optind, (size_t)(argc - optind), explain->live, &ruleset);
+	code = command_load((const char *const *)argv + optind, (size_t)(argc - optind), explain->live,
+			    &ruleset);
 	if (code != EXIT_DONE)
 		return code;
 	explain->ruleset = ruleset;
@@ -412,7 +435,7 @@ static int explain_main(int argc, char **argv)
 }
 
 const struct command command_explain = {
-	.name = "explain",
-	.main = explain_main,
-	.summary = "one packet's way through the rules, and whether weir drops it early",
+    .name = "explain",
+    .main = explain_main,
+    .summary = "one packet's way through the rules, and whether weir drops it early",
 };

@@ -13,8 +13,8 @@
 #endif
 
 static const struct command *const commands[] = {
-	&command_compile, &command_attach, &command_detach,  &command_status,
-	&command_counters, &command_explain, &command_replay, &command_cost,
+    &command_compile,  &command_attach,  &command_detach, &command_status,
+    &command_counters, &command_explain, &command_replay, &command_cost,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

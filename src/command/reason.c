@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Rules and reasons in words. Which field a match depends on is found by trial: the match is evaluated again with one
- * more field known. */
+ * Rules and reasons in words. Which field a match depends on is found by trial: the match is evaluated again
+ * with one more field known. */
 #include "command/reason.h"
 
 #include <stdio.h>
@@ -22,6 +22,43 @@ uint32_t line_of(struct line_cursor *cursor, struct span span)
 	return cursor->line;
 }
 
+/* Bytes of the UTF-8 character that begins here, 0 when none does. RFC 3629; surrogates are let be. */
+static size_t character_size(const unsigned char *data, size_t size)
+{
+	size_t length = 0;
+	if (data[0] < 0x80)
+		length = 1;
+	else if (data[0] >= 0xc2 && data[0] < 0xe0)
+		length = 2;
+	else if ((data[0] & 0xf0) == 0xe0)
+		length = 3;
+	else if (data[0] >= 0xf0 && data[0] < 0xf5)
+		length = 4;
+	if (length > size ||
+	    (length == 2 && data[0] == 0xc2 && data[1] < 0xa0)) /* C1 control characters too */
+		return 0;
+	for (size_t i = 1; i < length; i++) {
+		if ((data[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return length;
+}
+
+void clean_print(struct text text, struct buffer *out)
+{
+	const unsigned char *data = (const unsigned char *)text.data;
+	for (size_t i = 0; i < text.size;) {
+		size_t length = character_size(data + i, text.size - i);
+		if (length == 0 || data[i] < 0x20 || data[i] == 0x7f) {
+			buffer_add(out, "?", 1);
+			i++;
+		} else {
+			buffer_add(out, text.data + i, length);
+			i += length;
+		}
+	}
+}
+
 void place_print(struct span span, struct buffer *out)
 {
 	if (span.source)
@@ -30,8 +67,9 @@ void place_print(struct span span, struct buffer *out)
 
 void rule_name_print(const struct rule *rule, struct buffer *out)
 {
-	buffer_printf(out, "rule %u of %s %.*s (", rule->number, table_names[rule->chain->table->id],
-		      (int)rule->chain->name.size, rule->chain->name.data);
+	buffer_printf(out, "rule %u of %s ", rule->number, table_names[rule->chain->table->id]);
+	clean_print(rule->chain->name, out);
+	buffer_puts(out, " (");
 	place_print(rule->span, out);
 	buffer_puts(out, ")");
 }
@@ -40,17 +78,17 @@ static const struct {
 	uint32_t known;
 	const char *name;
 } fields[] = {
-	{KNOWN_SOURCE, "the source address (src=)"},
-	{KNOWN_DESTINATION, "the destination address (dst=)"},
-	{KNOWN_SOURCE_PORT | KNOWN_PORTS, "the source port (sport=)"},
-	{KNOWN_DESTINATION_PORT | KNOWN_PORTS, "the destination port (dport=)"},
-	{KNOWN_TCP_FLAGS, "the TCP flags (flags=)"},
-	{KNOWN_ICMP, "the ICMP type (type=)"},
-	{KNOWN_FRAGMENT, "whether it is a fragment (frag=)"},
-	{KNOWN_PROTOCOL, "the protocol (proto=)"},
-	{KNOWN_LENGTH, "the length (length=)"},
-	{KNOWN_IN, "the interface it came in by (in=)"},
-	{KNOWN_OUT, "the interface it goes out by (out=)"},
+    {KNOWN_SOURCE, "the source address (src=)"},
+    {KNOWN_DESTINATION, "the destination address (dst=)"},
+    {KNOWN_SOURCE_PORT | KNOWN_PORTS, "the source port (sport=)"},
+    {KNOWN_DESTINATION_PORT | KNOWN_PORTS, "the destination port (dport=)"},
+    {KNOWN_TCP_FLAGS, "the TCP flags (flags=)"},
+    {KNOWN_ICMP, "the ICMP type (type=)"},
+    {KNOWN_FRAGMENT, "whether it is a fragment (frag=)"},
+    {KNOWN_PROTOCOL, "the protocol (proto=)"},
+    {KNOWN_LENGTH, "the length (length=)"},
+    {KNOWN_IN, "the interface it came in by (in=)"},
+    {KNOWN_OUT, "the interface it goes out by (out=)"},
 };
 #define FIELD_NAMES (sizeof(fields) / sizeof(fields[0]))
 
@@ -80,9 +118,8 @@ static enum truth try_match(const struct match *match, const struct rule *rule, 
 {
 	struct packet trial = *packet;
 	trial.known |= known;
-	struct evaluation evaluation = {.has_state = state ? TRUTH_YES : TRUTH_UNKNOWN,
-					.state_known = state,
-					.state = STATE_NEW};
+	struct evaluation evaluation = {
+	    .has_state = state ? TRUTH_YES : TRUTH_UNKNOWN, .state_known = state, .state = STATE_NEW};
 	return match->type->evaluate(match, rule, &trial, &evaluation);
 }
 
@@ -110,8 +147,9 @@ static void list_match(struct list *list, const struct match *match, const struc
 		return;
 	struct text text = span_text(match->span);
 	struct buffer item = {0};
-	buffer_printf(&item, "'%.*s'%s", (int)text.size, text.data,
-		      match->type->modelled ? "" : ", which is not modelled");
+	buffer_puts(&item, "'");
+	clean_print(text, &item);
+	buffer_printf(&item, "'%s", match->type->modelled ? "" : ", which is not modelled");
 	list_add(list, item.data ? item.data : match->type->name);
 	buffer_fini(&item);
 }

@@ -7,18 +7,23 @@
 #include "engine/engine.h"
 #include "ruleset/ruleset.h"
 
-/* Line numbers of many spans: cheap when they are asked for in the order of the source. Zeroed to begin with. */
+/* Line numbers of many spans: cheap when they are asked for in the order of the source. Zeroed to begin with.
+ */
 struct line_cursor {
 	const struct source *source;
 	uint32_t offset, line;
 };
 uint32_t line_of(struct line_cursor *cursor, struct span span);
 
+/* Text of the input as it may go to a terminal or into JSON: control characters, and what is not UTF-8, as
+ * '?'. */
+void clean_print(struct text text, struct buffer *out);
 /* "rules.v4:12"; nothing for a span without a source. */
 void place_print(struct span span, struct buffer *out);
 /* "rule 3 of filter INPUT (rules.v4:12)" */
 void rule_name_print(const struct rule *rule, struct buffer *out);
-/* What a rule of which it is not known whether it matches this packet depends on: "the connection state (state=)",
+/* What a rule of which it is not known whether it matches this packet depends on: "the connection state
+ * (state=)",
  * "-m limit --limit 3/min, which is not modelled"; several with commas. */
 void dependence_print(const struct rule *rule, const struct packet *packet, struct buffer *out);
 

@@ -40,7 +40,7 @@ static bool local_parse(struct text text, struct region_local *local)
 	}
 	address mask = prefix_mask(family, (unsigned)length);
 	*local = (struct region_local){
-		.family = family, .low = value & mask, .high = (value & mask) | (family_max(family) & ~mask)};
+	    .family = family, .low = value & mask, .high = (value & mask) | (family_max(family) & ~mask)};
 	return true;
 }
 
@@ -69,14 +69,16 @@ static int local_add(struct region_arguments *arguments, const char *command, co
 	return 0;
 }
 
-int region_arguments_take(struct region_arguments *arguments, const char *command, int option, const char *value)
+int region_arguments_take(struct region_arguments *arguments, const char *command, int option,
+			  const char *value)
 {
 	switch (option) {
 	case OPTION_ALLOW:
 		if (command_parse_effects(value, &arguments->allowed) != 0) {
-			command_fail(command, EXIT_USAGE,
-				     "--allow %s: expected log, reject, counter, state, conntrack or all, with commas",
-				     value);
+			command_fail(
+			    command, EXIT_USAGE,
+			    "--allow %s: expected log, reject, counter, state, conntrack or all, with commas",
+			    value);
 			return -EINVAL;
 		}
 		return 1;
@@ -93,7 +95,8 @@ int region_arguments_take(struct region_arguments *arguments, const char *comman
 	}
 	case OPTION_INTERFACE:
 		if (value[0] == '\0' || strlen(value) >= INTERFACE_NAME_MAX || strchr(value, '/')) {
-			command_fail(command, EXIT_USAGE, "--interface %s: not the name of an interface", value);
+			command_fail(command, EXIT_USAGE, "--interface %s: not the name of an interface",
+				     value);
 			return -EINVAL;
 		}
 		arguments->interface = value;
@@ -106,10 +109,10 @@ int region_arguments_take(struct region_arguments *arguments, const char *comman
 struct region_options region_arguments_options(const struct region_arguments *arguments)
 {
 	struct region_options options = {
-		.interface = arguments->interface,
-		.local_count = arguments->local_count,
-		.locals = arguments->locals,
-		.allowed = arguments->allowed,
+	    .interface = arguments->interface,
+	    .local_count = arguments->local_count,
+	    .locals = arguments->locals,
+	    .allowed = arguments->allowed,
 	};
 	for (unsigned family = 0; family < FAMILY_COUNT; family++) {
 		options.forwarding[family] = arguments->forwarding;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * weir replay: a capture through the engine, packet by packet. A verdict is told only when it is certain; what depends on
- * things that a capture does not show (connection state, interfaces, matches that are not modelled) is undecided, and the
- * rule that it depends on is named. Fragments are judged one by one, as without conntrack's reassembly. */
+ * weir replay: a capture through the engine, packet by packet. A verdict is told only when it is certain;
+ * what depends on things that a capture does not show (connection state, interfaces, matches that are not
+ * modelled) is undecided, and the rule that it depends on is named. Fragments are judged one by one, as
+ * without conntrack's reassembly. */
 #include "command/command.h"
 #include "command/reason.h"
 #include "engine/engine.h"
@@ -25,8 +26,9 @@ struct count {
 
 struct rule_count {
 	struct count count;
-	uint64_t undecided_match, undecided_target; /* packets that are undecided for this rule first of all */
-	const struct packet *example;		    /* the first of undecided_match */
+	uint64_t undecided_match,
+	    undecided_target;         /* packets that are undecided for this rule first of all */
+	const struct packet *example; /* the first of undecided_match */
 };
 
 struct chain_count {
@@ -35,8 +37,10 @@ struct chain_count {
 };
 
 enum total { TOTAL_ACCEPTED, TOTAL_DROPPED, TOTAL_REJECTED, TOTAL_UNDECIDED, TOTAL_NO_RULES, TOTAL_COUNT };
-static const char *const total_names[TOTAL_COUNT] = {"accepted", "dropped", "rejected", "undecided", "without rules"};
-static const char *const total_keys[TOTAL_COUNT] = {"accepted", "dropped", "rejected", "undecided", "without_rules"};
+static const char *const total_names[TOTAL_COUNT] = {"accepted", "dropped", "rejected", "undecided",
+						     "without rules"};
+static const char *const total_keys[TOTAL_COUNT] = {"accepted", "dropped", "rejected", "undecided",
+						    "without_rules"};
 
 struct replay {
 	struct arena *arena;
@@ -56,21 +60,22 @@ struct replay {
 };
 
 static const char help[] =
-	"usage: weir replay RULES... CAPTURE [options]\n"
-	"\n"
-	"Runs a pcap or pcapng file through the rules and counts verdicts and rules. Needs no privileges.\n"
-	"\n"
-	"  --live                  the rules of this network namespace instead of files\n"
-	"  --interface NAME        the interface that the packets came in by (frames with a VLAN tag came in\n"
-	"                          by one above it)\n"
-	"  --mac ADDRESS           Ethernet: only frames to this address, broadcast and multicast are judged\n"
-	"  --state STATE           what conntrack says of tracked packets: new, established, related,\n"
-	"                          invalid, untracked; not given: unknown\n"
-	"  --path input|forward    which way they go (input)\n"
-	"  --write-dropped FILE    keep the packets that are dropped or rejected, as pcap\n"
-	"  --json\n";
+    "usage: weir replay RULES... CAPTURE [options]\n"
+    "\n"
+    "Runs a pcap or pcapng file through the rules and counts verdicts and rules. Needs no privileges.\n"
+    "\n"
+    "  --live                  the rules of this network namespace instead of files\n"
+    "  --interface NAME        the interface that the packets came in by (frames with a VLAN tag came in\n"
+    "                          by one above it)\n"
+    "  --mac ADDRESS           Ethernet: only frames to this address, broadcast and multicast are judged\n"
+    "  --state STATE           what conntrack says of tracked packets: new, established, related,\n"
+    "                          invalid, untracked; not given: unknown\n"
+    "  --path input|forward    which way they go (input)\n"
+    "  --write-dropped FILE    keep the packets that are dropped or rejected, as pcap\n"
+    "  --json\n";
 
-/* --- counting --------------------------------------------------------------------------------------------------- */
+/* --- counting
+ * --------------------------------------------------------------------------------------------------- */
 
 static int counters_new(struct replay *replay)
 {
@@ -78,14 +83,14 @@ static int counters_new(struct replay *replay)
 		for (unsigned id = 0; id < TABLE_COUNT; id++) {
 			const struct table *table = &replay->ruleset->tables[family][id];
 			struct chain_count *chains =
-				arena_array(replay->arena, table->chain_count, sizeof(struct chain_count));
+			    arena_array(replay->arena, table->chain_count, sizeof(struct chain_count));
 			if (!chains)
 				return -ENOMEM;
 			replay->chains[family][id] = chains;
 			for (size_t i = 0; i < table->chain_count; i++) {
 				const struct chain *chain = table->chains[i];
 				chains[chain->order].rules =
-					arena_array(replay->arena, chain->rule_count, sizeof(struct rule_count));
+				    arena_array(replay->arena, chain->rule_count, sizeof(struct rule_count));
 				if (!chains[chain->order].rules)
 					return -ENOMEM;
 			}
@@ -155,7 +160,8 @@ static void complete_packet(const struct replay *replay, struct packet *packet)
 		packet->known |= KNOWN_IN;
 	}
 	if (replay->state_given) {
-		packet->state = replay->state == STATE_NEW && never_tracked(packet) ? STATE_UNTRACKED : replay->state;
+		packet->state =
+		    replay->state == STATE_NEW && never_tracked(packet) ? STATE_UNTRACKED : replay->state;
 		packet->known |= KNOWN_STATE;
 	}
 }
@@ -205,7 +211,8 @@ static bool for_another_host(const struct replay *replay, const struct capture_f
 	       memcmp(frame->data, replay->mac, 6) != 0;
 }
 
-/* --- the capture ------------------------------------------------------------------------------------------------ */
+/* --- the capture
+ * ------------------------------------------------------------------------------------------------ */
 
 struct progress {
 	bool shown;
@@ -227,22 +234,26 @@ static void show_progress(struct progress *progress, const struct capture *captu
 		progress->last = now;
 		progress->shown = true;
 		if (share >= 0)
-			fprintf(stderr, "\r%llu packets, %.0f %%\033[K", (unsigned long long)frames, 100 * share);
+			fprintf(stderr, "\r%llu packets, %.0f %%\033[K", (unsigned long long)frames,
+				100 * share);
 		else
 			fprintf(stderr, "\r%llu packets\033[K", (unsigned long long)frames);
 	}
 }
 
-static int replay_frame(struct replay *replay, const struct capture_frame *frame, struct capture_writer *writer)
+static int replay_frame(struct replay *replay, const struct capture_frame *frame,
+			struct capture_writer *writer)
 {
 	struct packet packet;
 	enum link_verdict link;
 	bool dropped;
 	replay->frames++;
-	int result = packet_decode(frame->link_type, frame->data, frame->captured, frame->original, &packet, &link);
+	int result =
+	    packet_decode(frame->link_type, frame->data, frame->captured, frame->original, &packet, &link);
 	if (result == -ENOTSUP)
-		return command_fail("replay", EXIT_USAGE, "%s: link type %d is not understood: Ethernet, raw IP, Linux "
-							  "cooked and loopback captures are",
+		return command_fail("replay", EXIT_USAGE,
+				    "%s: link type %d is not understood: Ethernet, raw IP, Linux "
+				    "cooked and loopback captures are",
 				    replay->capture_path, frame->link_type);
 	replay->frame_bytes += frame->original;
 	if (link == FRAME_OTHER || for_another_host(replay, frame)) {
@@ -259,7 +270,8 @@ static int replay_frame(struct replay *replay, const struct capture_frame *frame
 	if (dropped && writer) {
 		result = capture_writer_add(writer, frame);
 		if (result)
-			return command_fail("replay", EXIT_SYSTEM, "%s: %s", replay->write_path, strerror(-result));
+			return command_fail("replay", EXIT_SYSTEM, "%s: %s", replay->write_path,
+					    strerror(-result));
 	}
 	return EXIT_DONE;
 }
@@ -279,8 +291,9 @@ static int replay_frames(struct replay *replay, struct capture *capture, struct 
 	if (progress.shown)
 		fputs("\r\033[K", stderr);
 	if (more < 0)
-		code = command_fail("replay", EXIT_USAGE, "%s: damaged after %llu packets: %s", replay->capture_path,
-				    (unsigned long long)replay->frames, reason.data ? reason.data : "unreadable");
+		code = command_fail("replay", EXIT_USAGE, "%s: damaged after %llu packets: %s",
+				    replay->capture_path, (unsigned long long)replay->frames,
+				    reason.data ? reason.data : "unreadable");
 	buffer_fini(&reason);
 	return code;
 }
@@ -311,14 +324,17 @@ static int replay_capture(struct replay *replay)
 	if (code == EXIT_DONE && writer) {
 		result = capture_writer_commit(writer);
 		if (result)
-			code = command_fail("replay", EXIT_SYSTEM, "%s: %s", replay->write_path, strerror(-result));
+			code = command_fail("replay", EXIT_SYSTEM, "%s: %s", replay->write_path,
+					    strerror(-result));
 	}
 	return code;
 }
 
-/* --- the report ------------------------------------------------------------------------------------------------- */
+/* --- the report
+ * ------------------------------------------------------------------------------------------------- */
 
-typedef void (*rule_visit)(void *context, const struct replay *replay, const struct chain *chain, const struct rule *rule);
+typedef void (*rule_visit)(void *context, const struct replay *replay, const struct chain *chain,
+			   const struct rule *rule);
 
 /* Every rule of the tables that packets walk, each chain's policy behind its rules (rule NULL). */
 static void visit_rules(const struct replay *replay, rule_visit visit, void *context)
@@ -337,11 +353,12 @@ static void visit_rules(const struct replay *replay, rule_visit visit, void *con
 	}
 }
 
-static void print_rule(void *context, const struct replay *replay, const struct chain *chain, const struct rule *rule)
+static void print_rule(void *context, const struct replay *replay, const struct chain *chain,
+		       const struct rule *rule)
 {
 	struct line_cursor *cursor = context;
 	const struct count *count =
-		rule ? &rule_count_of(replay, rule)->count : &chain_count_of(replay, chain)->policy;
+	    rule ? &rule_count_of(replay, rule)->count : &chain_count_of(replay, chain)->policy;
 	if (!count->packets && !count->perhaps)
 		return;
 	printf("%12llu %14llu ", (unsigned long long)count->packets, (unsigned long long)count->bytes);
@@ -351,18 +368,20 @@ static void print_rule(void *context, const struct replay *replay, const struct 
 	if (span.source)
 		printf(" %s:%u:", span.source->name, line_of(cursor, span));
 	printf(" %s ", table_names[chain->table->id]);
-	if (rule) {
-		struct text text = rule_text(rule);
-		printf("%.*s\n", (int)text.size, text.data);
-	} else {
-		printf("-P %.*s %s\n", (int)chain->name.size, chain->name.data,
-		       chain->policy == POLICY_DROP ? "DROP" : "ACCEPT");
-	}
+	struct buffer text = {0};
+	if (!rule)
+		buffer_puts(&text, "-P ");
+	clean_print(rule ? rule_text(rule) : chain->name, &text);
+	if (!rule)
+		buffer_puts(&text, chain->policy == POLICY_DROP ? " DROP" : " ACCEPT");
+	puts(text.data ? text.data : "");
+	buffer_fini(&text);
 }
 
 /* The reasons of one rule, each with its count, to `add`. */
 static void visit_reasons(const struct replay *replay, const struct rule *rule,
-			  void (*add)(void *context, const struct rule *rule, const char *text, uint64_t packets),
+			  void (*add)(void *context, const struct rule *rule, const char *text,
+				      uint64_t packets),
 			  void *context)
 {
 	const struct rule_count *count = rule_count_of(replay, rule);
@@ -392,7 +411,8 @@ static void print_reason(void *context, const struct rule *rule, const char *tex
 	buffer_fini(&name);
 }
 
-static void print_reasons(void *context, const struct replay *replay, const struct chain *chain, const struct rule *rule)
+static void print_reasons(void *context, const struct replay *replay, const struct chain *chain,
+			  const struct rule *rule)
 {
 	(void)chain;
 	if (rule)
@@ -413,10 +433,16 @@ static void report_text(const struct replay *replay)
 	if (replay->other)
 		printf("%12llu %14s  not IP, or not for this host\n", (unsigned long long)replay->other, "");
 	if (replay->malformed)
-		printf("%12llu %14s  malformed: dropped before any rule\n", (unsigned long long)replay->malformed, "");
+		printf("%12llu %14s  malformed: dropped before any rule\n",
+		       (unsigned long long)replay->malformed, "");
 	puts("\n     packets          bytes  rule");
 	visit_rules(replay, print_rule, &cursor);
 	visit_rules(replay, print_reasons, &first);
+	if (!first && !(replay->interface && replay->state_given))
+		printf("a capture does not show everything: say %s\n",
+		       replay->interface     ? "--state STATE"
+		       : replay->state_given ? "--interface NAME"
+					     : "--interface NAME, --state STATE");
 }
 
 struct report {
@@ -426,7 +452,11 @@ struct report {
 
 static struct json_object *json_text(struct text text)
 {
-	return json_object_new_string_len(text.data, (int)text.size);
+	struct buffer clean = {0};
+	clean_print(text, &clean);
+	struct json_object *object = json_object_new_string(clean.data ? clean.data : "");
+	buffer_fini(&clean);
+	return object;
 }
 
 static struct json_object *json_number(uint64_t number)
@@ -434,22 +464,25 @@ static struct json_object *json_number(uint64_t number)
 	return json_object_new_uint64(number);
 }
 
-static void json_rule(void *context, const struct replay *replay, const struct chain *chain, const struct rule *rule)
+static void json_rule(void *context, const struct replay *replay, const struct chain *chain,
+		      const struct rule *rule)
 {
 	struct report *report = context;
 	const struct count *count =
-		rule ? &rule_count_of(replay, rule)->count : &chain_count_of(replay, chain)->policy;
+	    rule ? &rule_count_of(replay, rule)->count : &chain_count_of(replay, chain)->policy;
 	struct span span = rule ? rule->span : chain->span;
 	struct json_object *object = json_object_new_object();
-	json_object_object_add(object, "family", json_object_new_int(chain->table->family == FAMILY_IPV4 ? 4 : 6));
+	json_object_object_add(object, "family",
+			       json_object_new_int(chain->table->family == FAMILY_IPV4 ? 4 : 6));
 	json_object_object_add(object, "table", json_object_new_string(table_names[chain->table->id]));
 	json_object_object_add(object, "chain", json_text(chain->name));
 	if (rule) {
 		json_object_object_add(object, "number", json_number(rule->number));
 		json_object_object_add(object, "rule", json_text(rule_text(rule)));
 	} else {
-		json_object_object_add(object, "policy", json_object_new_string(chain->policy == POLICY_DROP ? "DROP"
-													       : "ACCEPT"));
+		json_object_object_add(
+		    object, "policy",
+		    json_object_new_string(chain->policy == POLICY_DROP ? "DROP" : "ACCEPT"));
 	}
 	if (span.source) {
 		json_object_object_add(object, "file", json_object_new_string(span.source->name));
@@ -474,7 +507,8 @@ static void json_reason(void *context, const struct rule *rule, const char *text
 	buffer_fini(&name);
 }
 
-static void json_reasons(void *context, const struct replay *replay, const struct chain *chain, const struct rule *rule)
+static void json_reasons(void *context, const struct replay *replay, const struct chain *chain,
+			 const struct rule *rule)
 {
 	(void)chain;
 	if (rule)
@@ -486,7 +520,8 @@ static int report_json(const struct replay *replay)
 	struct report report = {.rules = json_object_new_array(), .reasons = json_object_new_array()};
 	struct json_object *object = json_object_new_object(), *verdicts = json_object_new_object();
 	json_object_object_add(object, "capture", json_object_new_string(replay->capture_path));
-	json_object_object_add(object, "path", json_object_new_string(replay->path == PATH_INPUT ? "input" : "forward"));
+	json_object_object_add(object, "path",
+			       json_object_new_string(replay->path == PATH_INPUT ? "input" : "forward"));
 	json_object_object_add(object, "packets", json_number(replay->frames));
 	for (unsigned total = 0; total < TOTAL_COUNT; total++) {
 		struct json_object *count = json_object_new_object();
@@ -504,20 +539,29 @@ static int report_json(const struct replay *replay)
 	return command_print_json(object);
 }
 
-/* --- the command ------------------------------------------------------------------------------------------------ */
+/* --- the command
+ * ------------------------------------------------------------------------------------------------ */
 
-enum { OPTION_LIVE = 256, OPTION_INTERFACE, OPTION_MAC, OPTION_STATE, OPTION_PATH, OPTION_WRITE, OPTION_JSON };
+enum {
+	OPTION_LIVE = 256,
+	OPTION_INTERFACE,
+	OPTION_MAC,
+	OPTION_STATE,
+	OPTION_PATH,
+	OPTION_WRITE,
+	OPTION_JSON
+};
 
 static const struct option options[] = {
-	{"help", no_argument, NULL, 'h'},
-	{"live", no_argument, NULL, OPTION_LIVE},
-	{"interface", required_argument, NULL, OPTION_INTERFACE},
-	{"mac", required_argument, NULL, OPTION_MAC},
-	{"state", required_argument, NULL, OPTION_STATE},
-	{"path", required_argument, NULL, OPTION_PATH},
-	{"write-dropped", required_argument, NULL, OPTION_WRITE},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{NULL, 0, NULL, 0},
+    {"help", no_argument, NULL, 'h'},
+    {"live", no_argument, NULL, OPTION_LIVE},
+    {"interface", required_argument, NULL, OPTION_INTERFACE},
+    {"mac", required_argument, NULL, OPTION_MAC},
+    {"state", required_argument, NULL, OPTION_STATE},
+    {"path", required_argument, NULL, OPTION_PATH},
+    {"write-dropped", required_argument, NULL, OPTION_WRITE},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {NULL, 0, NULL, 0},
 };
 
 static bool state_parse(const char *name, enum connection_state *state)
@@ -535,8 +579,10 @@ static bool mac_parse(const char *text, uint8_t *mac)
 {
 	unsigned bytes[6];
 	int end = 0;
-	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2], &bytes[3],
-					 &bytes[4], &bytes[5], &end) != 6 || end != 17)
+	if (strlen(text) != 17 ||
+	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2], &bytes[3], &bytes[4],
+		   &bytes[5], &end) != 6 ||
+	    end != 17)
 		return false;
 	for (unsigned i = 0; i < 6; i++)
 		mac[i] = (uint8_t)bytes[i];
@@ -558,24 +604,28 @@ static int take_option(struct replay *replay, int option, bool *live)
 	case OPTION_INTERFACE:
 		replay->interface = optarg;
 		if (optarg[0] == '\0' || strlen(optarg) >= INTERFACE_NAME_MAX)
-			return command_fail("replay", EXIT_USAGE, "--interface %s: not the name of an interface", optarg);
+			return command_fail("replay", EXIT_USAGE,
+					    "--interface %s: not the name of an interface", optarg);
 		return EXIT_DONE;
 	case OPTION_MAC:
 		replay->mac_given = true;
 		if (!mac_parse(optarg, replay->mac))
-			return command_fail("replay", EXIT_USAGE, "--mac %s: expected six hexadecimal bytes with colons",
-					    optarg);
+			return command_fail("replay", EXIT_USAGE,
+					    "--mac %s: expected six hexadecimal bytes with colons", optarg);
 		return EXIT_DONE;
 	case OPTION_STATE:
 		replay->state_given = true;
 		if (!state_parse(optarg, &replay->state))
-			return command_fail("replay", EXIT_USAGE, "--state %s: expected new, established, related, "
-								  "invalid or untracked", optarg);
+			return command_fail("replay", EXIT_USAGE,
+					    "--state %s: expected new, established, related, "
+					    "invalid or untracked",
+					    optarg);
 		return EXIT_DONE;
 	case OPTION_PATH:
 		replay->path = strcmp(optarg, "forward") == 0 ? PATH_FORWARD : PATH_INPUT;
 		if (replay->path == PATH_INPUT && strcmp(optarg, "input") != 0)
-			return command_fail("replay", EXIT_USAGE, "--path %s: expected input or forward", optarg);
+			return command_fail("replay", EXIT_USAGE, "--path %s: expected input or forward",
+					    optarg);
 		return EXIT_DONE;
 	default:
 		return command_fail("replay", EXIT_USAGE, "weir replay --help lists the options");
@@ -619,7 +669,7 @@ static int replay_main(int argc, char **argv)
 }
 
 const struct command command_replay = {
-	.name = "replay",
-	.main = replay_main,
-	.summary = "run a capture through the rules: verdicts, and a counter for each rule",
+    .name = "replay",
+    .main = replay_main,
+    .summary = "run a capture through the rules: verdicts, and a counter for each rule",
 };

@@ -83,7 +83,7 @@ static double share_below(struct shares *shares, diagram_node f)
 	if (is_terminal(f))
 		return f == DIAGRAM_FALSE ? 0 : 1;
 	uint32_t index;
-	if (memo_find(&shares->memo, f, &index))
+	if (shares->share && memo_find(&shares->memo, f, &index))
 		return shares->share[index];
 	double share = share_below(shares, shares->diagram->nodes[f].low);
 	if (isnan(share))
@@ -91,7 +91,7 @@ static double share_below(struct shares *shares, diagram_node f)
 	share = (share + share_below(shares, shares->diagram->nodes[f].high)) / 2;
 	if (isnan(share))
 		return share;
-	if (shares->count == shares->capacity) {
+	if (!shares->share || shares->count == shares->capacity) {
 		size_t capacity = shares->capacity ? shares->capacity * 2 : 256;
 		double *moved = realloc(shares->share, capacity * sizeof(*moved));
 		if (!moved)

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * One packet through the tables of the receive path, to be read beside ipt_do_table() (net/ipv4/netfilter/
- * ip_tables.c) and ip6t_do_table() (net/ipv6/netfilter/ip6_tables.c). The kernel's jump stack is here the stack of
- * walk_chain(): a jump comes back to the next rule, a goto to where the chain would have come back.
+ * ip_tables.c) and ip6t_do_table() (net/ipv6/netfilter/ip6_tables.c). The kernel's jump stack is here the
+ * stack of walk_chain(): a jump comes back to the next rule, a goto to where the chain would have come back.
  *
- * Three-valued: `certain` says that the packet is at this point whatever is not known. A rule that perhaps matches
- * lets its verdict be possible and the walk go on; what comes behind is then uncertain, and what is uncertain only
- * ever adds to what is possible. So every verdict that some completion of the packet meets is among outcome->verdicts.
- * The walk visits no more rules than the kernel would on its longest way, and at most STEPS_MAX. */
+ * Three-valued: `certain` says that the packet is at this point whatever is not known. A rule that perhaps
+ * matches lets its verdict be possible and the walk go on; what comes behind is then uncertain, and what is
+ * uncertain only ever adds to what is possible. So every verdict that some completion of the packet meets is
+ * among outcome->verdicts. The walk visits no more rules than the kernel would on its longest way, and at
+ * most STEPS_MAX. */
 #include "engine/engine.h"
 #include "packet/address.h"
 
 #include <string.h>
 
-#define STEPS_MAX 8000000u /* rules tried for one packet: chains that call chains may be exponential, in the kernel too */
+#define STEPS_MAX                                                                                            \
+	8000000u /* rules tried for one packet: chains that call chains may be exponential, in the kernel    \
+		    too */
 
 /* How a chain, or a table, may be left. */
 enum flow { FLOW_ENDS = 1 << 0, FLOW_RETURNS = 1 << 1 };
@@ -23,14 +26,16 @@ struct walker {
 	address source, destination;
 	enum hook hook;
 	bool behind_conntrack;
-	/* skb->_nfct is set once, later targets do nothing: by NOTRACK, or by something else (never YES: a target that is
-	 * not modelled, or the packet's way before it came in). */
+	/* skb->_nfct is set once, later targets do nothing: by NOTRACK, or by something else (never YES: a
+	 * target that is not modelled, or the packet's way before it came in). */
 	enum truth untracked, set_otherwise;
 	struct evaluation evaluation;
 	bool evaluation_fresh;
 	uint32_t steps;
 	bool over_limit;
-	unsigned verdicts, effects; /* of the table being walked; effects of all */
+	unsigned verdicts; /* of the table being walked */
+	unsigned effects;
+	const struct rule *effect_rules[EFFECT_COUNT];
 	/* What decided in this table, how often something may have. */
 	unsigned deciders;
 	const struct rule *rule;
@@ -40,8 +45,8 @@ struct walker {
 	void *context;
 };
 
-static void walker_trace(struct walker *walker, enum step_kind kind, const struct chain *chain, const struct rule *rule,
-			 enum truth truth)
+static void walker_trace(struct walker *walker, enum step_kind kind, const struct chain *chain,
+			 const struct rule *rule, enum truth truth)
 {
 	if (!walker->trace)
 		return;
@@ -49,7 +54,17 @@ static void walker_trace(struct walker *walker, enum step_kind kind, const struc
 	walker->trace(walker->context, &step);
 }
 
-static void walker_decide(struct walker *walker, unsigned verdict, const struct chain *chain, const struct rule *rule)
+static void walker_affect(struct walker *walker, unsigned effects, const struct rule *rule)
+{
+	for (unsigned i = 0, fresh = effects & ~walker->effects; fresh; i++, fresh >>= 1) {
+		if (fresh & 1)
+			walker->effect_rules[i] = rule;
+	}
+	walker->effects |= effects;
+}
+
+static void walker_decide(struct walker *walker, unsigned verdict, const struct chain *chain,
+			  const struct rule *rule)
 {
 	walker->verdicts |= verdict;
 	walker->deciders++;
@@ -57,7 +72,7 @@ static void walker_decide(struct walker *walker, unsigned verdict, const struct 
 	walker->chain = chain;
 }
 
-static enum truth truth_and(enum truth a, enum truth b)
+static inline enum truth truth_and(enum truth a, enum truth b)
 {
 	if (a == TRUTH_NO || b == TRUTH_NO)
 		return TRUTH_NO;
@@ -69,11 +84,13 @@ static enum truth truth_of(bool value)
 	return value ? TRUTH_YES : TRUTH_NO;
 }
 
-/* --- the rule's own part: ip_packet_match(), ip6_packet_match() ------------------------------------------------ */
+/* --- the rule's own part: ip_packet_match(), ip6_packet_match()
+ * ------------------------------------------------ */
 
 static bool interface_equal(const struct interface_match *match, const char *name)
 {
-	return match->wildcard ? strncmp(name, match->name, strlen(match->name)) == 0 : strcmp(name, match->name) == 0;
+	return match->wildcard ? strncmp(name, match->name, strlen(match->name)) == 0
+			       : strcmp(name, match->name) == 0;
 }
 
 /* name "" where there is no device: "! -i eth0" is true there. */
@@ -86,7 +103,12 @@ static enum truth match_interface(const struct interface_match *match, bool know
 	return truth_of(interface_equal(match, name) != match->inverted);
 }
 
-static enum truth match_address(const struct address_match *match, bool known, address value)
+static bool interface_asked(const struct interface_match *match)
+{
+	return match->name[0] || match->inverted;
+}
+
+static inline enum truth match_address(const struct address_match *match, bool known, address value)
 {
 	if (match->mask == 0)
 		return truth_of(!match->inverted);
@@ -121,15 +143,16 @@ static enum truth match_header(struct walker *walker, const struct rule *rule, e
 	enum truth truth = match_address(&rule->source, packet->known & KNOWN_SOURCE, walker->source);
 	if (truth == TRUTH_NO)
 		return TRUTH_NO;
-	truth = truth_and(truth,
-			  match_address(&rule->destination, packet->known & KNOWN_DESTINATION, walker->destination));
-	if (truth == TRUTH_NO)
-		return TRUTH_NO;
-	truth = truth_and(truth, match_interface(&rule->in, packet->known & KNOWN_IN, packet->in));
-	/* Only behind the routing decision, in FORWARD, is there an output device. */
-	bool forward = walker->hook == HOOK_FORWARD;
-	truth = truth_and(truth, match_interface(&rule->out, !forward || (packet->known & KNOWN_OUT),
-						 forward ? packet->out : ""));
+	truth = truth_and(
+	    truth, match_address(&rule->destination, packet->known & KNOWN_DESTINATION, walker->destination));
+	if (interface_asked(&rule->in))
+		truth = truth_and(truth, match_interface(&rule->in, packet->known & KNOWN_IN, packet->in));
+	if (interface_asked(&rule->out)) {
+		/* Only behind the routing decision, in FORWARD, is there an output device. */
+		bool forward = walker->hook == HOOK_FORWARD;
+		truth = truth_and(truth, match_interface(&rule->out, !forward || (packet->known & KNOWN_OUT),
+							 forward ? packet->out : ""));
+	}
 	if (truth == TRUTH_NO)
 		return TRUTH_NO;
 	if (packet->family == FAMILY_IPV6 && packet->header_error && rule->protocol) {
@@ -140,7 +163,8 @@ static enum truth match_header(struct walker *walker, const struct rule *rule, e
 	return truth_and(truth, match_fragment(rule, packet));
 }
 
-/* --- matches --------------------------------------------------------------------------------------------------- */
+/* --- matches
+ * --------------------------------------------------------------------------------------------------- */
 
 static void walker_refresh(struct walker *walker)
 {
@@ -183,11 +207,12 @@ static enum truth match_extensions(struct walker *walker, const struct rule *rul
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		const struct match *match = &rule->matches[i];
 		if (match->type->effects)
-			walker->effects |= match->type->effects(match);
+			walker_affect(walker, match->type->effects(match), rule);
 		struct evaluation evaluation = walker->evaluation;
 		enum truth answer = match->type->evaluate(match, rule, &walker->packet, &evaluation);
 		if (evaluation.hot_drop) {
-			/* The kernel looks at hotdrop once the match has failed; those that set it always fail. */
+			/* The kernel looks at hotdrop once the match has failed; those that set it always
+			 * fail. */
 			*hot_drop = truth;
 			return TRUTH_NO;
 		}
@@ -206,20 +231,22 @@ static enum truth match_rule(struct walker *walker, const struct rule *rule, enu
 	return match_extensions(walker, rule, truth, hot_drop);
 }
 
-/* --- targets and chains ---------------------------------------------------------------------------------------- */
+/* --- targets and chains
+ * ---------------------------------------------------------------------------------------- */
 
 /* NOTRACK and CT --notrack: nothing is done when skb->_nfct is set (xt_ct_target()). */
 static void run_notrack(struct walker *walker, enum truth truth)
 {
 	if (walker->behind_conntrack || walker->untracked == TRUTH_YES)
 		return;
-	walker->untracked = truth == TRUTH_YES && walker->set_otherwise == TRUTH_NO ? TRUTH_YES : TRUTH_UNKNOWN;
+	walker->untracked =
+	    truth == TRUTH_YES && walker->set_otherwise == TRUTH_NO ? TRUTH_YES : TRUTH_UNKNOWN;
 	walker->evaluation_fresh = false;
 }
 
 static void run_opaque(struct walker *walker, const struct rule *rule)
 {
-	walker->effects |= EFFECT_UNKNOWN;
+	walker_affect(walker, EFFECT_UNKNOWN, rule);
 	walker_decide(walker, VERDICT_UNKNOWN, rule->chain, rule);
 	/* In raw it may be a CT target. */
 	if (!walker->behind_conntrack && walker->untracked != TRUTH_YES) {
@@ -233,13 +260,16 @@ static unsigned walk_chain(struct walker *walker, const struct chain *chain, boo
 /* A terminal verdict at this rule. Gives what the rule adds to the chain's flow. */
 static unsigned run_verdict(struct walker *walker, const struct rule *rule, enum target_kind kind)
 {
-	unsigned verdict = kind == TARGET_ACCEPT ? VERDICT_ACCEPT : kind == TARGET_DROP ? VERDICT_DROP : VERDICT_REJECT;
+	unsigned verdict = kind == TARGET_ACCEPT ? VERDICT_ACCEPT
+			   : kind == TARGET_DROP ? VERDICT_DROP
+						 : VERDICT_REJECT;
 	walker_decide(walker, verdict, rule->chain, rule);
 	return FLOW_ENDS;
 }
 
-/* The target of a rule that matched (truth: for sure, or perhaps). *onward: whether the next rule may come after it;
- * *certain: whether it is sure to, if it was sure that this rule is reached. Gives what is added to the chain's flow. */
+/* The target of a rule that matched (truth: for sure, or perhaps). *onward: whether the next rule may come
+ * after it; *certain: whether it is sure to, if it was sure that this rule is reached. Gives what is added to
+ * the chain's flow. */
 static unsigned run_target(struct walker *walker, const struct rule *rule, enum truth truth, bool *certain,
 			   bool *onward, unsigned depth)
 {
@@ -247,7 +277,7 @@ static unsigned run_target(struct walker *walker, const struct rule *rule, enum 
 	enum target_kind kind = target->type->kind;
 	bool sure = truth == TRUTH_YES;
 	unsigned flow = 0;
-	walker->effects |= target->type->effects;
+	walker_affect(walker, target->type->effects, rule);
 	*onward = true;
 	switch (kind) {
 	case TARGET_CONTINUE:
@@ -325,9 +355,11 @@ static unsigned walk_chain(struct walker *walker, const struct chain *chain, boo
 	return flow | FLOW_RETURNS;
 }
 
-/* --- tables and hooks ------------------------------------------------------------------------------------------ */
+/* --- tables and hooks
+ * ------------------------------------------------------------------------------------------ */
 
-/* One table at one hook. Adds to the outcome; *certain as in walk_chain(). false when no packet comes out of it. */
+/* One table at one hook. Adds to the outcome; *certain as in walk_chain(). false when no packet comes out of
+ * it. */
 static bool walk_table(struct walker *walker, const struct ruleset *ruleset, enum table_id id, bool *certain,
 		       struct outcome *outcome)
 {
@@ -347,15 +379,18 @@ static bool walk_table(struct walker *walker, const struct ruleset *ruleset, enu
 	} else if (flow & FLOW_RETURNS) {
 		bool sure = *certain && !(flow & FLOW_ENDS);
 		walker_trace(walker, STEP_POLICY, chain, NULL, sure ? TRUTH_YES : TRUTH_UNKNOWN);
-		walker_decide(walker, chain->policy == POLICY_DROP ? VERDICT_DROP : VERDICT_ACCEPT, chain, NULL);
+		walker_decide(walker, chain->policy == POLICY_DROP ? VERDICT_DROP : VERDICT_ACCEPT, chain,
+			      NULL);
 	}
-	/* A packet that was surely here is surely behind, too, unless something else may have become of it. */
+	/* A packet that was surely here is surely behind, too, unless something else may have become of it.
+	 */
 	if (walker->verdicts != VERDICT_ACCEPT)
 		*certain = false;
 	bool drops = walker->verdicts & ~(unsigned)VERDICT_ACCEPT;
-	/* The decision to let a packet in is the filter table's where there is one: the others have most often nothing
-	 * to say. What was perhaps decided before makes it no single rule's. */
-	bool speaks = drops || id <= TABLE_FILTER || !ruleset->tables[walker->packet.family][TABLE_FILTER].present;
+	/* The decision to let a packet in is the filter table's where there is one: the others have most
+	 * often nothing to say. What was perhaps decided before makes it no single rule's. */
+	bool speaks =
+	    drops || id <= TABLE_FILTER || !ruleset->tables[walker->packet.family][TABLE_FILTER].present;
 	if (speaks || walker->rule) {
 		bool alone = walker->deciders == 1 && !(outcome->verdicts & ~(unsigned)VERDICT_ACCEPT);
 		outcome->rule = alone ? walker->rule : NULL;
@@ -371,10 +406,11 @@ static bool has_rules(const struct table *table, enum hook hook)
 	return table->present && table->hooks[hook] && table->hooks[hook]->rule_count;
 }
 
-/* Behind nat PREROUTING: a first packet meets its rules, others of the connection what the rules of any chain once
- * made of it (nf_nat_inet_fn()). Packets without a connection, untracked or invalid, are left alone. The source is
- * rewritten behind the filter only. */
-static void walk_nat(struct walker *walker, const struct ruleset *ruleset, bool *certain, struct outcome *outcome)
+/* Behind nat PREROUTING: a first packet meets its rules, others of the connection what the rules of any chain
+ * once made of it (nf_nat_inet_fn()). Packets without a connection, untracked or invalid, are left alone. The
+ * source is rewritten behind the filter only. */
+static void walk_nat(struct walker *walker, const struct ruleset *ruleset, bool *certain,
+		     struct outcome *outcome)
 {
 	const struct table *nat = &ruleset->tables[walker->packet.family][TABLE_NAT];
 	bool first = has_rules(nat, HOOK_PREROUTING);
@@ -401,15 +437,15 @@ static void walk_nat(struct walker *walker, const struct ruleset *ruleset, bool 
 static void walker_init(struct walker *walker, const struct packet *packet, engine_trace trace, void *context)
 {
 	*walker = (struct walker){
-		.packet = *packet,
-		.hook = HOOK_PREROUTING,
-		.source = address_from_bytes(packet->family, packet->source),
-		.destination = address_from_bytes(packet->family, packet->destination),
-		.trace = trace,
-		.context = context,
+	    .packet = *packet,
+	    .hook = HOOK_PREROUTING,
+	    .source = address_from_bytes(packet->family, packet->source),
+	    .destination = address_from_bytes(packet->family, packet->destination),
+	    .trace = trace,
+	    .context = context,
 	};
-	/* Loopback traffic comes with the connection by which it left (skb->_nfct stays). A packet whose interface is
-	 * not given comes from a network. */
+	/* Loopback traffic comes with the connection by which it left (skb->_nfct stays). A packet whose
+	 * interface is not given comes from a network. */
 	if ((packet->known & KNOWN_IN) && strcmp(packet->in, "lo") == 0)
 		walker->set_otherwise = TRUTH_UNKNOWN;
 }
@@ -437,6 +473,7 @@ int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum 
 	if (onward)
 		result.verdicts |= VERDICT_ACCEPT;
 	result.effects |= walker.effects;
+	memcpy(result.effect_rules, walker.effect_rules, sizeof(result.effect_rules));
 	result.unsure = walker.unsure;
 	result.untracked = walker.untracked == TRUTH_YES;
 	*outcome = result;

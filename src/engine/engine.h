@@ -40,6 +40,7 @@ typedef void (*engine_trace)(void *context, const struct step *step);
 struct outcome {
 	unsigned verdicts;	/* enum verdict, every one that is possible; a single bit when it is certain */
 	unsigned effects;	/* enum effect, every one that may have happened */
+	const struct rule *effect_rules[EFFECT_COUNT]; /* of each effect's bit: the first rule with it */
 	const struct rule *rule; /* that decided, when certain and by a rule */
 	const struct chain *chain; /* that decided: of rule, or whose policy it was */
 	const struct rule *unsure; /* first rule whose match is not known; NULL when all are */

@@ -19,27 +19,27 @@ static const uint8_t field_bits[FIELD_COUNT] = {
 
 struct fields *fields_new(enum family family)
 {
-	struct fields_private *private = calloc(1, sizeof(*private));
+	struct fields_private *own = calloc(1, sizeof(*own));
 	struct arena *arena = arena_new();
-	if (!private || !arena) {
+	if (!own || !arena) {
 		arena_free(arena);
-		free(private);
+		free(own);
 		return NULL;
 	}
-	private->fields.family = family;
-	private->fields.arena = arena;
-	return &private->fields;
+	own->fields.family = family;
+	own->fields.arena = arena;
+	return &own->fields;
 }
 
 void fields_free(struct fields *fields)
 {
 	if (!fields)
 		return;
-	struct fields_private *private = fields_private(fields);
+	struct fields_private *own = fields_private(fields);
 	diagram_free(fields->diagram);
 	arena_free(fields->arena);
-	free(private->names.slots);
-	free(private);
+	free(own->names.slots);
+	free(own);
 }
 
 static size_t name_place(const struct name_index *names, const void *key, size_t size)
@@ -92,8 +92,9 @@ int fields_keep(struct fields *fields, const void *key, size_t size, void *objec
 
 int fields_need_predicate(struct fields *fields, struct predicate *predicate)
 {
-	char key[1 + sizeof(predicate)] = {'p'};
-	memcpy(key + 1, &predicate, sizeof(predicate));
+	uintptr_t place = (uintptr_t)predicate;
+	char key[1 + sizeof(place)] = {'p'};
+	memcpy(key + 1, &place, sizeof(place));
 	if (fields_find(fields, key, sizeof(key)))
 		return 0;
 	if (fields->diagram)
@@ -173,25 +174,26 @@ int fields_seal(struct fields *fields, size_t budget)
 	if (result)
 		return result;
 	uint32_t interface_bits = bits_for(fields->interface_count);
-	uint64_t next = place_predicates(fields, PREDICATE_SOURCE, 0);
+	uint64_t next = place_field(fields, FIELD_IN, interface_bits, 0);
+	next = place_field(fields, FIELD_OUT, interface_bits, next);
+	next = place_field(fields, FIELD_STATE, field_bits[FIELD_STATE], next);
+	uint64_t first_known = next;
+	next = place_predicates(fields, PREDICATE_SOURCE, next);
 	next = place_field(fields, FIELD_SOURCE, family_bits(fields->family), next);
 	next = place_predicates(fields, PREDICATE_DESTINATION, next);
 	next = place_field(fields, FIELD_DESTINATION, family_bits(fields->family), next);
 	for (enum field field = FIELD_PROTOCOL; field <= FIELD_PAYLOAD; field++)
 		next = place_field(fields, field, field_bits[field], next);
 	next = place_predicates(fields, PREDICATE_PAIR, next);
-	uint64_t first_unknown = next;
-	next = place_field(fields, FIELD_IN, interface_bits, next);
-	next = place_field(fields, FIELD_OUT, interface_bits, next);
-	next = place_field(fields, FIELD_STATE, field_bits[FIELD_STATE], next);
+	uint64_t first_opaque = next;
 	next = place_predicates(fields, PREDICATE_OPAQUE, next);
 	if (next > DIAGRAM_VARIABLES_MAX)
 		return -E2BIG;
 	bool *unknown = arena_array(fields->arena, next, sizeof(*unknown));
 	if (!unknown)
 		return -ENOMEM;
-	for (uint64_t i = first_unknown; i < next; i++)
-		unknown[i] = true;
+	for (uint64_t i = 0; i < next; i++)
+		unknown[i] = i < first_known || i >= first_opaque;
 	size_t most = ((size_t)1 << 30) - 1;
 	struct diagram *diagram = diagram_new((uint32_t)next, budget < most ? budget : most);
 	if (!diagram)

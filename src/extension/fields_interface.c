@@ -28,23 +28,22 @@ static size_t pattern_key(const struct interface_match *match, char *key)
 
 int fields_need_interface(struct fields *fields, const struct interface_match *match)
 {
-	struct fields_private *private = fields_private(fields);
+	struct fields_private *own = fields_private(fields);
 	char key[INTERFACE_NAME_MAX + 2];
 	size_t size = pattern_key(match, key);
 	if (match->name[0] == '\0' || fields_find(fields, key, size))
 		return 0;
 	if (fields->diagram)
 		return -EBUSY;
-	struct interface_match *slot =
-	    arena_push(fields->arena, (void **)&private->patterns, &private->pattern_count,
-		       &private->pattern_capacity, sizeof(*slot));
+	struct interface_match *slot = arena_push(fields->arena, (void **)&own->patterns, &own->pattern_count,
+						  &own->pattern_capacity, sizeof(*slot));
 	if (!slot)
 		return -ENOMEM;
 	memcpy(slot->name, key + 1, size - 2);
 	slot->wildcard = match->wildcard;
 	int result = fields_keep(fields, key, size, fields);
 	if (result)
-	private->pattern_count--;
+		own->pattern_count--;
 	return result;
 }
 
@@ -121,15 +120,15 @@ static size_t class_named(const struct fields *fields, const char *name)
 
 int interfaces_seal(struct fields *fields)
 {
-	struct fields_private *private = fields_private(fields);
-	size_t most = private->pattern_count + 1, count = 0, wildcards = 0;
+	struct fields_private *own = fields_private(fields);
+	size_t most = own->pattern_count + 1, count = 0, wildcards = 0;
 	char(*names)[INTERFACE_NAME_MAX] = arena_array(fields->arena, most, sizeof(*names));
 	char(*chosen)[INTERFACE_NAME_MAX] = arena_array(fields->arena, most, sizeof(*chosen));
 	struct interface_wildcard *list = arena_array(fields->arena, most, sizeof(*list));
 	if (!names || !chosen || !list)
 		return -ENOMEM;
-	for (size_t i = 0; i < private->pattern_count; i++) {
-		const struct interface_match *pattern = &private->patterns[i];
+	for (size_t i = 0; i < own->pattern_count; i++) {
+		const struct interface_match *pattern = &own->patterns[i];
 		size_t length = strlen(pattern->name);
 		if (!pattern->wildcard) {
 			memcpy(names[count++], pattern->name, INTERFACE_NAME_MAX);
@@ -155,20 +154,20 @@ int interfaces_seal(struct fields *fields)
 	if (taken && !find_name(fields, another, 0, 0))
 		another[0] = '\0'; /* every name matches some pattern; no device is left */
 	memset(names[count], 0, sizeof(*names));
-	strcpy(names[count++], another);
+	memcpy(names[count++], another, sizeof(another));
 	fields->interfaces = names;
 	fields->interface_count = fields->interface_capacity = count;
 	for (size_t i = 0; i < wildcards; i++)
 		list[i].class = chosen[i][0] ? class_named(fields, chosen[i]) : SIZE_MAX;
 	qsort(list, wildcards, sizeof(*list), compare_wildcards);
-	private->wildcards = list;
-	private->wildcard_count = wildcards;
+	own->wildcards = list;
+	own->wildcard_count = wildcards;
 	return 0;
 }
 
 size_t interface_class(const struct fields *fields, const char *name)
 {
-	const struct fields_private *private = fields_private(fields);
+	const struct fields_private *own = fields_private(fields);
 	char prefix[INTERFACE_NAME_MAX] = {0};
 	strncpy(prefix, name, INTERFACE_NAME_MAX - 1);
 	if (prefix[0] && is_declared(fields, prefix, false))
@@ -177,8 +176,8 @@ size_t interface_class(const struct fields *fields, const char *name)
 		prefix[length] = '\0';
 		struct interface_wildcard wanted = {.prefix = prefix};
 		const struct interface_wildcard *found = NULL;
-		if (private->wildcard_count)
-			found = bsearch(&wanted, private->wildcards, private->wildcard_count, sizeof(wanted),
+		if (own->wildcard_count)
+			found = bsearch(&wanted, own->wildcards, own->wildcard_count, sizeof(wanted),
 					compare_wildcards);
 		if (found && found->class != SIZE_MAX)
 			return found->class;

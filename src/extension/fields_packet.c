@@ -132,7 +132,7 @@ static bool next_fit(struct wanted wanted, unsigned bits, address *value)
 	if (!wrong)
 		return true;
 	unsigned place = bits - 1; /* the highest bit that must change */
-	while (!(wrong >> place & 1))
+	while (place > 0 && !(wrong >> place & 1))
 		place--;
 	if (*value >> place &
 	    1) /* cannot be cleared without setting one above: the lowest that is free and 0 */

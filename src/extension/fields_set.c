@@ -55,7 +55,7 @@ static int add_range(struct range_list *list, address low, address high, uint32_
 		last->high = high;
 		return 0;
 	}
-	if (list->count == list->capacity) {
+	if (!list->ranges || list->count == list->capacity) {
 		size_t capacity = list->capacity ? list->capacity * 2 : 64;
 		struct predicate_range *moved = reallocarray(list->ranges, capacity, sizeof(*moved));
 		if (!moved)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Types and codes of ICMP and ICMPv6 as icmp_match() and icmp6_match() of net/netfilter/xt_tcpudp.c (older kernels:
- * ip_tables.c, ip6_tables.c) compare them. Nothing, negated or not, is true of a later fragment. */
+ * Types and codes of ICMP and ICMPv6 as icmp_match() and icmp6_match() of net/netfilter/xt_tcpudp.c (older
+ * kernels: ip_tables.c, ip6_tables.c) compare them. Nothing, negated or not, is true of a later fragment. */
 #include "extension/icmp.h"
 
 #include <errno.h>
@@ -19,9 +19,10 @@ static int name_parse(const struct icmp_kind *kind, struct rule_parser *parser, 
 			continue;
 		if (first != kind->name_count) {
 			struct diagnostic *diagnostic =
-				parser_error(parser, word, "bad-icmp-type", "%s type \"%.*s\" is ambiguous",
-					     kind->what, (int)word->text.size, word->text.data);
-			diagnostic_hint(diagnostic, "%s or %s?", kind->names[first].name, kind->names[i].name);
+			    parser_error(parser, word, "bad-icmp-type", "%s type \"%.*s\" is ambiguous",
+					 kind->what, (int)word->text.size, word->text.data);
+			diagnostic_hint(diagnostic, "%s or %s?", kind->names[first].name,
+					kind->names[i].name);
 			return -EINVAL;
 		}
 		first = i;
@@ -50,10 +51,10 @@ static int type_parse(const struct icmp_kind *kind, struct rule_parser *parser, 
 		type.size = (size_t)(slash - type.data);
 		code = (struct text){slash + 1, word->text.size - type.size - 1};
 	}
-	if (number_parse(type, 255, &number)) {
+	if (option_number(type, 255, &number)) {
 		struct diagnostic *diagnostic =
-			parser_error(parser, word, "bad-icmp-type", "\"%.*s\" is not an %s type",
-				     (int)word->text.size, word->text.data, kind->what);
+		    parser_error(parser, word, "bad-icmp-type", "\"%.*s\" is not an %s type",
+				 (int)word->text.size, word->text.data, kind->what);
 		diagnostic_hint(diagnostic, "a name as \"iptables -p %s -h\" lists them, TYPE or TYPE/CODE",
 				kind->protocol_name);
 		return -EINVAL;
@@ -63,10 +64,10 @@ static int type_parse(const struct icmp_kind *kind, struct rule_parser *parser, 
 	icmp->code_last = 255;
 	if (!slash)
 		return 0;
-	if (number_parse(code, 255, &number)) {
+	if (option_number(code, 255, &number)) {
 		struct diagnostic *diagnostic =
-			parser_error(parser, word, "bad-icmp-type", "\"%.*s\" has no %s code behind the /",
-				     (int)word->text.size, word->text.data, kind->what);
+		    parser_error(parser, word, "bad-icmp-type", "\"%.*s\" has no %s code behind the /",
+				 (int)word->text.size, word->text.data, kind->what);
 		diagnostic_hint(diagnostic, "a number from 0 to 255");
 		return -EINVAL;
 	}
@@ -99,9 +100,10 @@ int icmp_finish(const struct icmp_kind *kind, struct rule_parser *parser, struct
 	if (!icmp)
 		return -ENOMEM;
 	if (!icmp->seen) {
-		diagnostic_hint(option_error(parser, match->span, "missing-option", "%s has no %s", kind->match,
-					     kind->option),
-				kind->has_any ? "%s any matches all types" : "leave %s out to match all types",
+		diagnostic_hint(option_error(parser, match->span, "missing-option", "%s has no %s",
+					     kind->match, kind->option),
+				kind->has_any ? "%s any matches all types"
+					      : "leave %s out to match all types",
 				kind->has_any ? kind->option : kind->match);
 		return -EINVAL;
 	}

@@ -22,7 +22,7 @@ struct icmp_match {
 /* How one of the two differs from the other. */
 struct icmp_kind {
 	const char *match, *option; /* "-m icmp", "--icmp-type" */
-	const char *what;	    /* "ICMP" */
+	const char *what;           /* "ICMP" */
 	const char *protocol_name;
 	uint8_t protocol;
 	bool has_any;

@@ -55,8 +55,8 @@ static void comment_print(const struct match *match, const struct rule *rule, st
 	option_print_string(out, comment->comment);
 }
 
-static enum truth comment_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-				   struct evaluation *evaluation)
+static enum truth comment_evaluate(const struct match *match, const struct rule *rule,
+				   const struct packet *packet, struct evaluation *evaluation)
 {
 	(void)match;
 	(void)rule;
@@ -65,7 +65,8 @@ static enum truth comment_evaluate(const struct match *match, const struct rule 
 	return TRUTH_YES;
 }
 
-static diagram_node comment_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+static diagram_node comment_mean(const struct match *match, const struct rule *rule,
+				 const struct fields *fields)
 {
 	(void)match;
 	(void)rule;
@@ -74,11 +75,11 @@ static diagram_node comment_mean(const struct match *match, const struct rule *r
 }
 
 const struct match_type match_comment = {
-	.name = "comment",
-	.modelled = true,
-	.parse = comment_parse,
-	.finish = comment_finish,
-	.print = comment_print,
-	.evaluate = comment_evaluate,
-	.mean = comment_mean,
+    .name = "comment",
+    .modelled = true,
+    .parse = comment_parse,
+    .finish = comment_finish,
+    .print = comment_print,
+    .evaluate = comment_evaluate,
+    .mean = comment_mean,
 };

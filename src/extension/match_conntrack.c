@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m conntrack: conntrack_mt() in net/netfilter/xt_conntrack.c. --ctstate is modelled; whether the connection is under
- * NAT (the virtual states SNAT and DNAT) and all other options are unknown.
+ * -m conntrack: conntrack_mt() in net/netfilter/xt_conntrack.c. --ctstate is modelled; whether the connection
+ * is under NAT (the virtual states SNAT and DNAT) and all other options are unknown.
  *
- * A packet without connection (INVALID or UNTRACKED) is judged by --ctstate alone: the function returns before it looks
- * at any other option, and without --ctstate it does not match, negated or not. */
+ * A packet without connection (INVALID or UNTRACKED) is judged by --ctstate alone: the function returns
+ * before it looks at any other option, and without --ctstate it does not match, negated or not. */
 #include "extension/port.h"
 #include "extension/state.h"
 #include "extension/types.h"
@@ -33,23 +33,24 @@ enum {
 };
 
 static const char *const options[CT_COUNT] = {
-	"--ctstate",	  "--ctproto",	     "--ctorigsrc",	"--ctorigdst",	   "--ctreplsrc",
-	"--ctrepldst",	  "--ctorigsrcport", "--ctorigdstport", "--ctreplsrcport", "--ctrepldstport",
-	"--ctstatus",	  "--ctexpire",	     "--ctdir",
+    "--ctstate",   "--ctproto",       "--ctorigsrc",     "--ctorigdst",     "--ctreplsrc",
+    "--ctrepldst", "--ctorigsrcport", "--ctorigdstport", "--ctreplsrcport", "--ctrepldstport",
+    "--ctstatus",  "--ctexpire",      "--ctdir",
 };
 
 struct conntrack_match {
-	unsigned seen;	    /* 1 << CT_... */
-	unsigned inverted;  /* 1 << CT_... */
+	unsigned seen;     /* 1 << CT_... */
+	unsigned inverted; /* 1 << CT_... */
 	unsigned states;
 	const char *values[CT_COUNT]; /* as iptables-save prints them; CT_STATE has none */
-	struct text text;   /* all but --ctstate; empty without */
+	struct text text;             /* all but --ctstate; empty without */
 };
 
 static int bad_value(struct rule_parser *parser, const struct word *word, const char *hint)
 {
-	diagnostic_hint(parser_error(parser, word, "bad-value", "\"%.*s\" is no value for %.*s", (int)word->text.size,
-				     word->text.data, (int)parser->option->text.size, parser->option->text.data),
+	diagnostic_hint(parser_error(parser, word, "bad-value", "\"%.*s\" is no value for %.*s",
+				     (int)word->text.size, word->text.data, (int)parser->option->text.size,
+				     parser->option->text.data),
 			"%s", hint);
 	return -EINVAL;
 }
@@ -77,11 +78,12 @@ static int address_value(struct rule_parser *parser, const struct word *word, co
 		mask = (struct text){slash + 1, word->text.size - text.size - 1};
 	}
 	if (address_parse(parser->family, text, &ignored) ||
-	    (slash && number_parse(mask, family_bits(parser->family), &length) &&
+	    (slash && option_number(mask, family_bits(parser->family), &length) &&
 	     address_parse(parser->family, mask, &ignored)))
-		return bad_value(parser, word, parser->family == FAMILY_IPV4
-						       ? "an IPv4 address, with /LENGTH or /MASK behind it or not"
-						       : "an IPv6 address, with /LENGTH or /MASK behind it or not");
+		return bad_value(parser, word,
+				 parser->family == FAMILY_IPV4
+				     ? "an IPv4 address, with /LENGTH or /MASK behind it or not"
+				     : "an IPv6 address, with /LENGTH or /MASK behind it or not");
 	*value = arena_copy(parser->ruleset->arena, word->text.data, word->text.size);
 	return 0;
 }
@@ -124,8 +126,8 @@ static int expire_value(struct rule_parser *parser, const struct word *word, con
 		low.size = (size_t)(colon - low.data);
 		high = (struct text){colon + 1, word->text.size - low.size - 1};
 	}
-	if (((low.size || !colon) && number_parse(low, UINT32_MAX, &first)) ||
-	    (high.size && number_parse(high, UINT32_MAX, &last)))
+	if (((low.size || !colon) && option_number(low, UINT32_MAX, &first)) ||
+	    (high.size && option_number(high, UINT32_MAX, &last)))
 		return bad_value(parser, word, "seconds, or FIRST:LAST");
 	*value = colon ? arena_printf(parser->ruleset->arena, "%u:%u", (unsigned)first, (unsigned)last)
 		       : arena_printf(parser->ruleset->arena, "%u", (unsigned)first);
@@ -135,12 +137,13 @@ static int expire_value(struct rule_parser *parser, const struct word *word, con
 static int port_value(struct rule_parser *parser, const char **value)
 {
 	struct port_match port;
-	int error = port_parse(parser, true, &port);
+	int error = port_parse(parser, PORT_GUIDED, &port);
 
 	if (error)
 		return error;
-	*value = port.first != port.last ? arena_printf(parser->ruleset->arena, "%u:%u", port.first, port.last)
-					 : arena_printf(parser->ruleset->arena, "%u", port.first);
+	*value = port.first != port.last
+		     ? arena_printf(parser->ruleset->arena, "%u:%u", port.first, port.last)
+		     : arena_printf(parser->ruleset->arena, "%u", port.first);
 	return 0;
 }
 
@@ -164,7 +167,8 @@ static int value_parse(struct rule_parser *parser, unsigned option, const char *
 		*value = text_same(word->text, "ORIGINAL") ? "ORIGINAL"
 			 : text_same(word->text, "REPLY")  ? "REPLY"
 							   : NULL;
-		return *value ? parser_refuse_inversion(parser) : bad_value(parser, word, "ORIGINAL or REPLY");
+		return *value ? parser_refuse_inversion(parser)
+			      : bad_value(parser, word, "ORIGINAL or REPLY");
 	default:
 		return address_value(parser, word, value);
 	}
@@ -213,8 +217,9 @@ static int conntrack_finish(struct rule_parser *parser, struct match *match)
 	if (!conntrack)
 		return -ENOMEM;
 	if (!conntrack->seen) {
-		diagnostic_hint(option_error(parser, match->span, "missing-option", "-m conntrack has no option"),
-				"write --ctstate NEW, or leave -m conntrack out");
+		diagnostic_hint(
+		    option_error(parser, match->span, "missing-option", "-m conntrack has no option"),
+		    "write --ctstate NEW, or leave -m conntrack out");
 		return -EINVAL;
 	}
 	if (conntrack->seen == 1u << CT_STATE)
@@ -258,8 +263,8 @@ static enum truth state_truth(const struct conntrack_match *conntrack, enum conn
 	return conntrack->text.size && !without ? truth_and(truth, TRUTH_UNKNOWN) : truth;
 }
 
-static enum truth conntrack_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-				     struct evaluation *evaluation)
+static enum truth conntrack_evaluate(const struct match *match, const struct rule *rule,
+				     const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct conntrack_match *conntrack = match->data;
 	unsigned possible = state_possible(evaluation), truths = 0;
@@ -273,7 +278,8 @@ static enum truth conntrack_evaluate(const struct match *match, const struct rul
 	return truths == 1u << TRUTH_YES ? TRUTH_YES : truths == 1u << TRUTH_NO ? TRUTH_NO : TRUTH_UNKNOWN;
 }
 
-static const struct text snat = {"-m conntrack --ctstate SNAT", 27}, dnat = {"-m conntrack --ctstate DNAT", 27};
+static const struct text snat = {"-m conntrack --ctstate SNAT", 27},
+			 dnat = {"-m conntrack --ctstate DNAT", 27};
 
 static enum opaque_sharing text_sharing(const struct conntrack_match *conntrack)
 {
@@ -294,7 +300,8 @@ static int conntrack_declare(const struct match *match, const struct rule *rule,
 	return error;
 }
 
-static diagram_node conntrack_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+static diagram_node conntrack_mean(const struct match *match, const struct rule *rule,
+				   const struct fields *fields)
 {
 	const struct conntrack_match *conntrack = match->data;
 	struct diagram *diagram = fields->diagram;
@@ -315,19 +322,20 @@ static diagram_node conntrack_mean(const struct match *match, const struct rule 
 			in = diagram_not(diagram, in);
 	}
 	if (conntrack->text.size)
-		in = diagram_and(diagram, in,
-				 option_mean_opaque(match, rule, fields, conntrack->text, text_sharing(conntrack)));
+		in = diagram_and(
+		    diagram, in,
+		    option_mean_opaque(match, rule, fields, conntrack->text, text_sharing(conntrack)));
 	return diagram_or(diagram, without, diagram_and(diagram, tracked, in));
 }
 
 const struct match_type match_conntrack = {
-	.name = "conntrack",
-	.modelled = true,
-	.reads_state = true,
-	.parse = conntrack_parse,
-	.finish = conntrack_finish,
-	.print = conntrack_print,
-	.evaluate = conntrack_evaluate,
-	.declare = conntrack_declare,
-	.mean = conntrack_mean,
+    .name = "conntrack",
+    .modelled = true,
+    .reads_state = true,
+    .parse = conntrack_parse,
+    .finish = conntrack_finish,
+    .print = conntrack_print,
+    .evaluate = conntrack_evaluate,
+    .declare = conntrack_declare,
+    .mean = conntrack_mean,
 };

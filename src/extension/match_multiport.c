@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m multiport: up to 15 ports, a range counting as two: net/netfilter/xt_multiport.c. Nothing, negated or not, is true
- * of a later fragment. It asks for the ports only, so it takes headers that tcp and udp hot-drop as too short. */
+ * -m multiport: up to 15 ports, a range counting as two: net/netfilter/xt_multiport.c. Nothing, negated or
+ * not, is true of a later fragment. It asks for the ports only, so it takes headers that tcp and udp hot-drop
+ * as too short. */
 #include "extension/port.h"
 #include "extension/types.h"
 
@@ -31,7 +32,7 @@ static int protocol_check(struct rule_parser *parser, struct span span)
 	     protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP))
 		return 0;
 	struct diagnostic *diagnostic =
-		option_error(parser, span, "protocol-required", "-m multiport needs a protocol that has ports");
+	    option_error(parser, span, "protocol-required", "-m multiport needs a protocol that has ports");
 	diagnostic_hint(diagnostic, "write -p tcp, udp, udplite, sctp or dccp before it");
 	return -EINVAL;
 }
@@ -57,15 +58,15 @@ static int range_parse(struct rule_parser *parser, const struct word *word, stru
 		high = (struct text){colon + 1, text.size - (size_t)(colon + 1 - text.data)};
 		text.size = (size_t)(colon - text.data);
 	}
-	int error = port_parse_one(parser, word, text, &first);
+	int error = port_parse_one(parser, PORT_STRICT, word, text, &first);
 	last = first;
 	if (!error && colon)
-		error = port_parse_one(parser, word, high, &last);
+		error = port_parse_one(parser, PORT_STRICT, word, high, &last);
 	if (error)
 		return error;
 	if (colon && first >= last) {
-		diagnostic_hint(parser_error(parser, word, "bad-port", "port range %u:%u is empty or a single port",
-					     first, last),
+		diagnostic_hint(parser_error(parser, word, "bad-port",
+					     "port range %u:%u is empty or a single port", first, last),
 				"a range runs upwards; write a single port without :");
 		return -EINVAL;
 	}
@@ -114,7 +115,8 @@ static int multiport_parse(struct rule_parser *parser, struct match *match)
 		return 0;
 	int error = protocol_check(parser, parser->option->span);
 	if (!error)
-		error = option_once(parser, &multiport->seen, bit, SEEN_SOURCE | SEEN_DESTINATION | SEEN_EITHER);
+		error =
+		    option_once(parser, &multiport->seen, bit, SEEN_SOURCE | SEEN_DESTINATION | SEEN_EITHER);
 	if (!error)
 		error = ports_parse(parser, multiport);
 	return error ? error : 1;
@@ -126,8 +128,9 @@ static int multiport_finish(struct rule_parser *parser, struct match *match)
 	if (!multiport)
 		return -ENOMEM;
 	if (!multiport->seen) {
-		diagnostic_hint(option_error(parser, match->span, "missing-option", "-m multiport has no ports"),
-				"write --sports, --dports or --ports");
+		diagnostic_hint(
+		    option_error(parser, match->span, "missing-option", "-m multiport has no ports"),
+		    "write --sports, --dports or --ports");
 		return -EINVAL;
 	}
 	return protocol_check(parser, match->span);
@@ -139,7 +142,7 @@ static void multiport_print(const struct match *match, const struct rule *rule, 
 	(void)rule;
 
 	buffer_printf(out, "-m multiport%s %s ", multiport->inverted ? " !" : "",
-		      multiport->seen == SEEN_SOURCE	    ? "--sports"
+		      multiport->seen == SEEN_SOURCE        ? "--sports"
 		      : multiport->seen == SEEN_DESTINATION ? "--dports"
 							    : "--ports");
 	for (size_t i = 0; i < multiport->count; i++) {
@@ -158,8 +161,8 @@ static bool in_ranges(const struct multiport_match *multiport, uint16_t port)
 	return false;
 }
 
-static enum truth multiport_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-				     struct evaluation *evaluation)
+static enum truth multiport_evaluate(const struct match *match, const struct rule *rule,
+				     const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct multiport_match *multiport = match->data;
 	enum truth whole = option_has_transport(packet), source = TRUTH_NO, destination = TRUTH_NO;
@@ -182,7 +185,8 @@ static enum truth multiport_evaluate(const struct match *match, const struct rul
 	return truth_and(whole, multiport->inverted ? truth_not(either) : either);
 }
 
-static diagram_node multiport_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+static diagram_node multiport_mean(const struct match *match, const struct rule *rule,
+				   const struct fields *fields)
 {
 	const struct multiport_match *multiport = match->data;
 	struct diagram *diagram = fields->diagram;
@@ -202,11 +206,11 @@ static diagram_node multiport_mean(const struct match *match, const struct rule 
 }
 
 const struct match_type match_multiport = {
-	.name = "multiport",
-	.modelled = true,
-	.parse = multiport_parse,
-	.finish = multiport_finish,
-	.print = multiport_print,
-	.evaluate = multiport_evaluate,
-	.mean = multiport_mean,
+    .name = "multiport",
+    .modelled = true,
+    .parse = multiport_parse,
+    .finish = multiport_finish,
+    .print = multiport_print,
+    .evaluate = multiport_evaluate,
+    .mean = multiport_mean,
 };

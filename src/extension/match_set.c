@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m set: net/netfilter/xt_set.c and ip_set_test() in net/netfilter/ipset/ip_set_core.c. A test with fewer directions
- * than the set has dimensions is false, and so is one of hash:ip,port on a later fragment or on a header that is cut;
- * the negation applies behind that. Comparisons of counters depend on packets gone by, so they are unknown. */
+ * -m set: net/netfilter/xt_set.c and ip_set_test() in net/netfilter/ipset/ip_set_core.c. A test with fewer
+ * directions than the set has dimensions is false, and so is one of hash:ip,port on a later fragment or on a
+ * header that is cut; the negation applies behind that. Comparisons of counters depend on packets gone by, so
+ * they are unknown. */
 #include "extension/extension.h"
 #include "extension/option.h"
 #include "extension/set_lookup.h"
@@ -31,10 +32,11 @@ struct set_match {
 	bool inverted, return_nomatch, keep_counters, keep_subcounters;
 	struct counter_match packets, bytes;
 	struct arena *arena; /* the ruleset's, for the set's index */
-	const char *text;	   /* without "! ", for predicates */
+	const char *text;    /* without "! ", for predicates */
 };
 
-/* --- Reading ----------------------------------------------------------------------------------------------------- */
+/* --- Reading
+ * ----------------------------------------------------------------------------------------------------- */
 
 static int directions_parse(struct rule_parser *parser, const struct word *word, struct set_match *set)
 {
@@ -73,15 +75,16 @@ static int set_find(struct rule_parser *parser, const struct word *word, struct 
 	struct set *set = ruleset_find_set(parser->ruleset, word->text);
 
 	if (!set) {
-		diagnostic_hint(parser_error(parser, word, "set-not-given", "the set \"%.*s\" is not in the input",
-					     (int)word->text.size, word->text.data),
+		diagnostic_hint(parser_error(parser, word, "set-not-given",
+					     "the set \"%.*s\" is not in the input", (int)word->text.size,
+					     word->text.data),
 				"give the output of \"ipset save\" along with the rules");
 		return -EINVAL;
 	}
 	if (set->family != parser->family && !any_family(set)) {
 		struct diagnostic *diagnostic =
-			parser_error(parser, word, "wrong-family", "the set \"%.*s\" holds IPv%d addresses",
-				     (int)word->text.size, word->text.data, set->family == FAMILY_IPV4 ? 4 : 6);
+		    parser_error(parser, word, "wrong-family", "the set \"%.*s\" holds IPv%d addresses",
+				 (int)word->text.size, word->text.data, set->family == FAMILY_IPV4 ? 4 : 6);
 		diagnostic_label(diagnostic, set->span, "created here");
 		diagnostic_hint(diagnostic, "these rules are for IPv%d: use a set with family %s",
 				parser->family == FAMILY_IPV4 ? 4 : 6,
@@ -123,7 +126,7 @@ static int counter_parse(struct rule_parser *parser, struct set_match *set, bool
 		return -EINVAL;
 	inverted |= parser->inverted;
 	uint64_t value;
-	if (number_parse(word->text, UINT64_MAX, &value)) {
+	if (option_number(word->text, UINT64_MAX, &value)) {
 		diagnostic_hint(parser_error(parser, word, "bad-value", "\"%.*s\" is not a count",
 					     (int)word->text.size, word->text.data),
 				"a whole number");
@@ -140,9 +143,9 @@ static const struct {
 	bool packets;
 	enum comparison comparison;
 } counter_options[] = {
-	{"--packets-eq", true, COMPARE_EQUAL},	 {"--packets-lt", true, COMPARE_LESS},
-	{"--packets-gt", true, COMPARE_GREATER}, {"--bytes-eq", false, COMPARE_EQUAL},
-	{"--bytes-lt", false, COMPARE_LESS},	 {"--bytes-gt", false, COMPARE_GREATER},
+    {"--packets-eq", true, COMPARE_EQUAL},   {"--packets-lt", true, COMPARE_LESS},
+    {"--packets-gt", true, COMPARE_GREATER}, {"--bytes-eq", false, COMPARE_EQUAL},
+    {"--bytes-lt", false, COMPARE_LESS},     {"--bytes-gt", false, COMPARE_GREATER},
 };
 
 static int set_parse(struct rule_parser *parser, struct match *match)
@@ -161,7 +164,8 @@ static int set_parse(struct rule_parser *parser, struct match *match)
 		set->return_nomatch = true;
 		return error ? error : 1;
 	}
-	if (parser_option_is(parser, "--update-counters")) { /* updating is the default: only "!" says anything */
+	if (parser_option_is(parser,
+			     "--update-counters")) { /* updating is the default: only "!" says anything */
 		set->keep_counters |= parser->inverted;
 		return 1;
 	}
@@ -178,7 +182,8 @@ static int set_parse(struct rule_parser *parser, struct match *match)
 	return 0;
 }
 
-/* --- Printing ---------------------------------------------------------------------------------------------------- */
+/* --- Printing
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void counter_print(const struct counter_match *counter, const char *what, struct buffer *out)
 {
@@ -220,8 +225,9 @@ static int set_finish(struct rule_parser *parser, struct match *match)
 	if (!set)
 		return -ENOMEM;
 	if (!set->set) {
-		diagnostic_hint(option_error(parser, match->span, "missing-option", "-m set has no --match-set"),
-				"write --match-set NAME src");
+		diagnostic_hint(
+		    option_error(parser, match->span, "missing-option", "-m set has no --match-set"),
+		    "write --match-set NAME src");
 		return -EINVAL;
 	}
 	set->arena = parser->ruleset->arena;
@@ -232,7 +238,8 @@ static int set_finish(struct rule_parser *parser, struct match *match)
 	return set->text ? 0 : -ENOMEM;
 }
 
-/* --- Evaluating -------------------------------------------------------------------------------------------------- */
+/* --- Evaluating
+ * -------------------------------------------------------------------------------------------------- */
 
 static bool too_few(const struct set_match *set)
 {
@@ -244,14 +251,15 @@ static bool compares_counters(const struct set_match *set)
 	return set->packets.comparison != COMPARE_NONE || set->bytes.comparison != COMPARE_NONE;
 }
 
-/* What ip_set_get_ip4_port() and ip_set_get_ip6_port() make of the packet. NO: they give up, the test is false. */
+/* What ip_set_get_ip4_port() and ip_set_get_ip6_port() make of the packet. NO: they give up, the test is
+ * false. */
 static enum truth port_of(const struct packet *packet, bool source, uint16_t *port)
 {
 	enum truth truth = option_has_transport(packet);
 	unsigned needed = 0;
 
 	*port = 0;
-	if (truth == TRUTH_NO)
+	if (truth == TRUTH_NO || packet->header_error)
 		return TRUTH_NO;
 	if (!(packet->known & KNOWN_PROTOCOL))
 		return TRUTH_UNKNOWN;
@@ -304,10 +312,10 @@ static enum truth member_test(struct set_match *set, const struct packet *packet
 	return set_lookup_test(set->set->lookup, value, packet->protocol, port, set->return_nomatch);
 }
 
-/* A comparison of counters narrows the test; kernels before 4.18 made it behind the negation, later ones before it, so
- * that with a negation nothing is certain. */
-static enum truth set_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+/* A comparison of counters narrows the test; kernels before 4.18 made it behind the negation, later ones
+ * before it, so that with a negation nothing is certain. */
+static enum truth set_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	struct set_match *set = match->data;
 	(void)rule;
@@ -321,7 +329,8 @@ static enum truth set_evaluate(const struct match *match, const struct rule *rul
 	return set->inverted ? truth_not(truth) : truth;
 }
 
-/* --- Meaning ----------------------------------------------------------------------------------------------------- */
+/* --- Meaning
+ * ----------------------------------------------------------------------------------------------------- */
 
 /* --return-nomatch says something of hash:net only; what nomatch members hold is not a set's own meaning. */
 static bool asks_nomatch(const struct set_match *set)
@@ -329,13 +338,20 @@ static bool asks_nomatch(const struct set_match *set)
 	return set->return_nomatch && set->set->type == SET_HASH_NET;
 }
 
-/* The kernel takes DCCP's port for 0, the match key has the port: members with DCCP are left unknown. */
-static bool has_dccp(const struct set_match *set)
+/* Members with DCCP, whose port the kernel takes for 0 while the match key has it, or with the other family's
+ * ICMP, whose type the kernel looks at in spite of it, are left unknown. */
+static uint8_t other_icmp(const struct set *set)
+{
+	return set->family == FAMILY_IPV4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+}
+
+static bool has_odd_member(const struct set_match *set)
 {
 	if (set->set->type != SET_HASH_IP_PORT)
 		return false;
 	for (size_t i = 0; i < set->set->member_count; i++) {
-		if (set->set->members[i].protocol == IPPROTO_DCCP)
+		uint8_t protocol = set->set->members[i].protocol;
+		if (protocol == IPPROTO_DCCP || protocol == other_icmp(set->set))
 			return true;
 	}
 	return false;
@@ -352,7 +368,7 @@ static int set_declare(const struct match *match, const struct rule *rule, struc
 		error = option_declare_opaque(match, rule, fields, text, OPAQUE_RULE);
 	if (error || too_few(set) || (compares_counters(set) && set->inverted))
 		return error;
-	if (asks_nomatch(set) || has_dccp(set))
+	if (asks_nomatch(set) || has_odd_member(set))
 		error = option_declare_opaque(match, rule, fields, text, OPAQUE_TABLE);
 	if (error || asks_nomatch(set))
 		return error;
@@ -367,14 +383,17 @@ static diagram_node port_mean(const struct match *match, const struct rule *rule
 	struct diagram *diagram = fields->diagram;
 
 	mean = diagram_and(diagram, mean, option_not_late(fields));
-	mean = diagram_minus(diagram, mean,
-			     fields_value(fields, FIELD_PROTOCOL, fields->family == FAMILY_IPV4 ? 0 : IPPROTO_NONE));
-	if (!has_dccp(set))
+	mean = diagram_minus(
+	    diagram, mean,
+	    fields_value(fields, FIELD_PROTOCOL, fields->family == FAMILY_IPV4 ? 0 : IPPROTO_NONE));
+	if (!has_odd_member(set))
 		return mean;
-	diagram_node unknown = diagram_and(
-		diagram, option_not_late(fields),
-		option_mean_opaque(match, rule, fields, text_of(set->text), OPAQUE_TABLE));
-	return diagram_if(diagram, fields_value(fields, FIELD_PROTOCOL, IPPROTO_DCCP), unknown, mean);
+	diagram_node unknown =
+	    diagram_and(diagram, option_not_late(fields),
+			option_mean_opaque(match, rule, fields, text_of(set->text), OPAQUE_TABLE));
+	diagram_node odd = diagram_or(diagram, fields_value(fields, FIELD_PROTOCOL, IPPROTO_DCCP),
+				      fields_value(fields, FIELD_PROTOCOL, other_icmp(set->set)));
+	return diagram_if(diagram, odd, unknown, mean);
 }
 
 static diagram_node set_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
@@ -390,7 +409,8 @@ static diagram_node set_mean(const struct match *match, const struct rule *rule,
 		mean = option_mean_opaque(match, rule, fields, text, OPAQUE_TABLE);
 	} else if (!too_few(set)) {
 		struct set_meaning meaning;
-		if (fields_need_set((struct fields *)fields, set->set, set->dimensions, set->source, &meaning))
+		if (fields_need_set((struct fields *)fields, set->set, set->dimensions, set->source,
+				    &meaning))
 			return DIAGRAM_UNDECIDED;
 		mean = fields_set(fields, &meaning);
 		if (set->set->type == SET_HASH_IP_PORT)
@@ -433,19 +453,20 @@ bool match_set_meaning(const struct match *match, const struct fields *fields, s
 	if (match->type != &match_set)
 		return false;
 	const struct set_match *set = match->data;
-	if (set->inverted || set->return_nomatch || compares_counters(set) || too_few(set) || has_dccp(set))
+	if (set->inverted || set->return_nomatch || compares_counters(set) || too_few(set) ||
+	    has_odd_member(set))
 		return false;
 	return fields_need_set((struct fields *)fields, set->set, set->dimensions, set->source, meaning) == 0;
 }
 
 const struct match_type match_set = {
-	.name = "set",
-	.modelled = true,
-	.parse = set_parse,
-	.finish = set_finish,
-	.print = set_print,
-	.evaluate = set_evaluate,
-	.declare = set_declare,
-	.mean = set_mean,
-	.effects = set_effects,
+    .name = "set",
+    .modelled = true,
+    .parse = set_parse,
+    .finish = set_finish,
+    .print = set_print,
+    .evaluate = set_evaluate,
+    .declare = set_declare,
+    .mean = set_mean,
+    .effects = set_effects,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m state: the packet's connection state is one of a list: net/netfilter/xt_state.c. A packet without connection is
- * INVALID, or UNTRACKED behind NOTRACK. */
+ * -m state: the packet's connection state is one of a list: net/netfilter/xt_state.c. A packet without
+ * connection is INVALID, or UNTRACKED behind NOTRACK. */
 #include "extension/state.h"
 #include "extension/types.h"
 
@@ -49,8 +49,8 @@ static void state_print(const struct match *match, const struct rule *rule, stru
 	state_list_print(state->states, out);
 }
 
-static enum truth state_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-				 struct evaluation *evaluation)
+static enum truth state_evaluate(const struct match *match, const struct rule *rule,
+				 const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct state_match *state = match->data;
 	unsigned possible = state_possible(evaluation);
@@ -65,7 +65,8 @@ static enum truth state_evaluate(const struct match *match, const struct rule *r
 	return state->inverted ? truth_not(truth) : truth;
 }
 
-static diagram_node state_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+static diagram_node state_mean(const struct match *match, const struct rule *rule,
+			       const struct fields *fields)
 {
 	const struct state_match *state = match->data;
 	unsigned all = STATES_TRACKED | STATES_WITHOUT;
@@ -75,12 +76,12 @@ static diagram_node state_mean(const struct match *match, const struct rule *rul
 }
 
 const struct match_type match_state = {
-	.name = "state",
-	.modelled = true,
-	.reads_state = true,
-	.parse = state_parse,
-	.finish = state_finish,
-	.print = state_print,
-	.evaluate = state_evaluate,
-	.mean = state_mean,
+    .name = "state",
+    .modelled = true,
+    .reads_state = true,
+    .parse = state_parse,
+    .finish = state_finish,
+    .print = state_print,
+    .evaluate = state_evaluate,
+    .mean = state_mean,
 };

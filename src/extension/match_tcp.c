@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m tcp: ports, flags and the presence of a TCP option: tcp_mt() in net/netfilter/xt_tcpudp.c. Nothing in it, negated
- * or not, is true of a later fragment. TCP options are not in the match key: --tcp-option is unknown. */
+ * -m tcp: ports, flags and the presence of a TCP option: tcp_mt() in net/netfilter/xt_tcpudp.c. Nothing in
+ * it, negated or not, is true of a later fragment. TCP options are not in the match key: --tcp-option is
+ * unknown. */
 #include "extension/extension.h"
 #include "extension/port.h"
 #include "extension/types.h"
@@ -24,7 +25,7 @@ struct tcp_match {
 static const struct {
 	const char *name;
 	uint8_t bits;
-} tcp_flags[] = {{"FIN", 1},   {"SYN", 2},  {"RST", 4},	   {"PSH", 8},
+} tcp_flags[] = {{"FIN", 1},  {"SYN", 2},  {"RST", 4},    {"PSH", 8},
 		 {"ACK", 16}, {"URG", 32}, {"ALL", 0x3f}, {"NONE", 0}};
 #define TCP_FLAG_BITS 6 /* entries above that are single flags */
 
@@ -44,8 +45,8 @@ static int flags_parse(struct rule_parser *parser, uint8_t *flags)
 			i++;
 		if (i == count) {
 			struct diagnostic *diagnostic =
-				parser_error(parser, word, "bad-value", "\"%.*s\" is not a TCP flag",
-					     (int)part.size, part.data);
+			    parser_error(parser, word, "bad-value", "\"%.*s\" is not a TCP flag",
+					 (int)part.size, part.data);
 			diagnostic_hint(diagnostic, "FIN, SYN, RST, PSH, ACK, URG, ALL or NONE");
 			return -EINVAL;
 		}
@@ -54,7 +55,7 @@ static int flags_parse(struct rule_parser *parser, uint8_t *flags)
 	return 0;
 }
 
-static int option_number_parse(struct rule_parser *parser, struct tcp_match *tcp)
+static int option_option_number(struct rule_parser *parser, struct tcp_match *tcp)
 {
 	bool inverted = parser->inverted;
 	const struct word *word = parser_argument(parser);
@@ -62,7 +63,7 @@ static int option_number_parse(struct rule_parser *parser, struct tcp_match *tcp
 
 	if (!word)
 		return -EINVAL;
-	if (number_parse(word->text, 255, &number) || number == 0) {
+	if (option_number(word->text, 255, &number) || number == 0) {
 		diagnostic_hint(parser_error(parser, word, "bad-value", "\"%.*s\" is not a TCP option",
 					     (int)word->text.size, word->text.data),
 				"a number from 1 to 255");
@@ -84,11 +85,11 @@ static int tcp_parse(struct rule_parser *parser, struct match *match)
 	if (parser_option_is(parser, "--sport") || parser_option_is(parser, "--source-port")) {
 		error = option_once(parser, &tcp->seen, SEEN_SOURCE, 0);
 		if (!error)
-			error = port_parse(parser, false, &tcp->source);
+			error = port_parse(parser, PORT_STRICT, &tcp->source);
 	} else if (parser_option_is(parser, "--dport") || parser_option_is(parser, "--destination-port")) {
 		error = option_once(parser, &tcp->seen, SEEN_DESTINATION, 0);
 		if (!error)
-			error = port_parse(parser, false, &tcp->destination);
+			error = port_parse(parser, PORT_STRICT, &tcp->destination);
 	} else if (parser_option_is(parser, "--syn")) {
 		error = option_once(parser, &tcp->seen, SEEN_FLAGS, 0);
 		tcp->mask = 0x17;
@@ -104,7 +105,7 @@ static int tcp_parse(struct rule_parser *parser, struct match *match)
 	} else if (parser_option_is(parser, "--tcp-option")) {
 		error = option_once(parser, &tcp->seen, SEEN_OPTION, 0);
 		if (!error)
-			error = option_number_parse(parser, tcp);
+			error = option_option_number(parser, tcp);
 	} else {
 		return 0;
 	}
@@ -160,8 +161,8 @@ static enum truth flags_evaluate(const struct tcp_match *tcp, const struct packe
 	return truth_of(((packet->tcp_flags & tcp->mask) == tcp->flags) != tcp->flags_inverted);
 }
 
-static enum truth tcp_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+static enum truth tcp_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct tcp_match *tcp = match->data;
 	enum truth truth = option_has_transport(packet);
@@ -182,7 +183,8 @@ static enum truth tcp_evaluate(const struct match *match, const struct rule *rul
 	return tcp->option ? truth_and(truth, TRUTH_UNKNOWN) : truth;
 }
 
-/* Sharing one predicate among all that ask for the same option is exact: the packet's options stay as they are. */
+/* Sharing one predicate among all that ask for the same option is exact: the packet's options stay as they
+ * are. */
 static struct text option_text(const struct tcp_match *tcp, char text[32])
 {
 	snprintf(text, 32, "-m tcp --tcp-option %u", tcp->option);
@@ -210,13 +212,13 @@ static diagram_node tcp_mean(const struct match *match, const struct rule *rule,
 	mean = diagram_and(diagram, mean, port_mean(&tcp->destination, fields, FIELD_DPORT));
 	if (tcp->seen & SEEN_FLAGS) {
 		diagram_node flags = tcp->flags & ~tcp->mask
-					     ? DIAGRAM_FALSE
-					     : fields_masked(fields, FIELD_TCP_FLAGS, tcp->flags, tcp->mask);
+					 ? DIAGRAM_FALSE
+					 : fields_masked(fields, FIELD_TCP_FLAGS, tcp->flags, tcp->mask);
 		mean = diagram_and(diagram, mean, tcp->flags_inverted ? diagram_not(diagram, flags) : flags);
 	}
 	if (tcp->option) {
 		diagram_node has =
-			option_mean_opaque(match, rule, fields, option_text(tcp, text), OPAQUE_PACKET);
+		    option_mean_opaque(match, rule, fields, option_text(tcp, text), OPAQUE_PACKET);
 		mean = diagram_and(diagram, mean, tcp->option_inverted ? diagram_not(diagram, has) : has);
 	}
 	return mean;
@@ -235,12 +237,12 @@ bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *po
 }
 
 const struct match_type match_tcp = {
-	.name = "tcp",
-	.modelled = true,
-	.parse = tcp_parse,
-	.finish = tcp_finish,
-	.print = tcp_print,
-	.evaluate = tcp_evaluate,
-	.declare = tcp_declare,
-	.mean = tcp_mean,
+    .name = "tcp",
+    .modelled = true,
+    .parse = tcp_parse,
+    .finish = tcp_finish,
+    .print = tcp_print,
+    .evaluate = tcp_evaluate,
+    .declare = tcp_declare,
+    .mean = tcp_mean,
 };

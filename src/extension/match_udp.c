@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m udp: ports: udp_mt() in net/netfilter/xt_tcpudp.c. Nothing in it, negated or not, is true of a later fragment. */
+ * -m udp: ports: udp_mt() in net/netfilter/xt_tcpudp.c. Nothing in it, negated or not, is true of a later
+ * fragment. */
 #include "extension/extension.h"
 #include "extension/port.h"
 #include "extension/types.h"
@@ -21,11 +22,12 @@ static int udp_parse(struct rule_parser *parser, struct match *match)
 	if (!udp)
 		return -ENOMEM;
 	bool source = parser_option_is(parser, "--sport") || parser_option_is(parser, "--source-port");
-	if (!source && !parser_option_is(parser, "--dport") && !parser_option_is(parser, "--destination-port"))
+	if (!source && !parser_option_is(parser, "--dport") &&
+	    !parser_option_is(parser, "--destination-port"))
 		return 0;
 	int error = option_once(parser, &udp->seen, source ? SEEN_SOURCE : SEEN_DESTINATION, 0);
 	if (!error)
-		error = port_parse(parser, true, source ? &udp->source : &udp->destination);
+		error = port_parse(parser, PORT_GUIDED, source ? &udp->source : &udp->destination);
 	return error ? error : 1;
 }
 
@@ -46,8 +48,8 @@ static void udp_print(const struct match *match, const struct rule *rule, struct
 	port_print(&udp->destination, "--dport", out);
 }
 
-static enum truth udp_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+static enum truth udp_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct udp_match *udp = match->data;
 	enum truth truth = option_has_transport(packet);
@@ -86,11 +88,11 @@ bool match_udp_single_port(const struct match *match, bool *source, uint16_t *po
 }
 
 const struct match_type match_udp = {
-	.name = "udp",
-	.modelled = true,
-	.parse = udp_parse,
-	.finish = udp_finish,
-	.print = udp_print,
-	.evaluate = udp_evaluate,
-	.mean = udp_mean,
+    .name = "udp",
+    .modelled = true,
+    .parse = udp_parse,
+    .finish = udp_finish,
+    .print = udp_print,
+    .evaluate = udp_evaluate,
+    .mean = udp_mean,
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What stands in for every match and target that is not modelled. Its text is kept by the reader; whether it matches is
- * unknown, and it is one predicate: how far that may be shared, what evaluating the match does to others, and whether
- * it looks at the packet's connection, a table says for each match that comes with Debian's iptables. Of a match that
- * is not in the table the worst is assumed. */
+ * What stands in for every match and target that is not modelled. Its text is kept by the reader; whether it
+ * matches is unknown, and it is one predicate: how far that may be shared, what evaluating the match does to
+ * others, and whether it looks at the packet's connection, a table says for each match that comes with
+ * Debian's iptables. Of a match that is not in the table the worst is assumed. */
 #include "extension/option.h"
 #include "extension/types.h"
 
@@ -15,67 +15,67 @@ struct opaque_match {
 	enum opaque_sharing sharing;
 	unsigned effects;
 	bool reads_state;
-	/* "! --option" is true exactly where "--option" is not, when it is the only option. Of many matches both are
-	 * false where the header or the device they look at is not there. */
+	/* "! --option" is true exactly where "--option" is not, when it is the only option. Of many matches
+	 * both are false where the header or the device they look at is not there. */
 	bool exact;
 };
 
-/* OPAQUE_TABLE where NAT, marks, TTL or a socket make the answer another one behind another table. OPAQUE_RULE where
- * two evaluations may differ although nothing was changed between. */
+/* OPAQUE_TABLE where NAT, marks, TTL or a socket make the answer another one behind another table.
+ * OPAQUE_RULE where two evaluations may differ although nothing was changed between. */
 static const struct opaque_match matches[] = {
-	{"addrtype", OPAQUE_TABLE, 0, false, true},
-	{"ah", OPAQUE_PACKET, 0, false, false},
-	{"bpf", OPAQUE_TABLE, 0, true, false}, /* may read the mark; for pinned objects see below */
-	{"cgroup", OPAQUE_TABLE, 0, false, false},
-	{"cluster", OPAQUE_TABLE, 0, true, false}, /* by the connection's source */
-	{"connbytes", OPAQUE_TABLE, 0, true, false},
-	{"connlabel", OPAQUE_RULE, EFFECT_CONNTRACK, true, false}, /* --set */
-	{"connlimit", OPAQUE_RULE, EFFECT_STATE, true, false},
-	{"connmark", OPAQUE_TABLE, 0, true, false},
-	{"cpu", OPAQUE_RULE, 0, false, true},
-	{"dccp", OPAQUE_TABLE, 0, false, false},
-	{"devgroup", OPAQUE_TABLE, 0, false, false},
-	{"dscp", OPAQUE_TABLE, 0, false, true},
-	{"dst", OPAQUE_PACKET, 0, false, false},
-	{"ecn", OPAQUE_TABLE, 0, false, false},
-	{"esp", OPAQUE_PACKET, 0, false, false},
-	{"eui64", OPAQUE_PACKET, 0, false, false},
-	{"frag", OPAQUE_PACKET, 0, false, false},
-	{"hashlimit", OPAQUE_RULE, EFFECT_STATE, false, false},
-	{"hbh", OPAQUE_PACKET, 0, false, false},
-	{"helper", OPAQUE_TABLE, 0, true, false},
-	{"hl", OPAQUE_TABLE, 0, false, true},
-	{"ipcomp", OPAQUE_PACKET, 0, false, false},
-	{"iprange", OPAQUE_TABLE, 0, false, true},
-	{"ipv6header", OPAQUE_PACKET, 0, false, false},
-	{"ipvs", OPAQUE_RULE, EFFECT_UNKNOWN, true, false}, /* looks connections of IPVS up, and holds them */
-	{"length", OPAQUE_TABLE, 0, false, true},
-	{"limit", OPAQUE_RULE, EFFECT_STATE, false, false},
-	{"mac", OPAQUE_PACKET, 0, false, false},
-	{"mark", OPAQUE_TABLE, 0, true, true}, /* may have been restored from a connection */
-	{"mh", OPAQUE_PACKET, 0, false, false},
-	{"nfacct", OPAQUE_RULE, EFFECT_COUNTER, false, false},
-	{"osf", OPAQUE_RULE, EFFECT_LOG, false, false},
-	{"owner", OPAQUE_TABLE, 0, false, false},
-	{"physdev", OPAQUE_TABLE, 0, false, false},
-	{"pkttype", OPAQUE_PACKET, 0, false, true},
-	{"policy", OPAQUE_TABLE, 0, false, false},
-	{"quota", OPAQUE_RULE, EFFECT_STATE, false, false},
-	{"rateest", OPAQUE_RULE, EFFECT_COUNTER, false, false},
-	{"realm", OPAQUE_TABLE, 0, false, false},
-	{"recent", OPAQUE_RULE, EFFECT_STATE, false, false},
-	{"rpfilter", OPAQUE_TABLE, 0, true, false}, /* with --validmark by the mark */
-	{"rt", OPAQUE_PACKET, 0, false, false},
-	{"sctp", OPAQUE_TABLE, 0, false, false},
-	{"socket", OPAQUE_RULE, 0, true, false}, /* looks the connection of a NAT reply up */
-	{"srh", OPAQUE_PACKET, 0, false, false},
-	{"statistic", OPAQUE_RULE, EFFECT_STATE, false, false},
-	{"string", OPAQUE_TABLE, 0, false, true},
-	{"tcpmss", OPAQUE_TABLE, 0, false, false},
-	{"time", OPAQUE_RULE, 0, false, false},
-	{"tos", OPAQUE_TABLE, 0, false, true},
-	{"ttl", OPAQUE_TABLE, 0, false, true},
-	{"u32", OPAQUE_TABLE, 0, false, true},
+    {"addrtype", OPAQUE_TABLE, 0, false, true},
+    {"ah", OPAQUE_PACKET, 0, false, false},
+    {"bpf", OPAQUE_TABLE, 0, true, false}, /* may read the mark; for pinned objects see below */
+    {"cgroup", OPAQUE_TABLE, 0, false, false},
+    {"cluster", OPAQUE_TABLE, 0, true, false}, /* by the connection's source */
+    {"connbytes", OPAQUE_TABLE, 0, true, false},
+    {"connlabel", OPAQUE_RULE, EFFECT_CONNTRACK, true, false}, /* --set */
+    {"connlimit", OPAQUE_RULE, EFFECT_STATE, true, false},
+    {"connmark", OPAQUE_TABLE, 0, true, false},
+    {"cpu", OPAQUE_RULE, 0, false, true},
+    {"dccp", OPAQUE_TABLE, 0, false, false},
+    {"devgroup", OPAQUE_TABLE, 0, false, false},
+    {"dscp", OPAQUE_TABLE, 0, false, true},
+    {"dst", OPAQUE_PACKET, 0, false, false},
+    {"ecn", OPAQUE_TABLE, 0, false, false},
+    {"esp", OPAQUE_PACKET, 0, false, false},
+    {"eui64", OPAQUE_PACKET, 0, false, false},
+    {"frag", OPAQUE_PACKET, 0, false, false},
+    {"hashlimit", OPAQUE_RULE, EFFECT_STATE, false, false},
+    {"hbh", OPAQUE_PACKET, 0, false, false},
+    {"helper", OPAQUE_TABLE, 0, true, false},
+    {"hl", OPAQUE_TABLE, 0, false, true},
+    {"ipcomp", OPAQUE_PACKET, 0, false, false},
+    {"iprange", OPAQUE_TABLE, 0, false, true},
+    {"ipv6header", OPAQUE_PACKET, 0, false, false},
+    {"ipvs", OPAQUE_RULE, EFFECT_UNKNOWN, true, false}, /* looks connections of IPVS up, and holds them */
+    {"length", OPAQUE_TABLE, 0, false, true},
+    {"limit", OPAQUE_RULE, EFFECT_STATE, false, false},
+    {"mac", OPAQUE_PACKET, 0, false, false},
+    {"mark", OPAQUE_TABLE, 0, true, true}, /* may have been restored from a connection */
+    {"mh", OPAQUE_PACKET, 0, false, false},
+    {"nfacct", OPAQUE_RULE, EFFECT_COUNTER, false, false},
+    {"osf", OPAQUE_RULE, EFFECT_LOG, false, false},
+    {"owner", OPAQUE_TABLE, 0, false, false},
+    {"physdev", OPAQUE_TABLE, 0, false, false},
+    {"pkttype", OPAQUE_PACKET, 0, false, true},
+    {"policy", OPAQUE_TABLE, 0, false, false},
+    {"quota", OPAQUE_RULE, EFFECT_STATE, false, false},
+    {"rateest", OPAQUE_RULE, EFFECT_COUNTER, false, false},
+    {"realm", OPAQUE_TABLE, 0, false, false},
+    {"recent", OPAQUE_RULE, EFFECT_STATE, false, false},
+    {"rpfilter", OPAQUE_TABLE, 0, true, false}, /* with --validmark by the mark */
+    {"rt", OPAQUE_PACKET, 0, false, false},
+    {"sctp", OPAQUE_TABLE, 0, false, false},
+    {"socket", OPAQUE_RULE, 0, true, false}, /* looks the connection of a NAT reply up */
+    {"srh", OPAQUE_PACKET, 0, false, false},
+    {"statistic", OPAQUE_RULE, EFFECT_STATE, false, false},
+    {"string", OPAQUE_TABLE, 0, false, true},
+    {"tcpmss", OPAQUE_TABLE, 0, false, false},
+    {"time", OPAQUE_RULE, 0, false, false},
+    {"tos", OPAQUE_TABLE, 0, false, true},
+    {"ttl", OPAQUE_TABLE, 0, false, true},
+    {"u32", OPAQUE_TABLE, 0, false, true},
 };
 
 static const struct opaque_match unlisted = {NULL, OPAQUE_RULE, EFFECT_UNKNOWN, true, false};
@@ -85,8 +85,8 @@ static const struct {
 	const char *name, *option;
 	unsigned effects;
 } special[] = {
-	{"bpf", " --object-pinned ", EFFECT_UNKNOWN},	/* an eBPF program may write to its maps */
-	{"socket", " --restore-skmark", EFFECT_UNKNOWN}, /* changes the packet's mark */
+    {"bpf", " --object-pinned ", EFFECT_UNKNOWN},    /* an eBPF program may write to its maps */
+    {"socket", " --restore-skmark", EFFECT_UNKNOWN}, /* changes the packet's mark */
 };
 
 static const struct opaque_data *data_of(const struct match *match)
@@ -117,13 +117,13 @@ static size_t occurrences(struct text text, const char *part)
 	return count;
 }
 
-/* Where the match is the exact opposite of the same text without its "!": that text, else the text itself. Quoted words
- * that look like options make a second occurrence, and so are left alone. */
+/* Where the match is the exact opposite of the same text without its "!": that text, else the text itself.
+ * Quoted words that look like options make a second occurrence, and so are left alone. */
 static bool without_negation(const struct match *match, struct buffer *text)
 {
 	struct text own = data_of(match)->text;
-	bool negated = entry_of(match)->exact && occurrences(own, " ! ") == 1 && occurrences(own, " ! --") == 1 &&
-		       occurrences(own, " --") == 1;
+	bool negated = entry_of(match)->exact && occurrences(own, " ! ") == 1 &&
+		       occurrences(own, " ! --") == 1 && occurrences(own, " --") == 1;
 	const char *bang = negated ? memmem(own.data, own.size, " ! --", 5) : NULL;
 
 	if (!bang) {
@@ -141,8 +141,8 @@ static void opaque_print(const struct match *match, const struct rule *rule, str
 	buffer_add(out, data_of(match)->text.data, data_of(match)->text.size);
 }
 
-static enum truth opaque_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-				  struct evaluation *evaluation)
+static enum truth opaque_evaluate(const struct match *match, const struct rule *rule,
+				  const struct packet *packet, struct evaluation *evaluation)
 {
 	(void)match;
 	(void)rule;
@@ -156,14 +156,16 @@ static int opaque_declare(const struct match *match, const struct rule *rule, st
 	struct buffer text = {0};
 
 	without_negation(match, &text);
-	int error = text.failed ? -ENOMEM
-				: option_declare_opaque(match, rule, fields, (struct text){text.data, text.size},
-							entry_of(match)->sharing);
+	int error = text.failed
+			? -ENOMEM
+			: option_declare_opaque(match, rule, fields, (struct text){text.data, text.size},
+						entry_of(match)->sharing);
 	buffer_fini(&text);
 	return error;
 }
 
-static diagram_node opaque_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+static diagram_node opaque_mean(const struct match *match, const struct rule *rule,
+				const struct fields *fields)
 {
 	struct buffer text = {0};
 	bool negated = without_negation(match, &text);
@@ -197,13 +199,13 @@ bool match_opaque_reads_state(const struct match *match)
 }
 
 const struct match_type match_opaque = {
-	.name = "",
-	.reads_state = true,
-	.print = opaque_print,
-	.evaluate = opaque_evaluate,
-	.declare = opaque_declare,
-	.mean = opaque_mean,
-	.effects = opaque_effects,
+    .name = "",
+    .reads_state = true,
+    .print = opaque_print,
+    .evaluate = opaque_evaluate,
+    .declare = opaque_declare,
+    .mean = opaque_mean,
+    .effects = opaque_effects,
 };
 
 static void target_opaque_print(const struct target *target, const struct rule *rule, struct buffer *out)
@@ -217,8 +219,8 @@ static void target_opaque_print(const struct target *target, const struct rule *
 }
 
 const struct target_type target_opaque = {
-	.name = "",
-	.kind = TARGET_OPAQUE,
-	.effects = EFFECT_UNKNOWN,
-	.print = target_opaque_print,
+    .name = "",
+    .kind = TARGET_OPAQUE,
+    .effects = EFFECT_UNKNOWN,
+    .print = target_opaque_print,
 };

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -25,22 +24,24 @@ int option_once(struct rule_parser *parser, unsigned *seen, unsigned bit, unsign
 	if (*seen & bit) {
 		diagnostic = parser_error(parser, NULL, "duplicate-option", "%.*s is given twice",
 					  (int)parser->option->text.size, parser->option->text.data);
-		diagnostic_hint(diagnostic, "iptables takes this option once in a match; use a second -m for another");
+		diagnostic_hint(diagnostic,
+				"iptables takes this option once in a match; use a second -m for another");
 		return -EINVAL;
 	}
 	if (*seen & excluded) {
 		diagnostic = parser_error(parser, NULL, "conflicting-options",
 					  "%.*s does not go together with an option before it",
 					  (int)parser->option->text.size, parser->option->text.data);
-		diagnostic_hint(diagnostic, "iptables takes one of them in a match; use a second -m for the other");
+		diagnostic_hint(diagnostic,
+				"iptables takes one of them in a match; use a second -m for the other");
 		return -EINVAL;
 	}
 	*seen |= bit;
 	return 0;
 }
 
-struct diagnostic *option_error(struct rule_parser *parser, struct span span, const char *code, const char *format,
-				...)
+struct diagnostic *option_error(struct rule_parser *parser, struct span span, const char *code,
+				const char *format, ...)
 {
 	va_list arguments;
 	char message[256];
@@ -48,8 +49,8 @@ struct diagnostic *option_error(struct rule_parser *parser, struct span span, co
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-	return diagnostic_add(parser->sink, SEVERITY_ERROR, code, span.source ? span : parser->rule->span, "%s",
-			      message);
+	return diagnostic_add(parser->sink, SEVERITY_ERROR, code, span.source ? span : parser->rule->span,
+			      "%s", message);
 }
 
 int option_require_protocol(struct rule_parser *parser, struct span span, const char *what, uint8_t protocol,
@@ -58,12 +59,19 @@ int option_require_protocol(struct rule_parser *parser, struct span span, const 
 	if (parser->rule->protocol == protocol && !parser->rule->protocol_inverted)
 		return 0;
 	struct diagnostic *diagnostic =
-		option_error(parser, span, "protocol-required", "%s needs -p %s in the same rule", what, name);
+	    option_error(parser, span, "protocol-required", "%s needs -p %s in the same rule", what, name);
 	if (parser->rule->protocol == protocol)
 		diagnostic_hint(diagnostic, "it cannot be used with ! -p %s", name);
 	else
 		diagnostic_hint(diagnostic, "write -p %s before it", name);
 	return -EINVAL;
+}
+
+int option_number(struct text text, uint64_t max, uint64_t *number)
+{
+	if (text.size > 1 && text.data[0] == '0' && isdigit((unsigned char)text.data[1]))
+		return -EINVAL;
+	return number_parse(text, max, number);
 }
 
 bool comma_next(struct comma_list *list, struct text *part)
@@ -94,7 +102,8 @@ bool text_abbreviates(struct text text, const char *name)
 
 static bool is_bare(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       c == '-';
 }
 
 void option_print_string(struct buffer *out, struct text value)
@@ -113,11 +122,15 @@ void option_print_string(struct buffer *out, struct text value)
 		buffer_puts(out, "\"");
 }
 
-/* A predicate is found again by its name, so the name says how far it may be shared. */
+/* A predicate is found again by its name, so the name says how far it may be shared. A text with a NUL in it,
+ * which would end the name early, is not shared at all. */
 static bool opaque_name(const struct match *match, const struct rule *rule, struct text text,
 			enum opaque_sharing sharing, struct buffer *name)
 {
-	buffer_add(name, text.data, text.size);
+	size_t size = text.size ? strnlen(text.data, text.size) : 0;
+	if (size < text.size)
+		sharing = OPAQUE_RULE;
+	buffer_add(name, text.data, size);
 	if (sharing == OPAQUE_TABLE)
 		buffer_printf(name, " in %s", table_names[rule->chain->table->id]);
 	/* PREROUTING comes before NAT and INPUT behind it: in mangle one packet meets both. */
@@ -130,8 +143,9 @@ static bool opaque_name(const struct match *match, const struct rule *rule, stru
 	return name->data && !name->failed;
 }
 
-static struct predicate *opaque_predicate(const struct match *match, const struct rule *rule, struct fields *fields,
-					  struct text text, enum opaque_sharing sharing, int *error)
+static struct predicate *opaque_predicate(const struct match *match, const struct rule *rule,
+					  struct fields *fields, struct text text,
+					  enum opaque_sharing sharing, int *error)
 {
 	struct buffer name = {0};
 	struct predicate *predicate = NULL;
@@ -152,13 +166,13 @@ int option_declare_opaque(const struct match *match, const struct rule *rule, st
 	return error;
 }
 
-diagram_node option_mean_opaque(const struct match *match, const struct rule *rule, const struct fields *fields,
-				struct text text, enum opaque_sharing sharing)
+diagram_node option_mean_opaque(const struct match *match, const struct rule *rule,
+				const struct fields *fields, struct text text, enum opaque_sharing sharing)
 {
 	int error;
 	/* Declared before: it is found, and nothing is changed. */
 	struct predicate *predicate =
-		opaque_predicate(match, rule, (struct fields *)fields, text, sharing, &error);
+	    opaque_predicate(match, rule, (struct fields *)fields, text, sharing, &error);
 
 	return predicate ? fields_predicate(fields, predicate) : DIAGRAM_UNDECIDED;
 }

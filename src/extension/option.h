@@ -30,7 +30,12 @@ option_error(struct rule_parser *parser, struct span span, const char *code, con
 int option_require_protocol(struct rule_parser *parser, struct span span, const char *what, uint8_t protocol,
 			    const char *name);
 
-/* Takes the next part of a comma list off `rest`; false at its end. "a," has two parts, the last one empty. */
+/* number_parse(), but without numbers such as 010, which iptables reads as octal (strtoul() with base 0):
+ * refused here, since iptables-save never writes them and whoever did may have meant either. */
+int option_number(struct text text, uint64_t max, uint64_t *number);
+
+/* Takes the next part of a comma list off `rest`; false at its end. "a," has two parts, the last one empty.
+ */
 struct comma_list {
 	struct text rest;
 	bool done;
@@ -47,13 +52,14 @@ void option_print_string(struct buffer *out, struct text value);
 /* The predicate of a match, or of the part of one, that is not modelled, as named by option_opaque_name(). */
 enum opaque_sharing {
 	OPAQUE_PACKET, /* the packet's own and the same all along its way: one predicate for each text */
-	OPAQUE_TABLE,  /* may be another before and behind a table (NAT, marks, conntrack): one for each table */
+	OPAQUE_TABLE,  /* may be another before and behind a table (NAT, marks, conntrack): one for each table
+			*/
 	OPAQUE_RULE,   /* has state of its own: one for each occurrence */
 };
 int option_declare_opaque(const struct match *match, const struct rule *rule, struct fields *fields,
 			  struct text text, enum opaque_sharing sharing);
-diagram_node option_mean_opaque(const struct match *match, const struct rule *rule, const struct fields *fields,
-				struct text text, enum opaque_sharing sharing);
+diagram_node option_mean_opaque(const struct match *match, const struct rule *rule,
+				const struct fields *fields, struct text text, enum opaque_sharing sharing);
 
 /* Whole packets and first fragments. */
 diagram_node option_not_late(const struct fields *fields);

@@ -3,26 +3,60 @@
  * Port ranges of tcp and udp: port_match() in net/netfilter/xt_tcpudp.c. */
 #include "extension/port.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
 
-int port_parse_one(struct rule_parser *parser, const struct word *word, struct text text, uint16_t *port)
+static bool is_octal(struct text text)
+{
+	return text.size > 1 && text.data[0] == '0' && isdigit((unsigned char)text.data[1]);
+}
+
+/* xtables_getportbyname() asks getaddrinfo() without a protocol, which looks TCP up first. */
+static bool any_service(struct text text, uint16_t *port)
+{
+	static const char *const protocols[] = {"tcp", "udp", NULL};
+	char name[64];
+
+	if (text.size >= sizeof(name) || isdigit((unsigned char)text.data[0]) ||
+	    memchr(text.data, 0, text.size))
+		return false;
+	memcpy(name, text.data, text.size);
+	name[text.size] = '\0';
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++) {
+		const struct servent *service = getservbyname(name, protocols[i]);
+		if (!service)
+			continue;
+		*port = ntohs((uint16_t)service->s_port);
+		return true;
+	}
+	return false;
+}
+
+int port_parse_one(struct rule_parser *parser, enum port_style style, const struct word *word,
+		   struct text text, uint16_t *port)
 {
 	uint16_t first, last;
 
-	if (!text.size || memchr(text.data, ':', text.size)) {
-		struct diagnostic *diagnostic = parser_error(parser, word, "bad-port", "\"%.*s\" is not a port",
-							     (int)text.size, text.data);
-		diagnostic_hint(diagnostic, "a number from 0 to 65535, or a service name of /etc/services");
+	if (!text.size || memchr(text.data, ':', text.size) || is_octal(text)) {
+		struct diagnostic *diagnostic = parser_error(
+		    parser, word, "bad-port", "\"%.*s\" is not a port", (int)text.size, text.data);
+		diagnostic_hint(diagnostic,
+				"a number from 0 to 65535 without zeros before it, or a service name of "
+				"/etc/services");
 		return -EINVAL;
 	}
+	if (style == PORT_GUIDED && any_service(text, port))
+		return 0;
 	int error = parser_port_range(parser, word, text, &first, &last);
 	if (!error)
 		*port = first;
 	return error;
 }
 
-int port_parse(struct rule_parser *parser, bool reversible, struct port_match *match)
+int port_parse(struct rule_parser *parser, enum port_style style, struct port_match *match)
 {
 	bool inverted = parser->inverted;
 	const struct word *word = parser_argument(parser);
@@ -35,22 +69,21 @@ int port_parse(struct rule_parser *parser, bool reversible, struct port_match *m
 	struct text text = word->text;
 	const char *colon = text.size ? memchr(text.data, ':', text.size) : NULL;
 	if (!colon) {
-		error = port_parse_one(parser, word, text, &first);
+		error = port_parse_one(parser, style, word, text, &first);
 		last = first;
 	} else {
 		struct text low = {text.data, (size_t)(colon - text.data)};
 		struct text high = {colon + 1, text.size - low.size - 1};
 		if (low.size)
-			error = port_parse_one(parser, word, low, &first);
+			error = port_parse_one(parser, style, word, low, &first);
 		if (!error && high.size)
-			error = port_parse_one(parser, word, high, &last);
+			error = port_parse_one(parser, style, word, high, &last);
 	}
 	if (error)
 		return error;
-	if (first > last && !reversible) {
-		struct diagnostic *diagnostic =
-			parser_error(parser, word, "bad-port", "port range %.*s runs downwards", (int)text.size,
-				     text.data);
+	if (first > last && style == PORT_STRICT) {
+		struct diagnostic *diagnostic = parser_error(
+		    parser, word, "bad-port", "port range %.*s runs downwards", (int)text.size, text.data);
 		diagnostic_hint(diagnostic, "write %u:%u", last, first);
 		return -EINVAL;
 	}
@@ -86,8 +119,7 @@ diagram_node port_mean(const struct port_match *match, const struct fields *fiel
 {
 	if (!match->given)
 		return DIAGRAM_TRUE;
-	diagram_node in = match->first > match->last
-				  ? DIAGRAM_FALSE
-				  : fields_range(fields, field, match->first, match->last);
+	diagram_node in = match->first > match->last ? DIAGRAM_FALSE
+						     : fields_range(fields, field, match->first, match->last);
 	return match->inverted ? diagram_not(fields->diagram, in) : in;
 }

@@ -16,21 +16,21 @@ static const struct {
 	unsigned families;
 	const struct match_type *type;
 } matches[] = {
-	{"tcp", FOR_BOTH, &match_tcp},
-	{"udp", FOR_BOTH, &match_udp},
-	{"icmp", FOR_IPV4, &match_icmp},
-	{"icmp6", FOR_IPV6, &match_icmp6},
-	{"icmpv6", FOR_IPV6, &match_icmp6},
-	{"ipv6-icmp", FOR_IPV6, &match_icmp6},
-	{"multiport", FOR_BOTH, &match_multiport},
-	{"state", FOR_BOTH, &match_state},
-	{"conntrack", FOR_BOTH, &match_conntrack},
-	{"set", FOR_BOTH, &match_set},
-	{"comment", FOR_BOTH, &match_comment},
+    {"tcp", FOR_BOTH, &match_tcp},
+    {"udp", FOR_BOTH, &match_udp},
+    {"icmp", FOR_IPV4, &match_icmp},
+    {"icmp6", FOR_IPV6, &match_icmp6},
+    {"icmpv6", FOR_IPV6, &match_icmp6},
+    {"ipv6-icmp", FOR_IPV6, &match_icmp6},
+    {"multiport", FOR_BOTH, &match_multiport},
+    {"state", FOR_BOTH, &match_state},
+    {"conntrack", FOR_BOTH, &match_conntrack},
+    {"set", FOR_BOTH, &match_set},
+    {"comment", FOR_BOTH, &match_comment},
 };
 
 static const struct target_type *const targets[] = {
-	&target_accept, &target_drop, &target_return, &target_notrack, &target_ct, &target_reject, &target_log,
+    &target_accept, &target_drop, &target_return, &target_notrack, &target_ct, &target_reject, &target_log,
 };
 
 const struct match_type *match_type_find(struct text name, enum family family)

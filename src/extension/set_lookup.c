@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A set's members, sorted by a key, then by first address. The key parts members that are never looked for together: for
- * hash:net each prefix length has one, since the kernel asks for one length after the other, the longest first
- * (mtype_test_cidrs() in net/netfilter/ipset/ip_set_hash_gen.h); for hash:ip,port each protocol and port; hash:ip has
- * one key only. Members may overlap; of those that hold the same address the one added last counts. */
+ * A set's members, sorted by a key, then by first address. The key parts members that are never looked for
+ * together: for hash:net each prefix length has one, since the kernel asks for one length after the other,
+ * the longest first (mtype_test_cidrs() in net/netfilter/ipset/ip_set_hash_gen.h); for hash:ip,port each
+ * protocol and port; hash:ip has one key only. Members may overlap; of those that hold the same address the
+ * one added last counts. */
 #include "extension/set_lookup.h"
 
 #include <stdlib.h>
@@ -105,7 +106,9 @@ static const struct entry *find(const struct set_lookup *lookup, uint32_t key, a
 
 static enum truth truth_from(unsigned possible)
 {
-	return possible == 1u << TRUTH_YES ? TRUTH_YES : possible == 1u << TRUTH_NO ? TRUTH_NO : TRUTH_UNKNOWN;
+	return possible == 1u << TRUTH_YES  ? TRUTH_YES
+	       : possible == 1u << TRUTH_NO ? TRUTH_NO
+					    : TRUTH_UNKNOWN;
 }
 
 static enum truth test_networks(const struct set_lookup *lookup, address value, bool return_nomatch)

@@ -9,13 +9,19 @@
 static const struct {
 	const char *name;
 	unsigned bit;
-} by_reading[] = {{"INVALID", 1u << STATE_INVALID},	    {"NEW", 1u << STATE_NEW},
-		  {"ESTABLISHED", 1u << STATE_ESTABLISHED}, {"RELATED", 1u << STATE_RELATED},
-		  {"UNTRACKED", 1u << STATE_UNTRACKED},	    {"SNAT", STATE_SNAT},
+} by_reading[] = {{"INVALID", 1u << STATE_INVALID},
+		  {"NEW", 1u << STATE_NEW},
+		  {"ESTABLISHED", 1u << STATE_ESTABLISHED},
+		  {"RELATED", 1u << STATE_RELATED},
+		  {"UNTRACKED", 1u << STATE_UNTRACKED},
+		  {"SNAT", STATE_SNAT},
 		  {"DNAT", STATE_DNAT}},
-  by_printing[] = {{"INVALID", 1u << STATE_INVALID}, {"NEW", 1u << STATE_NEW},
-		   {"RELATED", 1u << STATE_RELATED}, {"ESTABLISHED", 1u << STATE_ESTABLISHED},
-		   {"UNTRACKED", 1u << STATE_UNTRACKED}, {"SNAT", STATE_SNAT},
+  by_printing[] = {{"INVALID", 1u << STATE_INVALID},
+		   {"NEW", 1u << STATE_NEW},
+		   {"RELATED", 1u << STATE_RELATED},
+		   {"ESTABLISHED", 1u << STATE_ESTABLISHED},
+		   {"UNTRACKED", 1u << STATE_UNTRACKED},
+		   {"SNAT", STATE_SNAT},
 		   {"DNAT", STATE_DNAT}};
 
 int state_list_parse(struct rule_parser *parser, bool nat, unsigned *states)
@@ -32,9 +38,10 @@ int state_list_parse(struct rule_parser *parser, bool nat, unsigned *states)
 			i++;
 		if (i == count) {
 			struct diagnostic *diagnostic =
-				parser_error(parser, word, "bad-state", "\"%.*s\" is not a connection state",
-					     (int)part.size, part.data);
-			diagnostic_hint(diagnostic, "NEW, ESTABLISHED, RELATED, INVALID%s, without blanks around commas",
+			    parser_error(parser, word, "bad-state", "\"%.*s\" is not a connection state",
+					 (int)part.size, part.data);
+			diagnostic_hint(diagnostic,
+					"NEW, ESTABLISHED, RELATED, INVALID%s, without blanks around commas",
 					nat ? ", UNTRACKED, SNAT or DNAT" : " or UNTRACKED");
 			return -EINVAL;
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * NOTRACK and CT, of the raw table: net/netfilter/xt_CT.c. CT --notrack is NOTRACK. Any other option gives the packet a
- * template: what conntrack makes of that is not modelled, and the target becomes an opaque one, whose text the reader
- * keeps. */
+ * NOTRACK and CT, of the raw table: net/netfilter/xt_CT.c. CT --notrack is NOTRACK. Any other option gives
+ * the packet a template: what conntrack makes of that is not modelled, and the target becomes an opaque one,
+ * whose text the reader keeps. */
 #include "extension/option.h"
 #include "extension/types.h"
 
@@ -24,14 +24,10 @@ static const struct {
 	unsigned bit;
 	bool has_argument;
 } options[] = {
-	{"--notrack", CT_NOTRACK, false},
-	{"--helper", CT_HELPER, true},
-	{"--timeout", CT_TIMEOUT, true},
-	{"--ctevents", CT_EVENTS, true},
-	{"--expevents", CT_EXPECTED_EVENTS, true},
-	{"--zone", CT_ZONE, true},
-	{"--zone-orig", CT_ZONE_ORIGINAL, true},
-	{"--zone-reply", CT_ZONE_REPLY, true},
+    {"--notrack", CT_NOTRACK, false},          {"--helper", CT_HELPER, true},
+    {"--timeout", CT_TIMEOUT, true},           {"--ctevents", CT_EVENTS, true},
+    {"--expevents", CT_EXPECTED_EVENTS, true}, {"--zone", CT_ZONE, true},
+    {"--zone-orig", CT_ZONE_ORIGINAL, true},   {"--zone-reply", CT_ZONE_REPLY, true},
 };
 
 struct ct_target {
@@ -66,7 +62,8 @@ static int ct_finish(struct rule_parser *parser, struct target *target)
 	if (ct->seen == CT_NOTRACK)
 		return 0;
 	if (parser->rule->chain->table->id != TABLE_RAW) {
-		diagnostic_hint(option_error(parser, target->span, "wrong-table", "CT cannot be used in table %s",
+		diagnostic_hint(option_error(parser, target->span, "wrong-table",
+					     "CT cannot be used in table %s",
 					     table_names[parser->rule->chain->table->id]),
 				"the kernel takes it in the table raw only");
 		return -EINVAL;
@@ -83,18 +80,18 @@ static void ct_print(const struct target *target, const struct rule *rule, struc
 }
 
 const struct target_type target_ct = {
-	.name = "CT",
-	.modelled = true,
-	.kind = TARGET_NOTRACK,
-	.parse = ct_parse,
-	.finish = ct_finish,
-	.print = ct_print,
-	.tables = 1 << TABLE_RAW,
+    .name = "CT",
+    .modelled = true,
+    .kind = TARGET_NOTRACK,
+    .parse = ct_parse,
+    .finish = ct_finish,
+    .print = ct_print,
+    .tables = 1 << TABLE_RAW,
 };
 
 const struct target_type target_notrack = {
-	.name = "NOTRACK",
-	.modelled = true,
-	.kind = TARGET_NOTRACK,
-	.tables = 1 << TABLE_RAW,
+    .name = "NOTRACK",
+    .modelled = true,
+    .kind = TARGET_NOTRACK,
+    .tables = 1 << TABLE_RAW,
 };

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * LOG: writes the packet to the kernel's log, or to where nf_log sends it, and goes on: net/netfilter/xt_LOG.c. */
+ * LOG: writes the packet to the kernel's log, or to where nf_log sends it, and goes on:
+ * net/netfilter/xt_LOG.c. */
 #include "extension/option.h"
 #include "extension/types.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define PREFIX_MAX 29	  /* struct xt_log_info has 30 bytes; iptables cuts off what is longer */
-#define LEVEL_DEFAULT 4	  /* LOG_WARNING: not printed */
+#define PREFIX_MAX 29   /* struct xt_log_info has 30 bytes; iptables cuts off what is longer */
+#define LEVEL_DEFAULT 4 /* LOG_WARNING: not printed */
 
 enum { SEEN_PREFIX = 1 << 16, SEEN_LEVEL = 1 << 17 };
 
@@ -18,8 +19,8 @@ struct log_target {
 	struct text prefix;
 };
 
-static const char *const flags[] = {"--log-tcp-sequence", "--log-tcp-options", "--log-ip-options", "--log-uid",
-				    "--log-macdecode"};
+static const char *const flags[] = {"--log-tcp-sequence", "--log-tcp-options", "--log-ip-options",
+				    "--log-uid", "--log-macdecode"};
 #define FLAG_COUNT (sizeof(flags) / sizeof(*flags))
 
 static int prefix_parse(struct rule_parser *parser, struct log_target *log)
@@ -28,8 +29,9 @@ static int prefix_parse(struct rule_parser *parser, struct log_target *log)
 	if (!word)
 		return -EINVAL;
 	if (!word->text.size || memchr(word->text.data, '\n', word->text.size)) {
-		diagnostic_hint(parser_error(parser, word, "bad-value", "a log prefix is one line, and not empty"),
-				"leave --log-prefix out to log without one");
+		diagnostic_hint(
+		    parser_error(parser, word, "bad-value", "a log prefix is one line, and not empty"),
+		    "leave --log-prefix out to log without one");
 		return -EINVAL;
 	}
 	log->prefix = word->text;
@@ -43,14 +45,14 @@ static int level_parse(struct rule_parser *parser, struct log_target *log)
 	static const struct {
 		const char *name;
 		unsigned level;
-	} levels[] = {{"alert", 1},  {"crit", 2}, {"debug", 7},	 {"emerg", 0},	 {"error", 3},
-		      {"info", 6},   {"notice", 5}, {"panic", 0}, {"warning", 4}};
+	} levels[] = {{"alert", 1}, {"crit", 2},   {"debug", 7}, {"emerg", 0},  {"error", 3},
+		      {"info", 6},  {"notice", 5}, {"panic", 0}, {"warning", 4}};
 	const struct word *word = parser_argument(parser);
 	uint64_t number;
 
 	if (!word)
 		return -EINVAL;
-	if (number_parse(word->text, 7, &number) == 0) {
+	if (option_number(word->text, 7, &number) == 0) {
 		log->level = (unsigned)number;
 		return 0;
 	}
@@ -127,11 +129,11 @@ static void log_print(const struct target *target, const struct rule *rule, stru
 }
 
 const struct target_type target_log = {
-	.name = "LOG",
-	.modelled = true,
-	.kind = TARGET_CONTINUE,
-	.effects = EFFECT_LOG,
-	.parse = log_parse,
-	.finish = log_finish,
-	.print = log_print,
+    .name = "LOG",
+    .modelled = true,
+    .kind = TARGET_CONTINUE,
+    .effects = EFFECT_LOG,
+    .parse = log_parse,
+    .finish = log_finish,
+    .print = log_print,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The matches and targets of this folder, each defined in its own file, for registry.c. Nobody above includes it. */
+ * The matches and targets of this folder, each defined in its own file, for registry.c. Nobody above includes
+ * it. */
 #ifndef WEIR_EXTENSION_TYPES_H
 #define WEIR_EXTENSION_TYPES_H
 
@@ -8,9 +9,9 @@
 #include "ruleset/rule_parser.h"
 
 extern const struct match_type match_tcp, match_udp, match_icmp, match_icmp6, match_multiport, match_state,
-	match_conntrack, match_set, match_comment;
-extern const struct target_type target_accept, target_drop, target_return, target_notrack, target_ct, target_reject,
-	target_log;
+    match_conntrack, match_set, match_comment;
+extern const struct target_type target_accept, target_drop, target_return, target_notrack, target_ct,
+    target_reject, target_log;
 
 bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *port);
 bool match_udp_single_port(const struct match *match, bool *source, uint16_t *port);

@@ -162,7 +162,9 @@ int items_find(struct analysis *analysis)
 			return result;
 		for (enum stage stage = 0; stage < STAGE_COUNT; stage++) {
 			struct chain *chain = table->hooks[stage_chains[stage].hook];
-			if (stage_chains[stage].table != tables[t] || !chain)
+			bool forward = stage_chains[stage].hook == HOOK_FORWARD;
+			if (stage_chains[stage].table != tables[t] || !chain ||
+			    (forward && analysis->forwarding == TRUTH_NO))
 				continue;
 			struct chain_meaning *meaning = analysis_chain(analysis, chain);
 			meaning->reachable = true;

@@ -4,111 +4,97 @@
 #include "observe/stage_rules.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SOURCES_MAX 64
 #define SAID_MAX 2000 /* bytes of a program's complaint that are kept */
 
-/* The child's side: standard input and error are the pipes; where sbin is not in PATH it still finds the programs. */
-static void run(const char *const *arguments, int input, int complaint)
+static int write_all(int descriptor, const char *data, size_t size)
 {
-	static const char places[] = "/usr/sbin:/sbin:/usr/bin:/bin";
-	const char *path = getenv("PATH");
-	struct buffer all = {0};
+	while (size) {
+		ssize_t done = write(descriptor, data, size);
 
-	buffer_printf(&all, "%s%s%s", path ? path : "", path && *path ? ":" : "", places);
-	if (!all.failed && all.data)
-		setenv("PATH", all.data, 1);
-	if (dup2(input, STDIN_FILENO) < 0 || dup2(complaint, STDOUT_FILENO) < 0 || dup2(complaint, STDERR_FILENO) < 0)
-		_exit(127);
-	signal(SIGPIPE, SIG_DFL);
-	execvp(arguments[0], (char *const *)arguments);
-	_exit(127);
-}
-
-/* Writes the text and reads the complaint at the same time, since neither pipe holds everything. */
-static void converse(int input, int complaint, const char *data, size_t size, struct buffer *said)
-{
-	struct pollfd ends[2] = {{.fd = input, .events = POLLOUT}, {.fd = complaint, .events = POLLIN}};
-	char text[1024];
-	ssize_t done;
-
-	while (ends[1].fd >= 0) {
-		if (!size && ends[0].fd >= 0) {
-			close(ends[0].fd);
-			ends[0].fd = -1;
-		}
-		if (poll(ends, 2, -1) < 0 && errno != EINTR)
-			break;
-		if (ends[0].fd >= 0 && ends[0].revents) {
-			done = write(ends[0].fd, data, size);
-			if (done > 0) {
-				data += done;
-				size -= (size_t)done;
-			} else if (errno != EAGAIN && errno != EINTR) {
-				size = 0; /* it does not want more: its status says why */
-			}
-		}
-		if (ends[1].revents) {
-			done = read(ends[1].fd, text, sizeof(text));
-			if (done > 0 && said->size < SAID_MAX)
-				buffer_add(said, text, (size_t)done);
-			if (done == 0 || (done < 0 && errno != EINTR && errno != EAGAIN))
-				break;
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		if (done > 0) {
+			data += done;
+			size -= (size_t)done;
 		}
 	}
-	if (ends[0].fd >= 0)
-		close(ends[0].fd);
-	close(complaint);
+	return lseek(descriptor, 0, SEEK_SET) < 0 ? -errno : 0;
+}
+
+/* In PATH, and then where Debian keeps such programs: the PATH of a plain user has no sbin. 0 or -errno. */
+static int spawn(const char *const *arguments, int input, int said, pid_t *child)
+{
+	static const char *const places[] = {"", "/usr/sbin/", "/sbin/"};
+	posix_spawn_file_actions_t actions;
+	int error = posix_spawn_file_actions_init(&actions);
+
+	if (error)
+		return -error;
+	error = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&actions, said, STDOUT_FILENO);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && (!error || error == ENOENT); i++) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s%s", places[i], arguments[0]);
+		error = posix_spawnp(child, path, &actions, NULL, (char *const *)arguments, environ);
+		if (!error)
+			break;
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	return -error;
+}
+
+/* Runs the program with the text as its input. Input and complaint are files in memory, so neither side waits for the
+ * other. */
+static int feed_through(const char *const *arguments, const struct source *source, int input, int said,
+			struct buffer *why)
+{
+	char complaint[SAID_MAX];
+	int status = 0, error = write_all(input, source->data, source->size);
+	ssize_t size;
+	pid_t child;
+
+	if (error)
+		return error;
+	error = spawn(arguments, input, said, &child);
+	if (error) {
+		buffer_printf(why, "cannot run %s: %s", arguments[0], strerror(-error));
+		return error;
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!status)
+		return 0;
+	size = pread(said, complaint, sizeof(complaint), 0);
+	while (size > 0 && complaint[size - 1] == '\n')
+		size--;
+	buffer_printf(why, "%s refuses %s: %.*s", arguments[0], source->name, size > 0 ? (int)size : 0, complaint);
+	return -EINVAL;
 }
 
 static int feed(const char *const *arguments, const struct source *source, struct buffer *why)
 {
-	int input[2], complaint[2], status = 0;
-	struct buffer said = {0};
-	void (*before)(int);
-	pid_t child;
+	int input = memfd_create("weir-rules", MFD_CLOEXEC), said = memfd_create("weir-said", MFD_CLOEXEC);
+	int error = input < 0 || said < 0 ? -errno : feed_through(arguments, source, input, said, why);
 
-	if (pipe2(input, O_CLOEXEC))
-		return -errno;
-	if (pipe2(complaint, O_CLOEXEC)) {
-		status = -errno;
-		close(input[0]);
-		close(input[1]);
-		return status;
-	}
-	before = signal(SIGPIPE, SIG_IGN);
-	child = fork();
-	if (child == 0)
-		run(arguments, input[0], complaint[1]);
-	close(input[0]);
-	close(complaint[1]);
-	if (child < 0) {
-		status = -errno;
-		close(input[1]);
-		close(complaint[0]);
-		signal(SIGPIPE, before);
-		return status;
-	}
-	fcntl(input[1], F_SETFL, O_NONBLOCK);
-	converse(input[1], complaint[0], source->data, source->size, &said);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	signal(SIGPIPE, before);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		buffer_printf(why, "cannot run %s", arguments[0]);
-	else if (status)
-		buffer_printf(why, "%s refuses %s: %s", arguments[0], source->name, said.data ? said.data : "");
-	buffer_fini(&said);
-	if (why->size && why->data[why->size - 1] == '\n')
-		why->data[--why->size] = '\0';
-	return !status ? 0 : WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -EINVAL;
+	if (input >= 0)
+		close(input);
+	if (said >= 0)
+		close(said);
+	return error;
 }
 
 static int note(const struct source **sources, size_t *count, const struct source *source)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Captured traffic in files, by libpcap. Times are kept in nanoseconds both ways. A damaged file is an error where it is
- * damaged: what was read before stays valid, and nothing is taken for the end that is not. */
+ * Captured traffic in files, by libpcap. Times are kept in nanoseconds both ways. A damaged file is an error
+ * where it is damaged: what was read before stays valid, and nothing is taken for the end that is not. */
 #include "packet/capture.h"
 
 #include <errno.h>
@@ -38,7 +38,8 @@ int capture_open(const char *path, struct capture **capture, struct buffer *reas
 	}
 	struct capture *fresh = calloc(1, sizeof(*fresh));
 	if (fresh)
-		fresh->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, message);
+		fresh->pcap =
+		    pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, message);
 	if (!fresh || !fresh->pcap) {
 		buffer_puts(reason, fresh ? message : strerror(ENOMEM));
 		result = fresh ? -EINVAL : -ENOMEM;
@@ -71,12 +72,12 @@ int capture_next(struct capture *capture, struct capture_frame *frame, struct bu
 		return -EINVAL;
 	}
 	*frame = (struct capture_frame){
-		.link_type = capture->link_type,
-		.data = data,
-		.captured = header->caplen,
-		.original = header->len,
-		/* The microseconds' field holds nanoseconds at this precision. */
-		.time = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec,
+	    .link_type = capture->link_type,
+	    .data = data,
+	    .captured = header->caplen,
+	    .original = header->len,
+	    /* The microseconds' field holds nanoseconds at this precision. */
+	    .time = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec,
 	};
 	return 1;
 }
@@ -89,7 +90,8 @@ double capture_progress(const struct capture *capture)
 	return at < 0 ? -1 : (double)at / (double)capture->size;
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------- */
+/* --- writing
+ * --------------------------------------------------------------------------------------------------- */
 
 struct capture_writer {
 	pcap_t *pcap;
@@ -133,7 +135,8 @@ int capture_writer_open(const struct capture *like, const char *path, struct cap
 	if (!fresh)
 		goto fail;
 	fresh->path = strdup(path);
-	fresh->pcap = pcap_open_dead_with_tstamp_precision(like->link_type, 262144, PCAP_TSTAMP_PRECISION_NANO);
+	fresh->pcap =
+	    pcap_open_dead_with_tstamp_precision(like->link_type, 262144, PCAP_TSTAMP_PRECISION_NANO);
 	if (!fresh->path || !fresh->pcap)
 		goto fail;
 	FILE *file = open_temporary(path, &fresh->temporary);
@@ -160,8 +163,8 @@ fail:
 int capture_writer_add(struct capture_writer *writer, const struct capture_frame *frame)
 {
 	struct pcap_pkthdr header = {
-		.caplen = (bpf_u_int32)frame->captured,
-		.len = (bpf_u_int32)frame->original,
+	    .caplen = (bpf_u_int32)frame->captured,
+	    .len = (bpf_u_int32)frame->original,
 	};
 	header.ts.tv_sec = (time_t)(frame->time / 1000000000u);
 	header.ts.tv_usec = (suseconds_t)(frame->time % 1000000000u);

@@ -13,10 +13,10 @@
 struct capture;
 
 struct capture_frame {
-	int link_type; /* pcap's; the same for all frames of a capture */
-	const uint8_t *data; /* until the next call */
+	int link_type;             /* pcap's; the same for all frames of a capture */
+	const uint8_t *data;       /* until the next call */
 	size_t captured, original; /* bytes at hand; bytes of the frame as it was */
-	uint64_t time; /* nanoseconds since 1970 */
+	uint64_t time;             /* nanoseconds since 1970 */
 };
 
 /* "-" is standard input. 0, or -errno with the reason in words added to `reason` (-EINVAL: not a capture). */
@@ -32,8 +32,9 @@ int capture_next(struct capture *capture, struct capture_frame *frame, struct bu
 /* Share of the file that has been read, 0 to 1; negative when it is not known (a pipe). */
 double capture_progress(const struct capture *capture);
 
-/* A pcap file of the same link type and with the same times. It has its name only after capture_writer_commit(): until
- * then it is a temporary file beside it, which capture_writer_close() removes. */
+/* A pcap file of the same link type and with the same times. It has its name only after
+ * capture_writer_commit(): until then it is a temporary file beside it, which capture_writer_close() removes.
+ */
 struct capture_writer;
 
 int capture_writer_open(const struct capture *like, const char *path, struct capture_writer **writer,

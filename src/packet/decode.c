@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A captured frame to a packet, as the kernel's receive path sees it before PREROUTING: link layer, then the checks of
- * ip_rcv_core() (net/ipv4/ip_input.c) or ip6_rcv_core() (net/ipv6/ip6_input.c), then the transport header as the
- * matches of x_tables find it. Unrelated on purpose to packet/parse.h, which the parity tests hold against it.
+ * A captured frame to a packet, as the kernel's receive path sees it before PREROUTING: link layer, then the
+ * checks of ip_rcv_core() (net/ipv4/ip_input.c) or ip6_rcv_core() (net/ipv6/ip6_input.c), then the transport
+ * header as the matches of x_tables find it. Unrelated on purpose to packet/parse.h, which the parity tests
+ * hold against it.
  *
- * Two ends must not be confused: `captured` is where the bytes at hand end (snapshot length), `original` is where the
- * frame ended. What lies between them is not known; what lies behind the packet's own length does not exist. */
+ * Two ends must not be confused: `captured` is where the bytes at hand end (snapshot length), `original` is
+ * where the frame ended. What lies between them is not known; what lies behind the packet's own length does
+ * not exist. */
 #include "packet/packet.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
-/* pcap's numbers, https://www.tcpdump.org/linktypes.html; not taken from pcap.h, which decode.c need not know. */
+/* pcap's numbers, https://www.tcpdump.org/linktypes.html; not taken from pcap.h, which decode.c need not
+ * know. */
 enum {
 	LINK_NULL = 0,
 	LINK_ETHERNET = 1,
@@ -72,7 +75,8 @@ static uint32_t read_32(const uint8_t *data)
 	return (uint32_t)read_16(data) << 16 | read_16(data + 2);
 }
 
-/* --- transport ------------------------------------------------------------------------------------------------ */
+/* --- transport
+ * ------------------------------------------------------------------------------------------------ */
 
 static bool has_ports(uint8_t protocol)
 {
@@ -101,8 +105,8 @@ static size_t transport_size(uint8_t protocol, enum family family)
 	}
 }
 
-/* bytes begin at the transport header. Ports are taken from 4 bytes, as multiport and the sets do, even when the
- * whole header is not there and tcp or udp would hot-drop. */
+/* bytes begin at the transport header. Ports are taken from 4 bytes, as multiport and the sets do, even when
+ * the whole header is not there and tcp or udp would hot-drop. */
 static void decode_transport(const struct bytes *bytes, struct packet *packet)
 {
 	size_t needed = transport_size(packet->protocol, packet->family);
@@ -127,7 +131,8 @@ static void decode_transport(const struct bytes *bytes, struct packet *packet)
 	packet->payload = bytes->length > header ? (uint32_t)(bytes->length - header) : 0;
 }
 
-/* --- IPv4 ----------------------------------------------------------------------------------------------------- */
+/* --- IPv4
+ * ----------------------------------------------------------------------------------------------------- */
 
 static uint16_t header_checksum(const uint8_t *data, size_t size)
 {
@@ -135,7 +140,7 @@ static uint16_t header_checksum(const uint8_t *data, size_t size)
 	for (size_t i = 0; i + 1 < size; i += 2)
 		sum += read_16(data + i);
 	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~((sum & 0xffff) + (sum >> 16));
+	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 
 /* bytes begin at the IP header. */
@@ -175,12 +180,14 @@ static enum link_verdict decode_ipv4(struct bytes bytes, struct packet *packet)
 	return FRAME_OK;
 }
 
-/* --- IPv6 ----------------------------------------------------------------------------------------------------- */
+/* --- IPv6
+ * ----------------------------------------------------------------------------------------------------- */
 
-static bool is_extension_header(uint8_t next) /* ipv6_ext_hdr() but for "no next header", which ends the walk */
+static bool
+is_extension_header(uint8_t next) /* ipv6_ext_hdr() but for "no next header", which ends the walk */
 {
-	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT || next == IPPROTO_AH ||
-	       next == IPPROTO_DSTOPTS;
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
+	       next == IPPROTO_AH || next == IPPROTO_DSTOPTS;
 }
 
 /* Padding must be short and zero: ip6_parse_tlv(), RFC 4942 2.1.9.5. */
@@ -257,8 +264,8 @@ static enum found hop_options_check(const struct bytes *bytes, bool *valid)
 }
 
 /* The walk of ipv6_find_hdr() with target -1, which is what ip6tables -p does. Sets protocol, fragment and
- * header_error. FOUND: *offset is the transport header's place. FOUND_NONE: there is none to look at. FOUND_CUT: the
- * captured bytes end before it is known. */
+ * header_error. FOUND: *offset is the transport header's place. FOUND_NONE: there is none to look at.
+ * FOUND_CUT: the captured bytes end before it is known. */
 static enum found find_transport(const struct bytes *bytes, struct packet *packet, size_t *offset)
 {
 	size_t at = 40;
@@ -295,7 +302,8 @@ static enum found find_transport(const struct bytes *bytes, struct packet *packe
 	return FOUND;
 }
 
-/* Addresses that ip6_rcv_core() refuses. Loopback ones may come in by lo only, whose frames have no MAC addresses. */
+/* Addresses that ip6_rcv_core() refuses. Loopback ones may come in by lo only, whose frames have no MAC
+ * addresses. */
 static bool addresses_refused(const uint8_t *ip, bool loopback)
 {
 	static const uint8_t one[16] = {[15] = 1};
@@ -355,9 +363,11 @@ static enum link_verdict decode_ipv6(struct bytes bytes, bool loopback, struct p
 	return FRAME_OK;
 }
 
-/* --- link layer ----------------------------------------------------------------------------------------------- */
+/* --- link layer
+ * ----------------------------------------------------------------------------------------------- */
 
-static enum link_verdict decode_network(uint16_t type, struct bytes bytes, bool loopback, struct packet *packet)
+static enum link_verdict decode_network(uint16_t type, struct bytes bytes, bool loopback,
+					struct packet *packet)
 {
 	if (type == TYPE_IPV4)
 		return decode_ipv4(bytes, packet);
@@ -366,9 +376,10 @@ static enum link_verdict decode_network(uint16_t type, struct bytes bytes, bool 
 	return FRAME_OTHER;
 }
 
-/* bytes begin behind the type, where a VLAN tag's other four bytes are. Tag 0 is a priority only: the packet stays with
- * the interface (vlan_do_receive() and what follows it in __netif_receive_skb_core()). */
-static enum link_verdict decode_tagged(uint16_t type, struct bytes bytes, bool loopback, struct packet *packet)
+/* bytes begin behind the type, where a VLAN tag's other four bytes are. Tag 0 is a priority only: the packet
+ * stays with the interface (vlan_do_receive() and what follows it in __netif_receive_skb_core()). */
+static enum link_verdict decode_tagged(uint16_t type, struct bytes bytes, bool loopback,
+				       struct packet *packet)
 {
 	for (unsigned tags = 0; type == TYPE_VLAN || type == TYPE_QINQ; tags++) {
 		enum found found = bytes_find(&bytes, 0, 4);
@@ -444,16 +455,19 @@ static enum link_verdict decode_raw(struct bytes bytes, struct packet *packet)
 	if (bytes.size == 0)
 		return FRAME_OTHER;
 	unsigned version = bytes.data[0] >> 4;
-	return version == 4 ? decode_ipv4(bytes, packet) : version == 6 ? decode_ipv6(bytes, false, packet) : FRAME_OTHER;
+	return version == 4   ? decode_ipv4(bytes, packet)
+	       : version == 6 ? decode_ipv6(bytes, false, packet)
+			      : FRAME_OTHER;
 }
 
-int packet_decode(int link_type, const uint8_t *frame, size_t captured, size_t original, struct packet *packet,
-		  enum link_verdict *verdict)
+int packet_decode(int link_type, const uint8_t *frame, size_t captured, size_t original,
+		  struct packet *packet, enum link_verdict *verdict)
 {
 	struct packet fresh = {0};
 	enum link_verdict result;
 	/* A file may claim less than it holds. */
-	struct bytes bytes = {.data = frame, .size = captured, .length = original > captured ? original : captured};
+	struct bytes bytes = {
+	    .data = frame, .size = captured, .length = original > captured ? original : captured};
 	switch (link_type) {
 	case LINK_ETHERNET:
 		result = decode_ethernet(bytes, &fresh);

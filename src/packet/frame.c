@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Ethernet frames made from packets. Every frame is one that the kernel takes: lengths agree and checksums are right, so
- * that what happens to it is the rules' doing. */
+ * Ethernet frames made from packets. Every frame is one that the kernel takes: lengths agree and checksums
+ * are right, so that what happens to it is the rules' doing. */
 #include "packet/frame.h"
 
 #include <errno.h>
@@ -180,7 +180,8 @@ static void set_checksum(const struct packet *packet, uint8_t *data, size_t size
 	uint64_t total = sum(data, size);
 	if (packet->protocol != IPPROTO_ICMP) {
 		size_t address = packet->family == FAMILY_IPV4 ? 4 : 16;
-		total += sum(packet->source, address) + sum(packet->destination, address) + packet->protocol + size;
+		total += sum(packet->source, address) + sum(packet->destination, address) + packet->protocol +
+			 size;
 	}
 	uint16_t checksum = fold(total);
 	/* 0 would say "no checksum" */
@@ -203,7 +204,8 @@ static int put_extensions(struct output *output, const uint8_t *headers, unsigne
 			put_8(output, 4);
 			put_32(output, 0);
 			break;
-		case IPPROTO_ROUTING: /* type 4 is a segment routing header; 0 segments left of any type are skipped */
+		case IPPROTO_ROUTING: /* type 4 is a segment routing header; 0 segments left of any type are
+					 skipped */
 			put_8(output, 0);
 			put_16(output, 253 << 8);
 			put_32(output, 0);
@@ -292,8 +294,8 @@ static bool options_valid(const struct packet *packet, const struct frame_option
 	return options->ip_options <= 40 && options->ip_options % 4 == 0;
 }
 
-int frame_make(const struct packet *packet, const struct frame_options *options, uint8_t *frame, size_t capacity,
-	       size_t *size)
+int frame_make(const struct packet *packet, const struct frame_options *options, uint8_t *frame,
+	       size_t capacity, size_t *size)
 {
 	if (!options_valid(packet, options))
 		return -EINVAL;

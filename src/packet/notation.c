@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The packet notation: key=value pairs apart by blanks. What is not given is not known: the only defaults are the
- * family, which addresses and protocol tell else IPv4, and the ends that follow from the protocol's meaning. What cannot
- * be a packet (a port of an ICMP packet, flags of a later fragment, two families) is refused with its place. */
+ * The packet notation: key=value pairs apart by blanks. What is not given is not known: the only defaults are
+ * the family, which addresses and protocol tell else IPv4, and the ends that follow from the protocol's
+ * meaning. What cannot be a packet (a port of an ICMP packet, flags of a later fragment, two families) is
+ * refused with its place. */
 #include "packet/address.h"
 #include "packet/packet.h"
 
@@ -30,8 +31,8 @@ enum key {
 };
 
 static const char *const key_names[KEY_COUNT] = {
-	"family", "in",	   "out",  "proto", "src",   "dst",    "sport",
-	"dport",  "flags", "type", "code",  "state", "length", "frag",
+    "family", "in",    "out",  "proto", "src",   "dst",    "sport",
+    "dport",  "flags", "type", "code",  "state", "length", "frag",
 };
 
 struct named_number {
@@ -41,30 +42,55 @@ struct named_number {
 
 /* First name of a number is the one printed. */
 static const struct named_number protocols[] = {
-	{"tcp", IPPROTO_TCP},	    {"udp", IPPROTO_UDP},     {"icmp", IPPROTO_ICMP},	   {"icmpv6", IPPROTO_ICMPV6},
-	{"icmp6", IPPROTO_ICMPV6},  {"ipv6-icmp", IPPROTO_ICMPV6}, {"udplite", IPPROTO_UDPLITE}, {"sctp", IPPROTO_SCTP},
-	{"dccp", IPPROTO_DCCP},	    {"esp", IPPROTO_ESP},     {"ah", IPPROTO_AH},	   {"gre", IPPROTO_GRE},
-	{"igmp", IPPROTO_IGMP},	    {"ipip", IPPROTO_IPIP},   {"ipencap", IPPROTO_IPIP},   {"ipv6", IPPROTO_IPV6},
-	{"ospf", 89},		    {"pim", IPPROTO_PIM},     {"vrrp", 112},
+    {"tcp", IPPROTO_TCP},
+    {"udp", IPPROTO_UDP},
+    {"icmp", IPPROTO_ICMP},
+    {"icmpv6", IPPROTO_ICMPV6},
+    {"icmp6", IPPROTO_ICMPV6},
+    {"ipv6-icmp", IPPROTO_ICMPV6},
+    {"udplite", IPPROTO_UDPLITE},
+    {"sctp", IPPROTO_SCTP},
+    {"dccp", IPPROTO_DCCP},
+    {"esp", IPPROTO_ESP},
+    {"ah", IPPROTO_AH},
+    {"gre", IPPROTO_GRE},
+    {"igmp", IPPROTO_IGMP},
+    {"ipip", IPPROTO_IPIP},
+    {"ipencap", IPPROTO_IPIP},
+    {"ipv6", IPPROTO_IPV6},
+    {"ospf", 89},
+    {"pim", IPPROTO_PIM},
+    {"vrrp", 112},
 };
 
 static const struct named_number tcp_flag_names[] = {
-	{"fin", 1}, {"syn", 2}, {"rst", 4}, {"psh", 8}, {"ack", 16}, {"urg", 32}, {"ece", 64}, {"cwr", 128},
+    {"fin", 1}, {"syn", 2}, {"rst", 4}, {"psh", 8}, {"ack", 16}, {"urg", 32}, {"ece", 64}, {"cwr", 128},
 };
 
 static const struct named_number icmp_types[] = {
-	{"echo-reply", 0},	  {"destination-unreachable", 3}, {"source-quench", 4},	  {"redirect", 5},
-	{"echo-request", 8},	  {"router-advertisement", 9},	  {"router-solicitation", 10},
-	{"time-exceeded", 11},	  {"parameter-problem", 12},	  {"timestamp-request", 13}, {"timestamp-reply", 14},
-	{"address-mask-request", 17}, {"address-mask-reply", 18},
+    {"echo-reply", 0},           {"destination-unreachable", 3},
+    {"source-quench", 4},        {"redirect", 5},
+    {"echo-request", 8},         {"router-advertisement", 9},
+    {"router-solicitation", 10}, {"time-exceeded", 11},
+    {"parameter-problem", 12},   {"timestamp-request", 13},
+    {"timestamp-reply", 14},     {"address-mask-request", 17},
+    {"address-mask-reply", 18},
 };
 
 static const struct named_number icmpv6_types[] = {
-	{"destination-unreachable", 1}, {"packet-too-big", 2},	       {"time-exceeded", 3},
-	{"parameter-problem", 4},	{"echo-request", 128},	       {"echo-reply", 129},
-	{"router-solicitation", 133},	{"router-advertisement", 134}, {"neighbour-solicitation", 135},
-	{"neighbor-solicitation", 135}, {"neighbour-advertisement", 136}, {"neighbor-advertisement", 136},
-	{"redirect", 137},
+    {"destination-unreachable", 1},
+    {"packet-too-big", 2},
+    {"time-exceeded", 3},
+    {"parameter-problem", 4},
+    {"echo-request", 128},
+    {"echo-reply", 129},
+    {"router-solicitation", 133},
+    {"router-advertisement", 134},
+    {"neighbour-solicitation", 135},
+    {"neighbor-solicitation", 135},
+    {"neighbour-advertisement", 136},
+    {"neighbor-advertisement", 136},
+    {"redirect", 137},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -72,7 +98,8 @@ static const struct named_number icmpv6_types[] = {
 static const struct named_number *find_name(const struct named_number *names, size_t count, struct text text)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (strlen(names[i].name) == text.size && strncasecmp(names[i].name, text.data, text.size) == 0)
+		if (strlen(names[i].name) == text.size &&
+		    strncasecmp(names[i].name, text.data, text.size) == 0)
 			return &names[i];
 	}
 	return NULL;
@@ -87,7 +114,8 @@ static const char *find_number(const struct named_number *names, size_t count, u
 	return NULL;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * -------------------------------------------------------------------------------------------------- */
 
 struct value {
 	bool given;
@@ -115,8 +143,8 @@ notation_error(struct notation *notation, struct span span, const char *code, co
 	va_start(arguments, format);
 	buffer_vprintf(&message, format, arguments);
 	va_end(arguments);
-	struct diagnostic *diagnostic =
-		diagnostic_add(notation->sink, SEVERITY_ERROR, code, span, "%s", message.data ? message.data : format);
+	struct diagnostic *diagnostic = diagnostic_add(notation->sink, SEVERITY_ERROR, code, span, "%s",
+						       message.data ? message.data : format);
 	buffer_fini(&message);
 	notation->failed = true;
 	return diagnostic;
@@ -131,8 +159,8 @@ static struct diagnostic *bad_value(struct notation *notation, enum key key, con
 
 static struct diagnostic *conflict(struct notation *notation, enum key key, const char *reason)
 {
-	return notation_error(notation, notation->values[key].pair, "impossible-packet", "%s: %s", key_names[key],
-			      reason);
+	return notation_error(notation, notation->values[key].pair, "impossible-packet", "%s: %s",
+			      key_names[key], reason);
 }
 
 /* Splits the text into pairs; each goes to its key's place. */
@@ -153,8 +181,8 @@ static void split_pairs(struct notation *notation, const struct source *source)
 		struct span pair = {source, begin, at};
 		if (equals == UINT32_MAX) {
 			struct diagnostic *diagnostic =
-				notation_error(notation, pair, "not-a-pair", "expected key=value, found '%.*s'",
-					       (int)(at - begin), source->data + begin);
+			    notation_error(notation, pair, "not-a-pair", "expected key=value, found '%.*s'",
+					   (int)(at - begin), source->data + begin);
 			diagnostic_hint(diagnostic, "for example: in=eth0 proto=tcp src=192.0.2.1 dport=443");
 			continue;
 		}
@@ -164,16 +192,18 @@ static void split_pairs(struct notation *notation, const struct source *source)
 			key++;
 		struct span name_span = {source, begin, equals};
 		if (key == KEY_COUNT) {
-			struct diagnostic *diagnostic = notation_error(notation, name_span, "unknown-key", "unknown key '%.*s'",
-								       (int)name.size, name.data);
-			diagnostic_hint(diagnostic, "keys: family in out proto src dst sport dport flags type code state "
-						    "length frag");
+			struct diagnostic *diagnostic =
+			    notation_error(notation, name_span, "unknown-key", "unknown key '%.*s'",
+					   (int)name.size, name.data);
+			diagnostic_hint(diagnostic,
+					"keys: family in out proto src dst sport dport flags type code state "
+					"length frag");
 			continue;
 		}
 		struct value *value = &notation->values[key];
 		if (value->given) {
-			struct diagnostic *diagnostic =
-				notation_error(notation, pair, "repeated-key", "%s is given twice", key_names[key]);
+			struct diagnostic *diagnostic = notation_error(notation, pair, "repeated-key",
+								       "%s is given twice", key_names[key]);
 			diagnostic_label(diagnostic, value->pair, "first here");
 			continue;
 		}
@@ -265,11 +295,12 @@ static void read_address(struct notation *notation, enum key key, uint8_t *bytes
 		address_to_bytes(family, number, bytes);
 		notation->packet.known |= known;
 	} else if (address_parse(other, value->text, &number) == 0) {
-		conflict(notation, key, other == FAMILY_IPV6 ? "an IPv6 address in an IPv4 packet"
-							     : "an IPv4 address in an IPv6 packet");
+		conflict(notation, key,
+			 other == FAMILY_IPV6 ? "an IPv6 address in an IPv4 packet"
+					      : "an IPv4 address in an IPv6 packet");
 	} else {
 		struct diagnostic *diagnostic =
-			bad_value(notation, key, family == FAMILY_IPV4 ? "an IPv4 address" : "an IPv6 address");
+		    bad_value(notation, key, family == FAMILY_IPV4 ? "an IPv4 address" : "an IPv6 address");
 		if (memchr(value->text.data, '/', value->text.size))
 			diagnostic_hint(diagnostic, "a packet has one address, not a prefix");
 	}
@@ -281,7 +312,8 @@ static bool protocol_has_ports(uint8_t protocol)
 	       protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP;
 }
 
-static bool read_number(struct notation *notation, enum key key, uint64_t max, const char *expected, uint64_t *number)
+static bool read_number(struct notation *notation, enum key key, uint64_t max, const char *expected,
+			uint64_t *number)
 {
 	if (number_parse(notation->values[key].text, max, number) == 0)
 		return true;
@@ -295,7 +327,8 @@ static void read_port(struct notation *notation, enum key key, uint16_t *port, u
 	if (!notation->values[key].given)
 		return;
 	if (!notation->values[KEY_PROTO].given) {
-		diagnostic_hint(conflict(notation, key, "which protocol's port?"), "add proto=tcp or proto=udp");
+		diagnostic_hint(conflict(notation, key, "which protocol's port?"),
+				"add proto=tcp or proto=udp");
 		return;
 	}
 	if ((packet->known & KNOWN_PROTOCOL) && !protocol_has_ports(packet->protocol)) {
@@ -332,9 +365,11 @@ static void read_flags(struct notation *notation)
 			struct span span = value->span;
 			span.end = span.begin + (uint32_t)end;
 			span.begin += (uint32_t)begin;
-			struct diagnostic *diagnostic = notation_error(notation, span, "bad-value", "unknown TCP flag '%.*s'",
-								       (int)name.size, name.data);
-			diagnostic_hint(diagnostic, "flags: fin syn rst psh ack urg ece cwr, with commas, or none");
+			struct diagnostic *diagnostic =
+			    notation_error(notation, span, "bad-value", "unknown TCP flag '%.*s'",
+					   (int)name.size, name.data);
+			diagnostic_hint(diagnostic,
+					"flags: fin syn rst psh ack urg ece cwr, with commas, or none");
 			return;
 		}
 		packet->tcp_flags |= flag->number;
@@ -371,7 +406,8 @@ static void read_icmp(struct notation *notation)
 	const struct named_number *named = icmp ? find_name(icmp_types, LENGTH(icmp_types), type->text)
 						: find_name(icmpv6_types, LENGTH(icmpv6_types), type->text);
 	uint64_t number = named ? named->number : 0;
-	if (!named && !read_number(notation, KEY_TYPE, 255, "the name or number (0 to 255) of an ICMP type", &number))
+	if (!named &&
+	    !read_number(notation, KEY_TYPE, 255, "the name or number (0 to 255) of an ICMP type", &number))
 		return;
 	packet->icmp_type = (uint8_t)number;
 	number = 0;
@@ -392,7 +428,8 @@ static void read_state(struct notation *notation)
 		return;
 	for (unsigned state = 0; state < STATE_COUNT; state++) {
 		const char *name = connection_state_name(state);
-		if (strlen(name) == value->text.size && strncasecmp(name, value->text.data, value->text.size) == 0) {
+		if (strlen(name) == value->text.size &&
+		    strncasecmp(name, value->text.data, value->text.size) == 0) {
 			notation->packet.state = state;
 			notation->packet.known |= KNOWN_STATE;
 			return;
@@ -430,14 +467,17 @@ static uint32_t length_min(const struct packet *packet)
 	if ((packet->known & KNOWN_FRAGMENT) && packet->family == FAMILY_IPV6 &&
 	    (packet->more_fragments || packet->fragment_offset))
 		header += 8;
-	if (!(packet->known & KNOWN_PROTOCOL) || ((packet->known & KNOWN_FRAGMENT) && packet->fragment_offset))
+	if (!(packet->known & KNOWN_PROTOCOL) ||
+	    ((packet->known & KNOWN_FRAGMENT) && packet->fragment_offset))
 		return header;
 	if (packet->known & KNOWN_TCP_FLAGS)
 		return header + 20;
 	if (packet->known & KNOWN_ICMP)
 		return header + 8;
 	if (packet->known & (KNOWN_SOURCE_PORT | KNOWN_DESTINATION_PORT))
-		return header + (packet->protocol == IPPROTO_TCP ? 20 : packet->protocol == IPPROTO_UDP ? 8 : 4);
+		return header + (packet->protocol == IPPROTO_TCP   ? 20
+				 : packet->protocol == IPPROTO_UDP ? 8
+								   : 4);
 	return header;
 }
 
@@ -456,6 +496,7 @@ static void read_length(struct notation *notation)
 		return;
 	}
 	packet->length = (uint32_t)number;
+	packet->payload = packet->length - length_min(packet); /* headers without options */
 	packet->known |= KNOWN_LENGTH;
 }
 
@@ -489,7 +530,8 @@ int packet_parse(const struct source *source, struct diagnostics *sink, struct p
 	return 0;
 }
 
-/* --- printing ------------------------------------------------------------------------------------------------- */
+/* --- printing
+ * ------------------------------------------------------------------------------------------------- */
 
 static void print_number(struct buffer *out, const char *key, const struct named_number *names, size_t count,
 			 uint8_t number)
@@ -561,5 +603,7 @@ void packet_print(const struct packet *packet, struct buffer *out)
 		buffer_printf(out, " length=%u", packet->length);
 	if (known & KNOWN_FRAGMENT)
 		buffer_printf(out, " frag=%s",
-			      packet->fragment_offset ? "later" : packet->more_fragments ? "first" : "no");
+			      packet->fragment_offset  ? "later"
+			      : packet->more_fragments ? "first"
+						       : "no");
 }

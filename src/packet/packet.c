@@ -6,8 +6,8 @@
 const char *connection_state_name(enum connection_state state)
 {
 	static const char *const names[STATE_COUNT] = {
-		[STATE_NEW] = "NEW",		 [STATE_ESTABLISHED] = "ESTABLISHED", [STATE_RELATED] = "RELATED",
-		[STATE_INVALID] = "INVALID", [STATE_UNTRACKED] = "UNTRACKED",
+	    [STATE_NEW] = "NEW",         [STATE_ESTABLISHED] = "ESTABLISHED", [STATE_RELATED] = "RELATED",
+	    [STATE_INVALID] = "INVALID", [STATE_UNTRACKED] = "UNTRACKED",
 	};
 	return (unsigned)state < STATE_COUNT ? names[state] : "?";
 }

@@ -26,16 +26,19 @@ static const struct chain *nearest_chain(const struct table *table, struct text 
 static void jump_to_nowhere(struct rule_reader *reader, const struct word *word, bool is_goto)
 {
 	struct text name = word->text;
+	struct diagnostic *error =
+	    diagnostic_add(reader->parser.sink, SEVERITY_ERROR, "jump-to-nowhere", word->span,
+			   is_goto ? "there is no chain `%.*s' in this table"
+				   : "`%.*s' is neither a chain of this table nor a target",
+			   (int)name.size, name.data);
+	if (!error)
+		return; /* one of too many: no hint is looked for */
 	const struct chain *chain = nearest_chain(reader->table, name);
 	const char *target = is_goto ? NULL : nearest_target(name, reader->table->family);
-	bool other = target_name_known(name, reader->table->family) == NAME_UNKNOWN &&
-		     target_name_known(name, reader->table->family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4) !=
-			     NAME_UNKNOWN;
-	struct diagnostic *error =
-		diagnostic_add(reader->parser.sink, SEVERITY_ERROR, "jump-to-nowhere", word->span,
-			       is_goto ? "there is no chain `%.*s' in this table"
-				       : "`%.*s' is neither a chain of this table nor a target",
-			       (int)name.size, name.data);
+	bool other =
+	    target_name_known(name, reader->table->family) == NAME_UNKNOWN &&
+	    target_name_known(name, reader->table->family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4) !=
+		NAME_UNKNOWN;
 	if (other)
 		diagnostic_hint(error, "this target is for the other address family");
 	else if (target)
@@ -43,7 +46,8 @@ static void jump_to_nowhere(struct rule_reader *reader, const struct word *word,
 	else if (chain)
 		diagnostic_hint(error, "did you mean %.*s?", (int)chain->name.size, chain->name.data);
 	else
-		diagnostic_hint(error, "declare a chain with a line \":%.*s - [0:0]\"", (int)name.size, name.data);
+		diagnostic_hint(error, "declare a chain with a line \":%.*s - [0:0]\"", (int)name.size,
+				name.data);
 }
 
 int chains_resolve(struct rule_reader *reader)
@@ -66,7 +70,8 @@ int chains_resolve(struct rule_reader *reader)
 	return 0;
 }
 
-/* Depth-first search without recursion. order is UINT32_MAX for a chain not seen, VISITING while it is on the stack. */
+/* Depth-first search without recursion. order is UINT32_MAX for a chain not seen, VISITING while it is on the
+ * stack. */
 #define UNSEEN UINT32_MAX
 #define VISITING (UINT32_MAX - 1)
 
@@ -101,8 +106,9 @@ static void say_loop(struct search *search, const struct rule *rule)
 		buffer_printf(&cycle, "%.*s -> ", (int)name.size, name.data);
 	}
 	buffer_printf(&cycle, "%.*s", (int)rule->target.chain->name.size, rule->target.chain->name.data);
-	struct diagnostic *error = diagnostic_add(search->sink, SEVERITY_ERROR, "loop", rule->span,
-						  "this jump closes a loop: %s", cycle.data ? cycle.data : "");
+	struct diagnostic *error =
+	    diagnostic_add(search->sink, SEVERITY_ERROR, "loop", rule->span, "this jump closes a loop: %s",
+			   cycle.data ? cycle.data : "");
 	for (size_t i = from; i + 1 < search->height && i - from < 8; i++) {
 		const struct visit *visit = &search->stack[i];
 		diagnostic_label(error, visit->chain->rules[visit->next - 1].span, "on the way from %.*s",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * create NAME TYPE OPTIONS: ipset(8), "SET TYPES". Types and options that are not modelled make a set of which nothing
- * is known but that it is there; it is never taken for an empty one. */
+ * create NAME TYPE OPTIONS: ipset(8), "SET TYPES". Types and options that are not modelled make a set of
+ * which nothing is known but that it is there; it is never taken for an empty one. */
 #include "read/ipset.h"
 #include "read/names.h"
 #include "ruleset/name_index.h"
@@ -15,31 +15,31 @@ struct type_name {
 };
 
 static const struct type_name types[] = {
-	{"hash:ip", "hash:ip", SET_HASH_IP},
-	{"iphash", "hash:ip", SET_HASH_IP},
-	{"hash:net", "hash:net", SET_HASH_NET},
-	{"nethash", "hash:net", SET_HASH_NET},
-	{"hash:ip,port", "hash:ip,port", SET_HASH_IP_PORT},
-	{"ipporthash", "hash:ip,port", SET_HASH_IP_PORT},
-	{"hash:mac", "hash:mac", SET_OPAQUE},
-	{"hash:ip,mac", "hash:ip,mac", SET_OPAQUE},
-	{"hash:ip,mark", "hash:ip,mark", SET_OPAQUE},
-	{"hash:net,net", "hash:net,net", SET_OPAQUE},
-	{"hash:net,port", "hash:net,port", SET_OPAQUE},
-	{"hash:net,iface", "hash:net,iface", SET_OPAQUE},
-	{"hash:ip,port,ip", "hash:ip,port,ip", SET_OPAQUE},
-	{"ipportiphash", "hash:ip,port,ip", SET_OPAQUE},
-	{"hash:ip,port,net", "hash:ip,port,net", SET_OPAQUE},
-	{"ipportnethash", "hash:ip,port,net", SET_OPAQUE},
-	{"hash:net,port,net", "hash:net,port,net", SET_OPAQUE},
-	{"bitmap:ip", "bitmap:ip", SET_OPAQUE},
-	{"ipmap", "bitmap:ip", SET_OPAQUE},
-	{"bitmap:ip,mac", "bitmap:ip,mac", SET_OPAQUE},
-	{"macipmap", "bitmap:ip,mac", SET_OPAQUE},
-	{"bitmap:port", "bitmap:port", SET_OPAQUE},
-	{"portmap", "bitmap:port", SET_OPAQUE},
-	{"list:set", "list:set", SET_OPAQUE},
-	{"setlist", "list:set", SET_OPAQUE},
+    {"hash:ip", "hash:ip", SET_HASH_IP},
+    {"iphash", "hash:ip", SET_HASH_IP},
+    {"hash:net", "hash:net", SET_HASH_NET},
+    {"nethash", "hash:net", SET_HASH_NET},
+    {"hash:ip,port", "hash:ip,port", SET_HASH_IP_PORT},
+    {"ipporthash", "hash:ip,port", SET_HASH_IP_PORT},
+    {"hash:mac", "hash:mac", SET_OPAQUE},
+    {"hash:ip,mac", "hash:ip,mac", SET_OPAQUE},
+    {"hash:ip,mark", "hash:ip,mark", SET_OPAQUE},
+    {"hash:net,net", "hash:net,net", SET_OPAQUE},
+    {"hash:net,port", "hash:net,port", SET_OPAQUE},
+    {"hash:net,iface", "hash:net,iface", SET_OPAQUE},
+    {"hash:ip,port,ip", "hash:ip,port,ip", SET_OPAQUE},
+    {"ipportiphash", "hash:ip,port,ip", SET_OPAQUE},
+    {"hash:ip,port,net", "hash:ip,port,net", SET_OPAQUE},
+    {"ipportnethash", "hash:ip,port,net", SET_OPAQUE},
+    {"hash:net,port,net", "hash:net,port,net", SET_OPAQUE},
+    {"bitmap:ip", "bitmap:ip", SET_OPAQUE},
+    {"ipmap", "bitmap:ip", SET_OPAQUE},
+    {"bitmap:ip,mac", "bitmap:ip,mac", SET_OPAQUE},
+    {"macipmap", "bitmap:ip,mac", SET_OPAQUE},
+    {"bitmap:port", "bitmap:port", SET_OPAQUE},
+    {"portmap", "bitmap:port", SET_OPAQUE},
+    {"list:set", "list:set", SET_OPAQUE},
+    {"setlist", "list:set", SET_OPAQUE},
 };
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
 
@@ -51,9 +51,10 @@ static const struct type_name *type_find(struct ipset_reader *reader, const stru
 		if (text_is(word->text, types[i].name))
 			return &types[i];
 	}
-	const char *nearest = nearest_name(word->text, names, TYPE_COUNT);
-	struct diagnostic *error = ipset_error(reader, word->span, "unknown-set-type", "there is no set type `%.*s'",
-					       (int)word->text.size, word->text.data);
+	struct diagnostic *error =
+	    ipset_error(reader, word->span, "unknown-set-type", "there is no set type `%.*s'",
+			(int)word->text.size, word->text.data);
+	const char *nearest = error ? nearest_name(word->text, names, TYPE_COUNT) : NULL;
 	if (nearest)
 		diagnostic_hint(error, "did you mean %s?", nearest);
 	else
@@ -61,13 +62,13 @@ static const struct type_name *type_find(struct ipset_reader *reader, const stru
 	return NULL;
 }
 
-int ipset_number(struct ipset_reader *reader, const struct word *word, const char *what, uint64_t min, uint64_t max,
-		 uint64_t *number)
+int ipset_number(struct ipset_reader *reader, const struct word *word, const char *what, uint64_t min,
+		 uint64_t max, uint64_t *number)
 {
 	if (number_parse(word->text, max, number) == 0 && *number >= min)
 		return 0;
-	diagnostic_hint(ipset_error(reader, word->span, "bad-number", "`%.*s' is not a %s", (int)word->text.size,
-				    word->text.data, what),
+	diagnostic_hint(ipset_error(reader, word->span, "bad-number", "`%.*s' is not a %s",
+				    (int)word->text.size, word->text.data, what),
 			"a number from %llu to %llu", (unsigned long long)min, (unsigned long long)max);
 	return -EINVAL;
 }
@@ -87,13 +88,13 @@ static const struct {
 	const char *name;
 	enum create_option option;
 } create_options[] = {
-	{"family", CREATE_FAMILY},   {"hashsize", CREATE_HASHSIZE}, {"maxelem", CREATE_MAXELEM},
-	{"timeout", CREATE_TIMEOUT}, {"netmask", CREATE_NETMASK},   {"bitmask", CREATE_BITMASK},
-	{"range", CREATE_OTHER},     {"size", CREATE_OTHER},	    {"bucketsize", CREATE_OTHER},
-	{"initval", CREATE_OTHER},   {"markmask", CREATE_OTHER},    {"probes", CREATE_OTHER},
-	{"resize", CREATE_OTHER},    {"gc", CREATE_OTHER},	    {"counters", CREATE_FLAG},
-	{"comment", CREATE_FLAG},    {"skbinfo", CREATE_FLAG},	    {"forceadd", CREATE_FLAG},
-	{"-4", CREATE_FLAG},	     {"-6", CREATE_FLAG},
+    {"family", CREATE_FAMILY},   {"hashsize", CREATE_HASHSIZE}, {"maxelem", CREATE_MAXELEM},
+    {"timeout", CREATE_TIMEOUT}, {"netmask", CREATE_NETMASK},   {"bitmask", CREATE_BITMASK},
+    {"range", CREATE_OTHER},     {"size", CREATE_OTHER},        {"bucketsize", CREATE_OTHER},
+    {"initval", CREATE_OTHER},   {"markmask", CREATE_OTHER},    {"probes", CREATE_OTHER},
+    {"resize", CREATE_OTHER},    {"gc", CREATE_OTHER},          {"counters", CREATE_FLAG},
+    {"comment", CREATE_FLAG},    {"skbinfo", CREATE_FLAG},      {"forceadd", CREATE_FLAG},
+    {"-4", CREATE_FLAG},         {"-6", CREATE_FLAG},
 };
 #define CREATE_OPTION_COUNT (sizeof(create_options) / sizeof(create_options[0]))
 
@@ -120,8 +121,9 @@ static int create_family(struct ipset_reader *reader, struct set *set, const str
 	else if (text_is(word->text, "inet6"))
 		set->family = FAMILY_IPV6;
 	else if (!text_is(word->text, "unspec")) {
-		diagnostic_hint(ipset_error(reader, word->span, "bad-family", "`%.*s' is not an address family",
-					    (int)word->text.size, word->text.data),
+		diagnostic_hint(ipset_error(reader, word->span, "bad-family",
+					    "`%.*s' is not an address family", (int)word->text.size,
+					    word->text.data),
 				"inet or inet6");
 		return -EINVAL;
 	}
@@ -135,11 +137,12 @@ static int create_netmask(struct ipset_reader *reader, struct set *set, const st
 	if (!word)
 		return 0;
 	if (set->type != SET_HASH_IP) {
-		/* hash:ip,port has it since kernel 6.2, and bitmap:ip; as an address mask in hash:net it has none. */
+		/* hash:ip,port has it since kernel 6.2, and bitmap:ip; as an address mask in hash:net it has
+		 * none. */
 		if (set->type == SET_HASH_NET) {
-			diagnostic_hint(ipset_error(reader, word->span, "unknown-option",
-						    "hash:net takes no netmask"),
-					"each of its members has a prefix length of its own");
+			diagnostic_hint(
+			    ipset_error(reader, word->span, "unknown-option", "hash:net takes no netmask"),
+			    "each of its members has a prefix length of its own");
 			return -EINVAL;
 		}
 		set->type = SET_OPAQUE;
@@ -180,7 +183,8 @@ static int create_value(struct ipset_reader *reader, struct set *set, enum creat
 	}
 }
 
-static int create_options_read(struct ipset_reader *reader, struct set *set, const struct word *words, size_t count)
+static int create_options_read(struct ipset_reader *reader, struct set *set, const struct word *words,
+			       size_t count)
 {
 	const struct word *netmask = NULL;
 	for (size_t i = 0; i < count; i++) {
@@ -192,10 +196,10 @@ static int create_options_read(struct ipset_reader *reader, struct set *set, con
 			const char *names[CREATE_OPTION_COUNT];
 			for (size_t j = 0; j < CREATE_OPTION_COUNT; j++)
 				names[j] = create_options[j].name;
-			const char *nearest = nearest_name(name, names, CREATE_OPTION_COUNT);
 			struct diagnostic *error =
-				ipset_error(reader, words[i].span, "unknown-option", "create has no option `%.*s'",
-					    (int)name.size, name.data);
+			    ipset_error(reader, words[i].span, "unknown-option",
+					"create has no option `%.*s'", (int)name.size, name.data);
+			const char *nearest = error ? nearest_name(name, names, CREATE_OPTION_COUNT) : NULL;
 			if (nearest)
 				diagnostic_hint(error, "did you mean %s?", nearest);
 			else
@@ -208,8 +212,9 @@ static int create_options_read(struct ipset_reader *reader, struct set *set, con
 			continue;
 		}
 		if (++i == count) {
-			ipset_error(reader, words[i - 1].span, "missing-argument", "%.*s needs an argument",
-				    (int)name.size, name.data);
+			diagnostic_hint(ipset_error(reader, words[i - 1].span, "missing-argument",
+						    "%.*s needs an argument", (int)name.size, name.data),
+					"the line ends here");
 			return -EINVAL;
 		}
 		if (create_options[at].option == CREATE_NETMASK)
@@ -223,7 +228,8 @@ static int create_options_read(struct ipset_reader *reader, struct set *set, con
 
 static int set_name_check(struct ipset_reader *reader, const struct word *word)
 {
-	if (word->text.size > 0 && word->text.size <= SET_NAME_MAX && !memchr(word->text.data, '\0', word->text.size))
+	if (word->text.size > 0 && word->text.size <= SET_NAME_MAX &&
+	    !memchr(word->text.data, '\0', word->text.size))
 		return 0;
 	diagnostic_hint(ipset_error(reader, word->span, "bad-set-name", "not a name for a set"),
 			"names have 1 to %d characters", SET_NAME_MAX);
@@ -257,7 +263,9 @@ int ipset_create(struct ipset_reader *reader, const struct word *words, size_t c
 	if (!set || !builder)
 		return -ENOMEM;
 	builder->set = set;
-	set->name = (struct text){arena_copy(arena, words[0].text.data, words[0].text.size), words[0].text.size};
+	builder->seed = name_index_seed();
+	set->name =
+	    (struct text){arena_copy(arena, words[0].text.data, words[0].text.size), words[0].text.size};
 	if (!set->name.data)
 		return -ENOMEM;
 	set->type = type->type;
@@ -278,9 +286,9 @@ int ipset_create(struct ipset_reader *reader, const struct word *words, size_t c
 	if (before && exist && same_create(before, set))
 		return 0;
 	if (before) {
-		struct diagnostic *error = ipset_error(reader, words[0].span, "duplicate-set",
-						       "set %.*s is created a second time", (int)set->name.size,
-						       set->name.data);
+		struct diagnostic *error =
+		    ipset_error(reader, words[0].span, "duplicate-set", "set %.*s is created a second time",
+				(int)set->name.size, set->name.data);
 		diagnostic_label(error, before->span, "here");
 		diagnostic_hint(error, exist ? "the two are not alike" : "leave out one of them");
 		return -EINVAL;

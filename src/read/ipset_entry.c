@@ -12,8 +12,9 @@
 static int bad_entry(struct ipset_reader *reader, const struct word *word, struct text text, const char *what,
 		     const char *hint)
 {
-	diagnostic_hint(ipset_error(reader, word->span, "bad-member", "`%.*s' %s", (int)text.size, text.data, what),
-			"%s", hint);
+	diagnostic_hint(
+	    ipset_error(reader, word->span, "bad-member", "`%.*s' %s", (int)text.size, text.data, what), "%s",
+	    hint);
 	return -EINVAL;
 }
 
@@ -26,8 +27,8 @@ static int entry_address(struct ipset_reader *reader, const struct set *set, con
 		return 0;
 	if (address_parse(other, text, value) == 0) {
 		diagnostic_hint(ipset_error(reader, word->span, "wrong-family",
-					    "`%.*s' is of family %s, set %.*s of %s", (int)text.size, text.data,
-					    families[other], (int)set->name.size, set->name.data,
+					    "`%.*s' is of family %s, set %.*s of %s", (int)text.size,
+					    text.data, families[other], (int)set->name.size, set->name.data,
 					    families[set->family]),
 				"a set has one family: create another for %s", families[other]);
 		return -EINVAL;
@@ -81,7 +82,8 @@ static int entry_addresses(struct ipset_reader *reader, const struct set *set, c
 			return bad_entry(reader, word, text, "has a wrong prefix length",
 					 ipv4 ? "lengths go from 1 to 32" : "lengths go from 1 to 128");
 		if (!ipv4 && set->type != SET_HASH_NET && length != bits)
-			return bad_entry(reader, word, text, "is a network", "sets of this type take addresses");
+			return bad_entry(reader, word, text, "is a network",
+					 "sets of this type take addresses");
 	}
 	address mask = prefix_mask(set->family, (unsigned)length);
 	entry->prefix = (uint8_t)length;
@@ -97,70 +99,70 @@ struct icmp_name {
 
 /* ipset's lib/icmp.c and lib/icmpv6.c */
 static const struct icmp_name icmp_names[] = {
-	{"echo-reply", 0, 0},
-	{"pong", 0, 0},
-	{"network-unreachable", 3, 0},
-	{"host-unreachable", 3, 1},
-	{"protocol-unreachable", 3, 2},
-	{"port-unreachable", 3, 3},
-	{"fragmentation-needed", 3, 4},
-	{"source-route-failed", 3, 5},
-	{"network-unknown", 3, 6},
-	{"host-unknown", 3, 7},
-	{"network-prohibited", 3, 9},
-	{"host-prohibited", 3, 10},
-	{"TOS-network-unreachable", 3, 11},
-	{"TOS-host-unreachable", 3, 12},
-	{"communication-prohibited", 3, 13},
-	{"host-precedence-violation", 3, 14},
-	{"precedence-cutoff", 3, 15},
-	{"source-quench", 4, 0},
-	{"network-redirect", 5, 0},
-	{"host-redirect", 5, 1},
-	{"TOS-network-redirect", 5, 2},
-	{"TOS-host-redirect", 5, 3},
-	{"echo-request", 8, 0},
-	{"ping", 8, 0},
-	{"router-advertisement", 9, 0},
-	{"router-solicitation", 10, 0},
-	{"ttl-zero-during-transit", 11, 0},
-	{"ttl-zero-during-reassembly", 11, 1},
-	{"ip-header-bad", 12, 0},
-	{"required-option-missing", 12, 1},
-	{"timestamp-request", 13, 0},
-	{"timestamp-reply", 14, 0},
-	{"address-mask-request", 17, 0},
-	{"address-mask-reply", 18, 0},
+    {"echo-reply", 0, 0},
+    {"pong", 0, 0},
+    {"network-unreachable", 3, 0},
+    {"host-unreachable", 3, 1},
+    {"protocol-unreachable", 3, 2},
+    {"port-unreachable", 3, 3},
+    {"fragmentation-needed", 3, 4},
+    {"source-route-failed", 3, 5},
+    {"network-unknown", 3, 6},
+    {"host-unknown", 3, 7},
+    {"network-prohibited", 3, 9},
+    {"host-prohibited", 3, 10},
+    {"TOS-network-unreachable", 3, 11},
+    {"TOS-host-unreachable", 3, 12},
+    {"communication-prohibited", 3, 13},
+    {"host-precedence-violation", 3, 14},
+    {"precedence-cutoff", 3, 15},
+    {"source-quench", 4, 0},
+    {"network-redirect", 5, 0},
+    {"host-redirect", 5, 1},
+    {"TOS-network-redirect", 5, 2},
+    {"TOS-host-redirect", 5, 3},
+    {"echo-request", 8, 0},
+    {"ping", 8, 0},
+    {"router-advertisement", 9, 0},
+    {"router-solicitation", 10, 0},
+    {"ttl-zero-during-transit", 11, 0},
+    {"ttl-zero-during-reassembly", 11, 1},
+    {"ip-header-bad", 12, 0},
+    {"required-option-missing", 12, 1},
+    {"timestamp-request", 13, 0},
+    {"timestamp-reply", 14, 0},
+    {"address-mask-request", 17, 0},
+    {"address-mask-reply", 18, 0},
 };
 
 static const struct icmp_name icmpv6_names[] = {
-	{"no-route", 1, 0},
-	{"communication-prohibited", 1, 1},
-	{"address-unreachable", 1, 3},
-	{"port-unreachable", 1, 4},
-	{"packet-too-big", 2, 0},
-	{"ttl-zero-during-transit", 3, 0},
-	{"ttl-zero-during-reassembly", 3, 1},
-	{"bad-header", 4, 0},
-	{"unknown-header-type", 4, 1},
-	{"unknown-option", 4, 2},
-	{"echo-request", 128, 0},
-	{"ping", 128, 0},
-	{"echo-reply", 129, 0},
-	{"pong", 129, 0},
-	{"router-solicitation", 133, 0},
-	{"router-advertisement", 134, 0},
-	{"neighbour-solicitation", 135, 0},
-	{"neigbour-solicitation", 135, 0},
-	{"neighbor-solicitation", 135, 0},
-	{"neighbour-advertisement", 136, 0},
-	{"neigbour-advertisement", 136, 0},
-	{"neighbor-advertisement", 136, 0},
-	{"redirect", 137, 0},
+    {"no-route", 1, 0},
+    {"communication-prohibited", 1, 1},
+    {"address-unreachable", 1, 3},
+    {"port-unreachable", 1, 4},
+    {"packet-too-big", 2, 0},
+    {"ttl-zero-during-transit", 3, 0},
+    {"ttl-zero-during-reassembly", 3, 1},
+    {"bad-header", 4, 0},
+    {"unknown-header-type", 4, 1},
+    {"unknown-option", 4, 2},
+    {"echo-request", 128, 0},
+    {"ping", 128, 0},
+    {"echo-reply", 129, 0},
+    {"pong", 129, 0},
+    {"router-solicitation", 133, 0},
+    {"router-advertisement", 134, 0},
+    {"neighbour-solicitation", 135, 0},
+    {"neigbour-solicitation", 135, 0},
+    {"neighbor-solicitation", 135, 0},
+    {"neighbour-advertisement", 136, 0},
+    {"neigbour-advertisement", 136, 0},
+    {"neighbor-advertisement", 136, 0},
+    {"redirect", 137, 0},
 };
 
-static int entry_icmp(struct ipset_reader *reader, enum family family, const struct word *word, struct text text,
-		      struct entry *entry)
+static int entry_icmp(struct ipset_reader *reader, enum family family, const struct word *word,
+		      struct text text, struct entry *entry)
 {
 	const struct icmp_name *names = family == FAMILY_IPV4 ? icmp_names : icmpv6_names;
 	size_t count = family == FAMILY_IPV4 ? sizeof(icmp_names) / sizeof(icmp_names[0])
@@ -182,8 +184,8 @@ static int entry_icmp(struct ipset_reader *reader, enum family family, const str
 	return 0;
 }
 
-static int port_number(struct ipset_reader *reader, uint8_t protocol, const struct word *word, struct text text,
-		       uint16_t *port)
+static int port_number(struct ipset_reader *reader, uint8_t protocol, const struct word *word,
+		       struct text text, uint16_t *port)
 {
 	uint64_t number;
 	char copy[64];
@@ -192,8 +194,11 @@ static int port_number(struct ipset_reader *reader, uint8_t protocol, const stru
 		*port = (uint16_t)number;
 		return 0;
 	}
-	const char *protocol_text = protocol == IPPROTO_UDP ? "udp" : protocol == IPPROTO_SCTP ? "sctp" : "tcp";
-	if (result == -EINVAL && text.size && text.size < sizeof(copy) && !memchr(text.data, '\0', text.size)) {
+	const char *protocol_text = protocol == IPPROTO_UDP    ? "udp"
+				    : protocol == IPPROTO_SCTP ? "sctp"
+							       : "tcp";
+	if (result == -EINVAL && text.size && text.size < sizeof(copy) &&
+	    !memchr(text.data, '\0', text.size)) {
 		memcpy(copy, text.data, text.size);
 		copy[text.size] = '\0';
 		const struct servent *service = getservbyname(copy, protocol_text);
@@ -202,8 +207,9 @@ static int port_number(struct ipset_reader *reader, uint8_t protocol, const stru
 			return 0;
 		}
 	}
-	diagnostic_hint(ipset_error(reader, word->span, "bad-port", "`%.*s' is not a port", (int)text.size, text.data),
-			"a number from 0 to 65535 or a name in /etc/services; a range is 80-90");
+	diagnostic_hint(
+	    ipset_error(reader, word->span, "bad-port", "`%.*s' is not a port", (int)text.size, text.data),
+	    "a number from 0 to 65535 or a name in /etc/services; a range is 80-90");
 	return -EINVAL;
 }
 
@@ -214,7 +220,8 @@ static int entry_port_range(struct ipset_reader *reader, const struct word *word
 	uint64_t number;
 	if (dash && number_parse(before(text, dash), UINT64_MAX, &number) == -EINVAL)
 		dash = NULL; /* "ftp-data" is a name */
-	int result = port_number(reader, entry->protocol, word, dash ? before(text, dash) : text, &entry->first_port);
+	int result =
+	    port_number(reader, entry->protocol, word, dash ? before(text, dash) : text, &entry->first_port);
 	entry->last_port = entry->first_port;
 	if (result == 0 && dash)
 		result = port_number(reader, entry->protocol, word, behind(text, dash), &entry->last_port);
@@ -227,8 +234,8 @@ static int entry_port_range(struct ipset_reader *reader, const struct word *word
 }
 
 /* [PROTOCOL:]PORT, default tcp: ipset_parse_proto_port(). */
-static int entry_port(struct ipset_reader *reader, const struct set *set, const struct word *word, struct text text,
-		      struct entry *entry)
+static int entry_port(struct ipset_reader *reader, const struct set *set, const struct word *word,
+		      struct text text, struct entry *entry)
 {
 	const char *colon = find(text, ':');
 	struct text port = colon ? behind(text, colon) : text;
@@ -253,13 +260,15 @@ static int entry_port(struct ipset_reader *reader, const struct set *set, const 
 		return entry_icmp(reader, set->family, word, port, entry);
 	default:
 		if (!text_is(port, "0"))
-			return bad_entry(reader, word, text, "has a protocol without ports", "write 0 for the port");
+			return bad_entry(reader, word, text, "has a protocol without ports",
+					 "write 0 for the port");
 		entry->first_port = entry->last_port = 0;
 		return 0;
 	}
 }
 
-int ipset_entry(struct ipset_reader *reader, const struct set *set, const struct word *word, struct entry *entry)
+int ipset_entry(struct ipset_reader *reader, const struct set *set, const struct word *word,
+		struct entry *entry)
 {
 	*entry = (struct entry){0};
 	struct text text = word->text;
@@ -273,7 +282,8 @@ int ipset_entry(struct ipset_reader *reader, const struct set *set, const struct
 			return result;
 		text = before(text, comma);
 	} else if (comma) {
-		return bad_entry(reader, word, text, "has more parts than the set's type", "one address or network");
+		return bad_entry(reader, word, text, "has more parts than the set's type",
+				 "one address or network");
 	}
 	int result = entry_addresses(reader, set, word, text, entry);
 	if (result < 0)
@@ -284,8 +294,10 @@ int ipset_entry(struct ipset_reader *reader, const struct set *set, const struct
 		entry->high |= family_max(set->family) & ~mask;
 	}
 	if (set->type != SET_HASH_NET && entry->low == 0) /* the kernel stores no zero in these */
-		return bad_entry(reader, word, text, "cannot be stored in a set of this type", "use hash:net");
+		return bad_entry(reader, word, text, "cannot be stored in a set of this type",
+				 "use hash:net");
 	if (set->type == SET_HASH_NET && entry->low == 0 && entry->high == family_max(set->family))
-		return bad_entry(reader, word, text, "covers all addresses", "halve it: 0.0.0.0/1 and 128.0.0.0/1");
+		return bad_entry(reader, word, text, "covers all addresses",
+				 "halve it: 0.0.0.0/1 and 128.0.0.0/1");
 	return 0;
 }

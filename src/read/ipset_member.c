@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The members of a set while it is being read. A hash over them finds one that is added again or removed. A removed one
- * stays, marked by end == 0, until builder_finish(). */
+ * The members of a set while it is being read. A hash over them finds one that is added again or removed. A
+ * removed one stays, marked by end == 0, until builder_finish(). */
 #include "read/ipset.h"
 
 #include <errno.h>
@@ -9,9 +9,11 @@
 #define POINTS_PER_LINE_MAX (65536u * 16)
 #define POINTS_MAX (1u << 24) /* in all, of lines that stand for more than one */
 
-static uint64_t member_hash(const struct set_member *member)
+/* Seeded, so that no input can be written whose members all collide. */
+static uint64_t member_hash(uint64_t seed, const struct set_member *member)
 {
-	uint64_t hash = (uint64_t)member->low * 0x9e3779b97f4a7c15u;
+	uint64_t hash = ((uint64_t)member->low ^ seed) * 0x9e3779b97f4a7c15u;
+	hash ^= hash >> 31;
 	hash ^= ((uint64_t)(member->low >> 64) + 0x7f4a7c15u) * 0xc2b2ae3d27d4eb4fu;
 	hash ^= hash >> 32;
 	hash += (uint64_t)(member->high - member->low) * 0x165667b19e3779f9u;
@@ -27,7 +29,8 @@ static bool same_key(const struct set_member *a, const struct set_member *b)
 
 static uint32_t *slot_find(const struct builder *builder, const struct set_member *member)
 {
-	for (size_t at = (size_t)member_hash(member);; at++) { /* ends: half of the slots are free */
+	for (size_t at = (size_t)member_hash(builder->seed, member);;
+	     at++) { /* ends: half of the slots are free */
 		uint32_t *slot = &builder->slots[at & (builder->slot_count - 1)];
 		if (!*slot || same_key(&builder->set->members[*slot - 1], member))
 			return slot;
@@ -61,8 +64,9 @@ static int member_put(struct ipset_reader *reader, struct builder *builder, cons
 {
 	struct set *set = builder->set;
 	if (!builder->touched) {
-		struct builder **place = arena_push(reader->scratch, (void **)&reader->touched, &reader->touched_count,
-						    &reader->touched_capacity, sizeof(struct builder *));
+		struct builder **place =
+		    arena_push(reader->scratch, (void **)&reader->touched, &reader->touched_count,
+			       &reader->touched_capacity, sizeof(struct builder *));
 		if (!place)
 			return -ENOMEM;
 		*place = builder;
@@ -77,10 +81,11 @@ static int member_put(struct ipset_reader *reader, struct builder *builder, cons
 		if (builder->elements > set->maxelem && !builder->full) {
 			builder->full = true;
 			struct diagnostic *error =
-				ipset_error(reader, word->span, "set-full", "set %.*s is full: it has maxelem %u",
-					    (int)set->name.size, set->name.data, set->maxelem);
+			    ipset_error(reader, word->span, "set-full", "set %.*s is full: it has maxelem %u",
+					(int)set->name.size, set->name.data, set->maxelem);
 			diagnostic_label(error, set->span, "created here");
-			diagnostic_hint(error, "the kernel takes no more; create the set with a greater maxelem");
+			diagnostic_hint(error,
+					"the kernel takes no more; create the set with a greater maxelem");
 		}
 		if (builder->full)
 			return -EINVAL;
@@ -129,11 +134,13 @@ static int put_points(struct ipset_reader *reader, struct builder *builder, cons
 {
 	address addresses = entry->high - entry->low; /* less 1 */
 	uint32_t ports = (uint32_t)entry->last_port - entry->first_port + 1;
-	size_t total = addresses < POINTS_PER_LINE_MAX ? ((size_t)addresses + 1) * ports : POINTS_PER_LINE_MAX + 1;
+	size_t total =
+	    addresses < POINTS_PER_LINE_MAX ? ((size_t)addresses + 1) * ports : POINTS_PER_LINE_MAX + 1;
 	if (total > POINTS_PER_LINE_MAX || (total > 1 && reader->expanded + total > POINTS_MAX)) {
 		diagnostic_hint(ipset_error(reader, word->span, "member-too-large",
 					    "this stands for too many pairs of address and port"),
-				"weir takes up to %u of a line and %u in all; use a rule with a hash:net set and --dports",
+				"weir takes up to %u of a line and %u in all; use a rule with a hash:net set "
+				"and --dports",
 				POINTS_PER_LINE_MAX, POINTS_MAX);
 		return -EINVAL;
 	}
@@ -170,15 +177,16 @@ int builder_remove(struct ipset_reader *reader, struct builder *builder, const s
 		   const struct word *word)
 {
 	struct set *set = builder->set;
-	struct set_member key = {.low = entry->low, .high = entry->high, .protocol = entry->protocol,
-				 .port = entry->first_port};
+	struct set_member key = {
+	    .low = entry->low, .high = entry->high, .protocol = entry->protocol, .port = entry->first_port};
 	bool single = set->type == SET_HASH_IP_PORT
-			      ? entry->low == entry->high && entry->first_port == entry->last_port
-			      : set->type == SET_HASH_IP || !entry->is_range;
+			  ? entry->low == entry->high && entry->first_port == entry->last_port
+			  : set->type == SET_HASH_IP || !entry->is_range;
 	uint32_t *slot = single && builder->slot_count ? slot_find(builder, &key) : NULL;
 	if (!slot || !*slot || !set->members[*slot - 1].end) {
-		diagnostic_hint(ipset_error(reader, word->span, "not-a-member", "set %.*s has no such member here",
-					    (int)set->name.size, set->name.data),
+		diagnostic_hint(ipset_error(reader, word->span, "not-a-member",
+					    "set %.*s has no such member here", (int)set->name.size,
+					    set->name.data),
 				"del takes what was added by one add, whole; ipset save prints no del");
 		return -EINVAL;
 	}
@@ -187,7 +195,8 @@ int builder_remove(struct ipset_reader *reader, struct builder *builder, const s
 	return 0;
 }
 
-/* The slots are left behind in the arena: clearing them again and again could cost more than filling them did. */
+/* The slots are left behind in the arena: clearing them again and again could cost more than filling them
+ * did. */
 void builder_flush(struct builder *builder)
 {
 	builder->set->member_count = 0;

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <stdarg.h>
 
-struct diagnostic *ipset_error(struct ipset_reader *reader, struct span span, const char *code, const char *format, ...)
+struct diagnostic *ipset_error(struct ipset_reader *reader, struct span span, const char *code,
+			       const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -29,8 +30,8 @@ static struct builder *builder_get(struct ipset_reader *reader, const struct wor
 	struct builder *builder = name_index_find(reader->builders, word->text);
 	if (builder)
 		return reader->last = builder;
-	diagnostic_hint(ipset_error(reader, word->span, "unknown-set", "set %.*s was not created", (int)word->text.size,
-				    word->text.data),
+	diagnostic_hint(ipset_error(reader, word->span, "unknown-set", "set %.*s was not created",
+				    (int)word->text.size, word->text.data),
 			"a line \"create %.*s TYPE\" must come first", (int)word->text.size, word->text.data);
 	return NULL;
 }
@@ -41,19 +42,18 @@ static const struct {
 	const char *name;
 	enum add_option option;
 } add_options[] = {
-	{"timeout", ADD_TIMEOUT},   {"comment", ADD_COMMENT}, {"packets", ADD_COUNTER},	 {"bytes", ADD_COUNTER},
-	{"skbmark", ADD_SKB},	    {"skbprio", ADD_SKB},     {"skbqueue", ADD_SKB},	 {"nomatch", ADD_NOMATCH},
-	{"wildcard", ADD_WILDCARD}, {"before", ADD_POSITION}, {"after", ADD_POSITION},
+    {"timeout", ADD_TIMEOUT},   {"comment", ADD_COMMENT}, {"packets", ADD_COUNTER}, {"bytes", ADD_COUNTER},
+    {"skbmark", ADD_SKB},       {"skbprio", ADD_SKB},     {"skbqueue", ADD_SKB},    {"nomatch", ADD_NOMATCH},
+    {"wildcard", ADD_WILDCARD}, {"before", ADD_POSITION}, {"after", ADD_POSITION},
 };
 #define ADD_OPTION_COUNT (sizeof(add_options) / sizeof(add_options[0]))
 
 static int needs_create_option(struct ipset_reader *reader, const struct set *set, const struct word *word,
 			       const char *create_option)
 {
-	struct diagnostic *error = ipset_error(reader, word->span, "unknown-option",
-					       "%.*s cannot be used: set %.*s was created without %s",
-					       (int)word->text.size, word->text.data, (int)set->name.size,
-					       set->name.data, create_option);
+	struct diagnostic *error = ipset_error(
+	    reader, word->span, "unknown-option", "%.*s cannot be used: set %.*s was created without %s",
+	    (int)word->text.size, word->text.data, (int)set->name.size, set->name.data, create_option);
 	diagnostic_label(error, set->span, "created here");
 	diagnostic_hint(error, "create it with %s", create_option);
 	return -EINVAL;
@@ -112,10 +112,11 @@ static int add_options_read(struct ipset_reader *reader, const struct set *set, 
 		while (at < ADD_OPTION_COUNT && !text_is(name->text, names[at]))
 			at++;
 		if (at == ADD_OPTION_COUNT) {
-			const char *nearest = nearest_name(name->text, names, ADD_OPTION_COUNT);
-			struct diagnostic *error = ipset_error(reader, name->span, "unknown-option",
-							       "add has no option `%.*s'", (int)name->text.size,
-							       name->text.data);
+			struct diagnostic *error =
+			    ipset_error(reader, name->span, "unknown-option", "add has no option `%.*s'",
+					(int)name->text.size, name->text.data);
+			const char *nearest =
+			    error ? nearest_name(name->text, names, ADD_OPTION_COUNT) : NULL;
 			if (nearest)
 				diagnostic_hint(error, "did you mean %s?", nearest);
 			else
@@ -127,8 +128,10 @@ static int add_options_read(struct ipset_reader *reader, const struct set *set, 
 		const struct word *value = NULL;
 		if (option != ADD_NOMATCH && option != ADD_WILDCARD) {
 			if (++i == count) {
-				ipset_error(reader, name->span, "missing-argument", "%.*s needs an argument",
-					    (int)name->text.size, name->text.data);
+				diagnostic_hint(ipset_error(reader, name->span, "missing-argument",
+							    "%.*s needs an argument", (int)name->text.size,
+							    name->text.data),
+						"the line ends here");
 				return -EINVAL;
 			}
 			value = &words[i];
@@ -143,18 +146,19 @@ static int add_options_read(struct ipset_reader *reader, const struct set *set, 
 static int read_add(struct ipset_reader *reader, const struct word *words, size_t count, bool removal)
 {
 	if (count < 2) {
-		diagnostic_hint(ipset_error(reader, words[-1].span, "missing-argument",
-					    "a set and a member must follow"),
-				"%s NAME MEMBER", removal ? "del" : "add");
+		diagnostic_hint(
+		    ipset_error(reader, words[-1].span, "missing-argument", "a set and a member must follow"),
+		    "%s NAME MEMBER", removal ? "del" : "add");
 		return -EINVAL;
 	}
 	struct builder *builder = builder_get(reader, &words[0]);
 	if (!builder)
 		return -EINVAL;
 	struct set *set = builder->set;
-	struct set_member member = {
-		.timed = set->has_timeout && set->timeout, .timeout = set->timeout,
-		.begin = words[-1].span.begin, .end = words[count - 1].span.end};
+	struct set_member member = {.timed = set->has_timeout && set->timeout,
+				    .timeout = set->timeout,
+				    .begin = words[-1].span.begin,
+				    .end = words[count - 1].span.end};
 	struct entry entry;
 	int result = add_options_read(reader, set, words + 2, count - 2, &member);
 	if (result < 0 || set->type == SET_OPAQUE)
@@ -188,7 +192,8 @@ static size_t take_exist(struct word *words, size_t count, bool *exist)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (word_is_bare(&words[i]) && (text_is(words[i].text, "-exist") || text_is(words[i].text, "-!")))
+		if (word_is_bare(&words[i]) &&
+		    (text_is(words[i].text, "-exist") || text_is(words[i].text, "-!")))
 			*exist = true;
 		else
 			words[kept++] = words[i];
@@ -198,7 +203,8 @@ static size_t take_exist(struct word *words, size_t count, bool *exist)
 
 static bool is_command(struct text text, const char *name, const char *option, const char *letter)
 {
-	return text_is(text, name) || (text_starts(text, "--") && text_is((struct text){text.data + 2, text.size - 2}, name)) ||
+	return text_is(text, name) ||
+	       (text_starts(text, "--") && text_is((struct text){text.data + 2, text.size - 2}, name)) ||
 	       text_is(text, option) || text_is(text, letter);
 }
 
@@ -224,8 +230,8 @@ static int read_line(struct ipset_reader *reader, struct span line)
 		return read_add(reader, words + 1, count - 1, true);
 	if (is_command(command, "flush", "-F", "f"))
 		return read_flush(reader, words + 1, count - 1);
-	diagnostic_hint(ipset_error(reader, words[0].span, "unsupported-command", "`%.*s' is not what ipset save prints",
-				    (int)command.size, command.data),
+	diagnostic_hint(ipset_error(reader, words[0].span, "unsupported-command",
+				    "`%.*s' is not what ipset save prints", (int)command.size, command.data),
 			"load the file with ipset restore, and give weir what ipset save prints then");
 	return -EINVAL;
 }

@@ -12,8 +12,8 @@
 enum { LEGACY, NFT, FLAVOURS };
 
 static const char *const programs[FAMILY_COUNT][FLAVOURS] = {
-	{"iptables-legacy-save", "iptables-nft-save"},
-	{"ip6tables-legacy-save", "ip6tables-nft-save"},
+    {"iptables-legacy-save", "iptables-nft-save"},
+    {"ip6tables-legacy-save", "ip6tables-nft-save"},
 };
 
 struct dump {
@@ -23,17 +23,18 @@ struct dump {
 	struct span first_rule;
 };
 
-static int program_failed(struct diagnostics *sink, const char *name, int error, const struct program_result *result)
+static int program_failed(struct diagnostics *sink, const char *name, int error,
+			  const struct program_result *result)
 {
 	struct text said = {result->errors.data, result->errors.size};
 	while (said.size && (said.data[said.size - 1] == '\n' || said.data[said.size - 1] == ' '))
 		said.size--;
 	struct diagnostic *diagnostic =
-		error < 0 ? diagnostic_add(sink, SEVERITY_ERROR, "program-failed", (struct span){0}, "%s: %s", name,
-					   strerror(-error))
-			  : diagnostic_add(sink, SEVERITY_ERROR, "program-failed", (struct span){0},
-					   "%s ended with status %d: %.*s", name, result->status, (int)said.size,
-					   said.size ? said.data : "");
+	    error < 0 ? diagnostic_add(sink, SEVERITY_ERROR, "program-failed", (struct span){0}, "%s: %s",
+				       name, strerror(-error))
+		      : diagnostic_add(sink, SEVERITY_ERROR, "program-failed", (struct span){0},
+				       "%s ended with status %d: %.*s", name, result->status, (int)said.size,
+				       said.size ? said.data : "");
 	if (geteuid() != 0)
 		diagnostic_hint(diagnostic, "reading the rules that are loaded needs root");
 	else
@@ -54,11 +55,12 @@ static int dump_source(struct arena *arena, const char *name, const struct buffe
 /* iptables-nft on a kernel without nftables: there are none of its rules then. */
 static bool kernel_has_none(const struct program_result *result)
 {
-	return result->errors.data && strstr(result->errors.data, "Failed to initialize nft: Protocol not supported");
+	return result->errors.data &&
+	       strstr(result->errors.data, "Failed to initialize nft: Protocol not supported");
 }
 
-static int dump_read(struct arena *arena, struct diagnostics *sink, const char *const *arguments, const char *name,
-		     struct dump *dump)
+static int dump_read(struct arena *arena, struct diagnostics *sink, const char *const *arguments,
+		     const char *name, struct dump *dump)
 {
 	struct program_result result;
 	int status = program_run(arguments, SOURCE_SIZE_MAX, &result);
@@ -94,7 +96,8 @@ static void dump_find_rules(struct dump *dump)
 	}
 }
 
-static int choose(struct diagnostics *sink, struct dump dumps[FLAVOURS], enum family family, struct source **source)
+static int choose(struct diagnostics *sink, struct dump dumps[FLAVOURS], enum family family,
+		  struct source **source)
 {
 	if (dumps[LEGACY].missing && dumps[NFT].missing) {
 		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "program-missing", (struct span){0},
@@ -106,11 +109,13 @@ static int choose(struct diagnostics *sink, struct dump dumps[FLAVOURS], enum fa
 	dump_find_rules(&dumps[LEGACY]);
 	dump_find_rules(&dumps[NFT]);
 	if (dumps[LEGACY].has_rules && dumps[NFT].has_rules) {
-		struct diagnostic *error = diagnostic_add(sink, SEVERITY_ERROR, "mixed-flavours", dumps[NFT].first_rule,
-							  "iptables-legacy and iptables-nft both hold rules");
+		struct diagnostic *error =
+		    diagnostic_add(sink, SEVERITY_ERROR, "mixed-flavours", dumps[NFT].first_rule,
+				   "iptables-legacy and iptables-nft both hold rules");
 		diagnostic_label(error, dumps[LEGACY].first_rule, "a rule of iptables-legacy");
-		diagnostic_hint(error, "each packet meets both; move the rules to one: iptables-legacy-save | "
-				       "iptables-nft-restore, then flush the legacy tables");
+		diagnostic_hint(error,
+				"each packet meets both; move the rules to one: iptables-legacy-save | "
+				"iptables-nft-restore, then flush the legacy tables");
 		return -EINVAL;
 	}
 	if (dumps[NFT].has_rules || !dumps[LEGACY].source || dumps[LEGACY].source->size == 0)
@@ -127,7 +132,8 @@ static int read_family(struct ruleset *ruleset, struct diagnostics *sink, enum f
 	int result = 0;
 	for (int flavour = 0; flavour < FLAVOURS && result == 0; flavour++) {
 		const char *arguments[] = {programs[family][flavour], "-c", NULL};
-		result = dump_read(ruleset->arena, sink, arguments, programs[family][flavour], &dumps[flavour]);
+		result =
+		    dump_read(ruleset->arena, sink, arguments, programs[family][flavour], &dumps[flavour]);
 	}
 	if (result == 0)
 		result = choose(sink, dumps, family, &source);

@@ -16,7 +16,8 @@ enum name_origin {
 enum name_origin target_name_known(struct text name, enum family family);
 enum name_origin match_name_known(struct text name, enum family family);
 
-/* The name with the fewest edits (insert, delete, replace, swap), when they are few for its length; else NULL. */
+/* The name with the fewest edits (insert, delete, replace, swap), when they are few for its length; else
+ * NULL. */
 const char *nearest_name(struct text name, const char *const *names, size_t count);
 const char *nearest_target(struct text name, enum family family);
 const char *nearest_match(struct text name, enum family family);

@@ -18,7 +18,8 @@
 
 static bool program_in(const char *directory, size_t size, const char *name, char path[PATH_MAX])
 {
-	if (size == 0 || directory[0] != '/') /* an empty or relative entry would look where the user happens to be */
+	if (size == 0 ||
+	    directory[0] != '/') /* an empty or relative entry would look where the user happens to be */
 		return false;
 	int length = snprintf(path, PATH_MAX, "%.*s/%s", (int)size, directory, name);
 	struct stat status;
@@ -63,7 +64,8 @@ static int spawn(const char *path, const char *const *arguments, int output, int
 	if (result)
 		return -result;
 	char **environment = environment_c();
-	result = environment ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) : ENOMEM;
+	result =
+	    environment ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) : ENOMEM;
 	if (!result)
 		result = posix_spawn_file_actions_adddup2(&actions, output, 1);
 	if (!result)

@@ -2,22 +2,24 @@
  *
  * What the readers share among themselves. Nobody outside read/ includes it.
  *
- * A reader adds what is wrong to the sink and goes on with the next line; it returns only what ends the reading:
- * 0 or -ENOMEM. Whether the input was right is whether the sink has errors. */
+ * A reader adds what is wrong to the sink and goes on with the next line; it returns only what ends the
+ * reading: 0 or -ENOMEM. Whether the input was right is whether the sink has errors. */
 #ifndef WEIR_READ_READER_H
 #define WEIR_READ_READER_H
 
 #include "read/words.h"
 #include "ruleset/ruleset.h"
 
-/* A rule whose -j or -g names a chain that was not declared above it; looked for again at the end of the table. */
+/* A rule whose -j or -g names a chain that was not declared above it; looked for again at the end of the
+ * table. */
 struct pending_jump {
 	struct chain *chain;
 	size_t rule; /* index in the chain; chain->rules may move while it grows */
 	struct word word;
 };
 
-/* Items of the rule being read: the rule's own part is 0, then the matches as they were loaded, and the target. */
+/* Items of the rule being read: the rule's own part is 0, then the matches as they were loaded, and the
+ * target. */
 struct item {
 	struct match match; /* kind of a target: unused */
 	struct text name;
@@ -42,13 +44,13 @@ struct rule_reader {
 	struct item items[RULE_WORDS_MAX + 1];
 	size_t item_count;
 	size_t owners[RULE_WORDS_MAX]; /* which item each word of the line belongs to */
-	size_t target;	  /* item, 0: none yet */
-	size_t implicit; /* item loaded by -p, 0: none yet */
-	size_t sink_item; /* opaque item that takes what nobody knows, 0: none */
-	unsigned seen; /* options of the rule itself, enum rule_option in rule.c */
-	bool other_family; /* -4 or -6 says that the rule is not for this program */
-	const struct word *bang; /* the "!" before the option, or NULL */
-	struct word jump;	 /* target's name */
+	size_t target;                 /* item, 0: none yet */
+	size_t implicit;               /* item loaded by -p, 0: none yet */
+	size_t sink_item;              /* opaque item that takes what nobody knows, 0: none */
+	unsigned seen;                 /* options of the rule itself, enum rule_option in rule.c */
+	bool other_family;             /* -4 or -6 says that the rule is not for this program */
+	const struct word *bang;       /* the "!" before the option, or NULL */
+	struct word jump;              /* target's name */
 	struct pending_jump *pending;
 	size_t pending_count, pending_capacity;
 	size_t expanded; /* rules made by lists of addresses so far */
@@ -56,13 +58,13 @@ struct rule_reader {
 
 void rule_reader_fini(struct rule_reader *reader);
 
-/* Reads the options of one rule (behind "-A CHAIN") and appends it to the chain, or says what is wrong. `span` is the line
- * from "-A" on. 0 or -ENOMEM. */
+/* Reads the options of one rule (behind "-A CHAIN") and appends it to the chain, or says what is wrong.
+ * `span` is the line from "-A" on. 0 or -ENOMEM. */
 int rule_read(struct rule_reader *reader, struct chain *chain, const struct word *words, size_t count,
 	      struct span span, const uint64_t counters[2]);
 
-/* rule_header.c: options of the rule itself. Each reads the argument of parser->option; 0, -EINVAL with a diagnostic,
- * -ENOMEM. */
+/* rule_header.c: options of the rule itself. Each reads the argument of parser->option; 0, -EINVAL with a
+ * diagnostic, -ENOMEM. */
 int header_addresses(struct rule_reader *reader, struct address_list *list);
 int header_protocol(struct rule_parser *parser);
 int header_interface(struct rule_parser *parser, struct interface_match *match);

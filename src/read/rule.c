@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * One rule: its words are given to the rule itself, to the matches loaded so far (last one first) and to the target, in
- * the order in which iptables looks (iptables 1.8, xshared.c, do_parse() and command_default()). What no modelled
- * match or target knows goes to the opaque one named last, or is an error: no word is ever passed over, as a rule read
- * without one of its conditions would drop more than it says. */
+ * One rule: its words are given to the rule itself, to the matches loaded so far (last one first) and to the
+ * target, in the order in which iptables looks (iptables 1.8, xshared.c, do_parse() and command_default()).
+ * What no modelled match or target knows goes to the opaque one named last, or is an error: no word is ever
+ * passed over, as a rule read without one of its conditions would drop more than it says. */
 #include "read/names.h"
 #include "read/reader.h"
 #include "ruleset/protocol.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPANSION_MAX 65536	/* rules made of one line */
+#define EXPANSION_MAX 65536     /* rules made of one line */
 #define EXPANDED_MAX (1u << 20) /* further rules made of all lines of a table */
 
 enum rule_option {
@@ -37,16 +37,34 @@ static const struct {
 	const char *name;
 	enum rule_option option;
 } rule_options[] = {
-	{"-s", OPTION_SOURCE},	      {"--source", OPTION_SOURCE},	{"--src", OPTION_SOURCE},
-	{"-d", OPTION_DESTINATION},   {"--destination", OPTION_DESTINATION}, {"--dst", OPTION_DESTINATION},
-	{"-p", OPTION_PROTOCOL},      {"--protocol", OPTION_PROTOCOL},	{"--proto", OPTION_PROTOCOL},
-	{"-i", OPTION_IN},	      {"--in-interface", OPTION_IN},	{"-o", OPTION_OUT},
-	{"--out-interface", OPTION_OUT}, {"-f", OPTION_FRAGMENT},	{"--fragment", OPTION_FRAGMENT},
-	{"--fragments", OPTION_FRAGMENT}, {"-c", OPTION_COUNTERS},	{"--set-counters", OPTION_COUNTERS},
-	{"-j", OPTION_TARGET},	      {"--jump", OPTION_TARGET},	{"-g", OPTION_GOTO},
-	{"--goto", OPTION_GOTO},      {"-m", OPTION_MATCH},		{"--match", OPTION_MATCH},
-	{"-4", OPTION_IPV4},	      {"--ipv4", OPTION_IPV4},		{"-6", OPTION_IPV6},
-	{"--ipv6", OPTION_IPV6},
+    {"-s", OPTION_SOURCE},
+    {"--source", OPTION_SOURCE},
+    {"--src", OPTION_SOURCE},
+    {"-d", OPTION_DESTINATION},
+    {"--destination", OPTION_DESTINATION},
+    {"--dst", OPTION_DESTINATION},
+    {"-p", OPTION_PROTOCOL},
+    {"--protocol", OPTION_PROTOCOL},
+    {"--proto", OPTION_PROTOCOL},
+    {"-i", OPTION_IN},
+    {"--in-interface", OPTION_IN},
+    {"-o", OPTION_OUT},
+    {"--out-interface", OPTION_OUT},
+    {"-f", OPTION_FRAGMENT},
+    {"--fragment", OPTION_FRAGMENT},
+    {"--fragments", OPTION_FRAGMENT},
+    {"-c", OPTION_COUNTERS},
+    {"--set-counters", OPTION_COUNTERS},
+    {"-j", OPTION_TARGET},
+    {"--jump", OPTION_TARGET},
+    {"-g", OPTION_GOTO},
+    {"--goto", OPTION_GOTO},
+    {"-m", OPTION_MATCH},
+    {"--match", OPTION_MATCH},
+    {"-4", OPTION_IPV4},
+    {"--ipv4", OPTION_IPV4},
+    {"-6", OPTION_IPV6},
+    {"--ipv6", OPTION_IPV6},
 };
 
 void rule_reader_fini(struct rule_reader *reader)
@@ -65,7 +83,8 @@ static enum rule_option option_find(const struct rule_reader *reader, struct tex
 	for (size_t i = 0; i < sizeof(rule_options) / sizeof(rule_options[0]); i++) {
 		const char *name = rule_options[i].name;
 		/* A look at the third character (NUL in "-s") spares most comparisons. */
-		if (name[1] == text.data[1] && (text.size > 2 ? text.data[2] : '\0') == name[2] && text_is(text, name))
+		if (name[1] == text.data[1] && (text.size > 2 ? text.data[2] : '\0') == name[2] &&
+		    text_is(text, name))
 			return rule_options[i].option;
 	}
 	return OPTION_NONE;
@@ -98,21 +117,20 @@ static int load_match(struct rule_reader *reader)
 	enum family other = parser->family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
 	if (!type && match_name_known(name, parser->family) == NAME_UNKNOWN) {
 		bool elsewhere = match_name_known(name, other) != NAME_UNKNOWN;
-		struct diagnostic *error =
-			parser_error(parser, word, elsewhere ? "wrong-family" : "unknown-match",
-				     elsewhere ? "match `%.*s' is not for this address family"
-					       : "there is no match `%.*s'",
-				     (int)name.size, name.data);
-		const char *nearest = nearest_match(name, parser->family);
+		struct diagnostic *error = parser_error(
+		    parser, word, elsewhere ? "wrong-family" : "unknown-match",
+		    elsewhere ? "match `%.*s' is not for this address family" : "there is no match `%.*s'",
+		    (int)name.size, name.data);
+		const char *nearest = error ? nearest_match(name, parser->family) : NULL;
 		if (nearest)
 			diagnostic_hint(error, "did you mean %s?", nearest);
 		else
 			diagnostic_hint(error, "iptables -m NAME -h shows whether a match is there");
 		return -EINVAL;
 	}
-	size_t index = item_add(reader, (struct item){.match = {.type = type ? type : &match_opaque},
-						      .name = name,
-						      .named = option});
+	size_t index = item_add(
+	    reader,
+	    (struct item){.match = {.type = type ? type : &match_opaque}, .name = name, .named = option});
 	reader->sink_item = type ? 0 : index;
 	own_words(reader, index, (size_t)(option - parser->words));
 	return 0;
@@ -146,7 +164,8 @@ static int load_target(struct rule_reader *reader, bool is_goto)
 	} else if (!is_goto && target_name_known(word->text, parser->family) != NAME_UNKNOWN) {
 		target->type = &target_opaque;
 	}
-	reader->target = item_add(reader, (struct item){.name = word->text, .is_target = true, .named = option});
+	reader->target =
+	    item_add(reader, (struct item){.name = word->text, .is_target = true, .named = option});
 	if (target->type == &target_opaque)
 		reader->sink_item = reader->target;
 	own_words(reader, reader->target, (size_t)(option - parser->words));
@@ -260,7 +279,8 @@ static int offer(struct rule_reader *reader, size_t index)
 	return result;
 }
 
-/* The match that -p makes available without -m, and tries when nobody else takes an option. 1 taken, 0 not, -errno. */
+/* The match that -p makes available without -m, and tries when nobody else takes an option. 1 taken, 0 not,
+ * -errno. */
 static int offer_implicit(struct rule_reader *reader)
 {
 	struct rule_parser *parser = &reader->parser;
@@ -288,8 +308,10 @@ static int offer_implicit(struct rule_reader *reader)
 static int unknown_option(struct rule_parser *parser)
 {
 	struct text text = parser->option->text;
-	struct diagnostic *error = parser_error(parser, NULL, "unknown-option", "unknown option `%.*s'", (int)text.size,
-						text.data);
+	struct diagnostic *error =
+	    parser_error(parser, NULL, "unknown-option", "unknown option `%.*s'", (int)text.size, text.data);
+	if (!error)
+		return -EINVAL; /* one of too many: no hint is looked for */
 	char longer[64] = "--";
 	const char *nearest = NULL;
 	if (text.size > 2 && text.size < sizeof(longer) - 2 && text.data[1] != '-') { /* -dport */
@@ -323,7 +345,8 @@ static int read_option(struct rule_reader *reader)
 		if (result)
 			return result < 0 ? result : 0;
 	}
-	int result = reader->target && parser->rule->target.type != &target_opaque ? offer(reader, reader->target) : 0;
+	int result =
+	    reader->target && parser->rule->target.type != &target_opaque ? offer(reader, reader->target) : 0;
 	if (result == 0)
 		result = offer_implicit(reader);
 	if (result)
@@ -351,10 +374,12 @@ static int read_words(struct rule_reader *reader)
 			if (result < 0)
 				return result;
 		} else if (reader->sink_item && !(bare && text_is(word->text, "!"))) {
-			own_words(reader, reader->sink_item, parser->next - 1); /* with a "!": --option ! value */
+			own_words(reader, reader->sink_item,
+				  parser->next - 1); /* with a "!": --option ! value */
 		} else {
-			diagnostic_hint(parser_error(parser, word, "unexpected-word", "`%.*s' belongs to no option",
-						     (int)word->text.size, word->text.data),
+			diagnostic_hint(parser_error(parser, word, "unexpected-word",
+						     "`%.*s' belongs to no option", (int)word->text.size,
+						     word->text.data),
 					"is the option before it complete, or a quote missing?");
 			return -EINVAL;
 		}
@@ -362,7 +387,9 @@ static int read_words(struct rule_reader *reader)
 		reader->bang = NULL;
 	}
 	if (parser->inverted) {
-		parser_error(parser, reader->bang, "bad-inversion", "nothing stands behind this `!'");
+		diagnostic_hint(
+		    parser_error(parser, reader->bang, "bad-inversion", "nothing stands behind this `!'"),
+		    "it inverts the option behind it");
 		return -EINVAL;
 	}
 	return 0;
@@ -441,8 +468,9 @@ static int finish_target(struct rule_reader *reader)
 	if (result == 0 && target->type == &target_opaque)
 		result = make_opaque(reader, reader->target, &target->data);
 	if (result == 0 && target->type->tables && !(target->type->tables >> reader->table->id & 1)) {
-		diagnostic_hint(parser_error(parser, &reader->jump, "wrong-table", "%s cannot be used in table %s",
-					     target->type->name, table_names[reader->table->id]),
+		diagnostic_hint(parser_error(parser, &reader->jump, "wrong-table",
+					     "%s cannot be used in table %s", target->type->name,
+					     table_names[reader->table->id]),
 				"the kernel refuses the rule");
 		result = -EINVAL;
 	}
@@ -453,7 +481,8 @@ static int finish_matches(struct rule_reader *reader)
 {
 	struct rule_parser *parser = &reader->parser;
 	struct rule *rule = parser->rule;
-	rule->matches = arena_array(reader->arena, reader->item_count, sizeof(*rule->matches));
+	size_t count = reader->item_count - 1 - (reader->target != 0);
+	rule->matches = arena_array(reader->arena, count, sizeof(*rule->matches));
 	if (!rule->matches)
 		return -ENOMEM;
 	for (size_t i = 1; i < reader->item_count; i++) {
@@ -485,7 +514,7 @@ static int pending_add(struct rule_reader *reader, struct chain *chain)
 		reader->pending_capacity = capacity;
 	}
 	reader->pending[reader->pending_count++] =
-		(struct pending_jump){chain, chain->rule_count - 1, reader->jump};
+	    (struct pending_jump){chain, chain->rule_count - 1, reader->jump};
 	return 0;
 }
 
@@ -513,7 +542,8 @@ static int append_rules(struct rule_reader *reader, struct chain *chain)
 	size_t total;
 	if (__builtin_mul_overflow(source_count, destination_count, &total) || total > EXPANSION_MAX ||
 	    reader->expanded + total - 1 > EXPANDED_MAX) {
-		diagnostic_hint(diagnostic_add(reader->parser.sink, SEVERITY_ERROR, "too-many-rules", reader->rule.span,
+		diagnostic_hint(diagnostic_add(reader->parser.sink, SEVERITY_ERROR, "too-many-rules",
+					       reader->rule.span,
 					       "the lists of addresses stand for too many rules"),
 				"use an ipset");
 		return 0;
@@ -530,7 +560,8 @@ static int append_rules(struct rule_reader *reader, struct chain *chain)
 	return 0;
 }
 
-static void rule_reader_start(struct rule_reader *reader, const struct word *words, size_t count, struct span span)
+static void rule_reader_start(struct rule_reader *reader, const struct word *words, size_t count,
+			      struct span span)
 {
 	reader->rule = (struct rule){.span = span};
 	reader->rule.target.type = &target_none;
@@ -564,7 +595,8 @@ int rule_read(struct rule_reader *reader, struct chain *chain, const struct word
 	reader->rule.bytes = counters[1];
 	int result = read_words(reader);
 	if (result == 0 && reader->other_family)
-		return 0; /* iptables-restore passes over rules with -6, ip6tables-restore over those with -4 */
+		return 0; /* iptables-restore passes over rules with -6, ip6tables-restore over those with -4
+			   */
 	if (result == 0)
 		result = header_check(&reader->parser, chain);
 	if (result == 0)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Options of a rule itself: addresses, protocol, interfaces. libxtables/xtables.c says what iptables takes. */
+ * Options of a rule itself: addresses, protocol, interfaces. libxtables/xtables.c says what iptables takes.
+ */
 #include "read/reader.h"
 #include "ruleset/protocol.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ADDRESS_LIST_MAX 65536 /* each makes a rule */
 
 static bool has_character(struct text text, char c)
 {
@@ -39,14 +42,15 @@ static int address_error(struct rule_parser *parser, const struct word *word, st
 	enum family other = parser->family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
 	address value;
 	if (address_parse(other, text, &value) == 0) {
-		diagnostic_hint(parser_error(parser, word, "wrong-family", "`%.*s' is an %s address in an %s rule",
-					     (int)text.size, text.data, families[other], families[parser->family]),
+		diagnostic_hint(parser_error(parser, word, "wrong-family",
+					     "`%.*s' is an %s address in an %s rule", (int)text.size,
+					     text.data, families[other], families[parser->family]),
 				"rules of %s come from %s", families[other],
 				other == FAMILY_IPV4 ? "iptables-save" : "ip6tables-save");
 		return -EINVAL;
 	}
-	diagnostic_hint(parser_error(parser, word, "bad-address", "`%.*s' is not an %s address", (int)text.size, text.data,
-				     families[parser->family]),
+	diagnostic_hint(parser_error(parser, word, "bad-address", "`%.*s' is not an %s address",
+				     (int)text.size, text.data, families[parser->family]),
 			"names are not looked up: write the address, with /length or /mask for a network");
 	return -EINVAL;
 }
@@ -101,6 +105,13 @@ static int list_add(struct address_list *list, struct address_match match)
 	return 0;
 }
 
+static int list_too_long(struct rule_parser *parser, const struct word *word)
+{
+	diagnostic_hint(parser_error(parser, word, "too-many-rules", "the list of addresses is too long"),
+			"use an ipset");
+	return -EINVAL;
+}
+
 int header_addresses(struct rule_reader *reader, struct address_list *list)
 {
 	struct rule_parser *parser = &reader->parser;
@@ -109,8 +120,9 @@ int header_addresses(struct rule_reader *reader, struct address_list *list)
 		return -EINVAL;
 	struct text rest = word->text;
 	if (parser->inverted && has_character(rest, ',')) {
-		diagnostic_hint(parser_error(parser, word, "bad-inversion", "a list of addresses cannot be inverted"),
-				"iptables would make a rule of each; use an ipset with ! --match-set");
+		diagnostic_hint(
+		    parser_error(parser, word, "bad-inversion", "a list of addresses cannot be inverted"),
+		    "iptables would make a rule of each; use an ipset with ! --match-set");
 		return -EINVAL;
 	}
 	for (bool more = true; more;) {
@@ -119,7 +131,8 @@ int header_addresses(struct rule_reader *reader, struct address_list *list)
 		struct address_match match;
 		int result = address_match_parse(parser, word, part, &match);
 		if (result == 0)
-			result = list_add(list, match);
+			result = list->count < ADDRESS_LIST_MAX ? list_add(list, match)
+								: list_too_long(parser, word);
 		if (result < 0)
 			return result;
 		more = comma != NULL;
@@ -143,8 +156,9 @@ int header_protocol(struct rule_parser *parser)
 	}
 	rule->protocol_inverted = parser->inverted;
 	if (rule->protocol == 0 && parser->inverted) {
-		diagnostic_hint(parser_error(parser, word, "bad-inversion", "this matches no protocol at all"),
-				"iptables refuses it; leave out the rule");
+		diagnostic_hint(
+		    parser_error(parser, word, "bad-inversion", "this matches no protocol at all"),
+		    "iptables refuses it; leave out the rule");
 		return -EINVAL;
 	}
 	return 0;
@@ -157,12 +171,14 @@ int header_interface(struct rule_parser *parser, struct interface_match *match)
 		return -EINVAL;
 	struct text name = word->text;
 	if (name.size == 0 || memchr(name.data, '\0', name.size)) {
-		parser_error(parser, word, "bad-interface", "not a name of an interface");
+		diagnostic_hint(parser_error(parser, word, "bad-interface", "not a name of an interface"),
+				"leave out the option to match any");
 		return -EINVAL;
 	}
 	if (name.size >= INTERFACE_NAME_MAX) {
-		diagnostic_hint(parser_error(parser, word, "bad-interface", "the interface name `%.*s' is too long",
-					     (int)name.size, name.data),
+		diagnostic_hint(parser_error(parser, word, "bad-interface",
+					     "the interface name `%.*s' is too long", (int)name.size,
+					     name.data),
 				"names have up to %d characters; a + at the end stands for any rest",
 				INTERFACE_NAME_MAX - 1);
 		return -EINVAL;
@@ -177,10 +193,11 @@ int header_interface(struct rule_parser *parser, struct interface_match *match)
 
 static int refuse_interface(struct rule_parser *parser, const struct chain *chain, const char *option)
 {
-	diagnostic_hint(diagnostic_add(parser->sink, SEVERITY_ERROR, "wrong-chain", parser->rule->span,
-				       "%s cannot be used in %.*s", option, (int)chain->name.size, chain->name.data),
-			"there a packet %s; iptables refuses the rule",
-			option[1] == 'i' ? "did not come in by an interface" : "does not have an interface to go out by");
+	diagnostic_hint(
+	    diagnostic_add(parser->sink, SEVERITY_ERROR, "wrong-chain", parser->rule->span,
+			   "%s cannot be used in %.*s", option, (int)chain->name.size, chain->name.data),
+	    "there a packet %s; iptables refuses the rule",
+	    option[1] == 'i' ? "did not come in by an interface" : "does not have an interface to go out by");
 	return -EINVAL;
 }
 

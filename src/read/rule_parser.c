@@ -40,7 +40,9 @@ const struct word *parser_argument(struct rule_parser *parser)
 	bool free_text = takes_free_text(parser->option);
 	if (!free_text && parser->next < parser->count && is_bang(&parser->words[parser->next])) {
 		if (parser->inverted) {
-			parser_error(parser, &parser->words[parser->next], "bad-inversion", "a second `!'");
+			diagnostic_hint(parser_error(parser, &parser->words[parser->next], "bad-inversion",
+						     "a second `!'"),
+					"one, before the option, inverts it");
 			return NULL;
 		}
 		parser->inverted = true;
@@ -48,7 +50,9 @@ const struct word *parser_argument(struct rule_parser *parser)
 	}
 	if (parser->next >= parser->count || (!free_text && begins_option(&parser->words[parser->next]))) {
 		struct text option = parser->option->text;
-		parser_error(parser, NULL, "missing-argument", "%.*s needs an argument", (int)option.size, option.data);
+		diagnostic_hint(parser_error(parser, NULL, "missing-argument", "%.*s needs an argument",
+					     (int)option.size, option.data),
+				"put an argument that begins with a dash in quotes");
 		return NULL;
 	}
 	return &parser->words[parser->next++];
@@ -85,7 +89,9 @@ int parser_refuse_inversion(struct rule_parser *parser)
 	if (!parser->inverted)
 		return 0;
 	struct text option = parser->option->text;
-	parser_error(parser, NULL, "bad-inversion", "%.*s cannot be inverted with `!'", (int)option.size, option.data);
+	diagnostic_hint(parser_error(parser, NULL, "bad-inversion", "%.*s cannot be inverted with `!'",
+				     (int)option.size, option.data),
+			"leave out the `!'");
 	return -EINVAL;
 }
 
@@ -116,11 +122,12 @@ static int parse_port(struct rule_parser *parser, const struct word *word, struc
 	if (result == -EINVAL && service_port(parser->rule->protocol, text, port) == 0)
 		return 0;
 	struct diagnostic *error =
-		result == -ERANGE
-			? parser_error(parser, word, "bad-port", "port %.*s is greater than 65535", (int)text.size,
-				       text.data)
-			: parser_error(parser, word, "bad-port", "`%.*s' is not a port", (int)text.size, text.data);
-	diagnostic_hint(error, "a port is a number from 0 to 65535 or a name in /etc/services; a range is 80:90");
+	    result == -ERANGE
+		? parser_error(parser, word, "bad-port", "port %.*s is greater than 65535", (int)text.size,
+			       text.data)
+		: parser_error(parser, word, "bad-port", "`%.*s' is not a port", (int)text.size, text.data);
+	diagnostic_hint(error,
+			"a port is a number from 0 to 65535 or a name in /etc/services; a range is 80:90");
 	return -EINVAL;
 }
 
@@ -144,8 +151,8 @@ int parser_port_range(struct rule_parser *parser, const struct word *word, struc
 	if (result < 0)
 		return result;
 	if (low_port > high_port) {
-		diagnostic_hint(parser_error(parser, word, "bad-port", "the range %.*s is empty", (int)text.size,
-					     text.data),
+		diagnostic_hint(parser_error(parser, word, "bad-port", "the range %.*s is empty",
+					     (int)text.size, text.data),
 				"did you mean %u:%u?", high_port, low_port);
 		return -EINVAL;
 	}

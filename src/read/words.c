@@ -7,7 +7,8 @@
 
 static bool is_blank(char c)
 {
-	static const bool blank[256] = {[' '] = true, ['\t'] = true, ['\r'] = true, ['\f'] = true, ['\v'] = true};
+	static const bool blank[256] = {
+	    [' '] = true, ['\t'] = true, ['\r'] = true, ['\f'] = true, ['\v'] = true};
 	return blank[(unsigned char)c];
 }
 
@@ -68,11 +69,12 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 			break;
 		if (next >= line.end) {
 			struct span span = {line.source, quote, line.end};
-			diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "unterminated-quote", span,
-						       "this quote does not end on its line"),
-					quoting == QUOTING_IPTABLES
-						? "close it with \"; within quotes write \\\" for the character itself"
-						: "close it with \"");
+			diagnostic_hint(
+			    diagnostic_add(sink, SEVERITY_ERROR, "unterminated-quote", span,
+					   "this quote does not end on its line"),
+			    quoting == QUOTING_IPTABLES
+				? "close it with \"; within quotes write \\\" for the character itself"
+				: "close it with \"");
 			return -EINVAL;
 		}
 		text[size++] = data[next];
@@ -98,7 +100,8 @@ int words_split(struct arena *arena, struct diagnostics *sink, struct span line,
 		if (end < line.end && data[end] == '"') {
 			result = quoted_word(arena, sink, line, quoting, &at, words);
 		} else {
-			result = words_add(words, (struct word){{data + at, end - at}, {line.source, at, end}});
+			result =
+			    words_add(words, (struct word){{data + at, end - at}, {line.source, at, end}});
 			at = end;
 		}
 		if (result < 0)

@@ -10,7 +10,7 @@
 /* Goes through a source line by line. Start with {.source = source}. */
 struct line_reader {
 	const struct source *source;
-	uint32_t next; /* where the next line begins */
+	uint32_t next;    /* where the next line begins */
 	struct span line; /* without its end ("\n" or "\r\n") and without blanks around it */
 };
 bool line_reader_next(struct line_reader *reader);
@@ -23,12 +23,12 @@ void words_fini(struct words *words);
 
 enum quoting {
 	QUOTING_IPTABLES, /* a backslash within quotes takes the next character as it is */
-	QUOTING_IPSET,	  /* there is no way to write a quote within quotes */
+	QUOTING_IPSET,    /* there is no way to write a quote within quotes */
 };
 
-/* Splits a line as iptables-restore does (iptables 1.8, xshared.c, add_param_to_argv()): blanks part words, double
- * quotes keep them, and a closing quote ends the word. Text with quotes is copied into the arena. 0, -EINVAL with a
- * diagnostic, -ENOMEM. */
+/* Splits a line as iptables-restore does (iptables 1.8, xshared.c, add_param_to_argv()): blanks part words,
+ * double quotes keep them, and a closing quote ends the word. Text with quotes is copied into the arena. 0,
+ * -EINVAL with a diagnostic, -ENOMEM. */
 int words_split(struct arena *arena, struct diagnostics *sink, struct span line, enum quoting quoting,
 		struct words *words);
 

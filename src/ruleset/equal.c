@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Whether two rulesets are the same filter. Rules are compared by their fields and by what their matches and targets
- * print, which is a normal form: an extension that prints two different things alike would be a fault of its print(). */
+ * Whether two rulesets are the same filter. Rules are compared by their fields and by what their matches and
+ * targets print, which is a normal form: an extension that prints two different things alike would be a fault
+ * of its print(). */
 #include "ruleset/equal.h"
 
 #include "ruleset/extension_type.h"
@@ -29,9 +30,10 @@ static bool interface_match_equal(const struct interface_match *a, const struct 
 static bool header_equal(const struct rule *a, const struct rule *b)
 {
 	return address_match_equal(&a->source, &b->source) &&
-	       address_match_equal(&a->destination, &b->destination) && interface_match_equal(&a->in, &b->in) &&
-	       interface_match_equal(&a->out, &b->out) && a->protocol == b->protocol &&
-	       a->protocol_inverted == b->protocol_inverted && a->fragment == b->fragment;
+	       address_match_equal(&a->destination, &b->destination) &&
+	       interface_match_equal(&a->in, &b->in) && interface_match_equal(&a->out, &b->out) &&
+	       a->protocol == b->protocol && a->protocol_inverted == b->protocol_inverted &&
+	       a->fragment == b->fragment;
 }
 
 static void buffer_clear(struct buffer *buffer)
@@ -103,8 +105,8 @@ static bool rules_equal(struct comparison *comparison, const struct rule *a, con
 {
 	if (!header_equal(a, b))
 		return false;
-	/* The same text and the same header (one text may stand for several rules: -s a,b) is the same rule, unless one
-	 * text names a chain and the other a target. */
+	/* The same text and the same header (one text may stand for several rules: -s a,b) is the same rule,
+	 * unless one text names a chain and the other a target. */
 	if (!a->target.chain == !b->target.chain && text_equal(rule_text(a), rule_text(b)))
 		return true;
 	return matches_equal(comparison, a, b) && targets_equal(comparison, a, b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Whether two rulesets have the same sets. Members that time out are left out; what remains is compared as what it
- * contains: 10.0.0.0/31 in a hash:ip is the same as its two addresses. */
+ * Whether two rulesets have the same sets. Members that time out are left out; what remains is compared as
+ * what it contains: 10.0.0.0/31 in a hash:ip is the same as its two addresses. */
 #include "ruleset/equal.h"
 
 #include <stdlib.h>
@@ -11,10 +11,10 @@ struct member_list {
 	size_t count;
 };
 
-#define COMPARE(x, y)                                                                                                 \
-	do {                                                                                                          \
-		if ((x) != (y))                                                                                       \
-			return (x) < (y) ? -1 : 1;                                                                    \
+#define COMPARE(x, y)                                                                                        \
+	do {                                                                                                 \
+		if ((x) != (y))                                                                              \
+			return (x) < (y) ? -1 : 1;                                                           \
 	} while (0)
 
 static int compare_members(const void *left, const void *right)
@@ -72,7 +72,8 @@ static void print_element(const struct set *set, const struct set_member *member
 		buffer_puts(out, " nomatch");
 }
 
-static void say_only(const struct set *set, const struct set_member *member, bool here, struct buffer *difference)
+static void say_only(const struct set *set, const struct set_member *member, bool here,
+		     struct buffer *difference)
 {
 	buffer_printf(difference, "set %.*s contains ", (int)set->name.size, set->name.data);
 	print_element(set, member, difference);
@@ -193,7 +194,8 @@ bool sets_equal(const struct ruleset *a, const struct ruleset *b, struct buffer 
 	for (size_t i = 0; i < a->set_count; i++) {
 		const struct set *set = a->sets[i], *other = ruleset_find_set(b, set->name);
 		if (!other) {
-			buffer_printf(difference, "set %.*s exists only here", (int)set->name.size, set->name.data);
+			buffer_printf(difference, "set %.*s exists only here", (int)set->name.size,
+				      set->name.data);
 			return false;
 		}
 		if (!set_equal(set, other, difference))

@@ -17,10 +17,11 @@ struct name_index {
 	struct entry *entries;
 };
 
-static uint64_t index_seed(void)
+uint64_t name_index_seed(void)
 {
 	uint64_t seed = 0x9e3779b97f4a7c15u;
-	const void *random = (const void *)getauxval(AT_RANDOM); /* 16 bytes from the kernel, see getauxval(3) */
+	const void *random =
+	    (const void *)getauxval(AT_RANDOM); /* 16 bytes from the kernel, see getauxval(3) */
 	if (random)
 		memcpy(&seed, random, sizeof(seed));
 	return seed;
@@ -66,7 +67,7 @@ int name_index_add(struct arena *arena, struct name_index **index, struct text n
 		struct name_index *fresh = arena_alloc(arena, sizeof(*fresh));
 		if (!fresh)
 			return -ENOMEM;
-		fresh->seed = index_seed();
+		fresh->seed = name_index_seed();
 		*index = fresh;
 	}
 	if (name_index_find(*index, name))

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A rule as iptables-save prints it: iptables 1.8, iptables/iptables.c, print_rule4(). */
-#include "ruleset/rule_parser.h"
 #include "ruleset/protocol.h"
+#include "ruleset/rule_parser.h"
 
-static void print_address(enum family family, char letter, const struct address_match *match, struct buffer *out)
+static void print_address(enum family family, char letter, const struct address_match *match,
+			  struct buffer *out)
 {
 	if (match->mask == 0 && !match->inverted)
 		return;
@@ -18,8 +19,8 @@ static void print_address(enum family family, char letter, const struct address_
 		address_print(family, match->mask, out);
 }
 
-/* iptables-save prints nothing for "! -i +", which matches no packet; here it is printed, as leaving it out would show
- * a rule that matches all. */
+/* iptables-save prints nothing for "! -i +", which matches no packet; here it is printed, as leaving it out
+ * would show a rule that matches all. */
 static void print_interface(char letter, const struct interface_match *match, struct buffer *out)
 {
 	if (match->name[0] || match->inverted)

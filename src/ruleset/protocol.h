@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Names of IP protocols as Debian's /etc/protocols and iptables' own table have them. Built in, so that a dump reads the
- * same on a machine without that file. */
+ * Names of IP protocols as Debian's /etc/protocols and iptables' own table have them. Built in, so that a
+ * dump reads the same on a machine without that file. */
 #ifndef WEIR_RULESET_PROTOCOL_H
 #define WEIR_RULESET_PROTOCOL_H
 

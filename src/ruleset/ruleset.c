@@ -12,12 +12,12 @@ const char *const hook_names[HOOK_COUNT] = {"PREROUTING", "INPUT", "FORWARD", "O
 
 /* net/ipv4/netfilter/iptable_{raw,mangle,nat,filter,security}.c: .valid_hooks; IPv6 has the same. */
 static const unsigned table_hooks[TABLE_COUNT] = {
-	[TABLE_RAW] = 1 << HOOK_PREROUTING | 1 << HOOK_OUTPUT,
-	[TABLE_MANGLE] = 1 << HOOK_PREROUTING | 1 << HOOK_INPUT | 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT |
-			 1 << HOOK_POSTROUTING,
-	[TABLE_NAT] = 1 << HOOK_PREROUTING | 1 << HOOK_INPUT | 1 << HOOK_OUTPUT | 1 << HOOK_POSTROUTING,
-	[TABLE_FILTER] = 1 << HOOK_INPUT | 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT,
-	[TABLE_SECURITY] = 1 << HOOK_INPUT | 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT,
+    [TABLE_RAW] = 1 << HOOK_PREROUTING | 1 << HOOK_OUTPUT,
+    [TABLE_MANGLE] =
+	1 << HOOK_PREROUTING | 1 << HOOK_INPUT | 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT | 1 << HOOK_POSTROUTING,
+    [TABLE_NAT] = 1 << HOOK_PREROUTING | 1 << HOOK_INPUT | 1 << HOOK_OUTPUT | 1 << HOOK_POSTROUTING,
+    [TABLE_FILTER] = 1 << HOOK_INPUT | 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT,
+    [TABLE_SECURITY] = 1 << HOOK_INPUT | 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT,
 };
 
 bool table_has_hook(enum table_id table, enum hook hook)

@@ -416,8 +416,11 @@ static void check_packet(struct trial *trial, const struct packet_key *key, cons
 	if (early && answer.drop) {
 		struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
 
+		bool agree;
+
 		trial->attribution = &trial->region->attributions[early];
-		check(trial, PLANE_CREDIT, credits_agree(trial, &answer, &asked, &why), why.data ? why.data : "");
+		agree = credits_agree(trial, &answer, &asked, &why);
+		check(trial, PLANE_CREDIT, agree, why.data ? why.data : "");
 	}
 }
 

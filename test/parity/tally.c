@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DIFFERENCES_SHOWN 6
+
 int tally_init(struct rule_tally *tally, const struct ruleset *ruleset, enum family family)
 {
 	*tally = (struct rule_tally){.ruleset = ruleset, .family = family};
@@ -98,6 +100,8 @@ int tally_add_saved(struct rule_tally *tally, const struct ruleset *saved)
 
 bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bool policies, struct buffer *why)
 {
+	size_t shown = 0;
+
 	for (size_t i = 0; i < a->chain_count; i++) {
 		const struct chain *chain = a->chains[i].chain;
 		bool hook = chain->builtin && chain->hook <= HOOK_FORWARD;
@@ -111,12 +115,13 @@ bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bo
 			/* What the host itself sends is none of this. */
 			if ((!n && !policies) || (chain->builtin && !hook))
 				continue;
-			buffer_printf(why, "%s %.*s %zu: %" PRIu64 " packets, %" PRIu64 " bytes; %" PRIu64
+			if (shown++ == DIFFERENCES_SHOWN)
+				return true;
+			buffer_printf(why, "\n#     %s %.*s %zu: %" PRIu64 " packets, %" PRIu64 " bytes; %" PRIu64
 				      " packets, %" PRIu64 " bytes: %.*s",
 				      table_names[chain->table->id], (int)chain->name.size, chain->name.data, n, x->packets,
 				      x->bytes, y->packets, y->bytes, (int)line.size, line.data);
-			return true;
 		}
 	}
-	return false;
+	return shown > 0;
 }

@@ -33,7 +33,7 @@ struct count *tally_find(struct rule_tally *tally, enum table_id table, struct t
 void tally_add_trace(struct rule_tally *tally, const struct trace *trace, uint32_t bytes);
 /* Adds the counters that were read with another ruleset of the same shape; -ESRCH when a chain or rule is not in both. */
 int tally_add_saved(struct rule_tally *tally, const struct ruleset *saved);
-/* The first difference in words; false when there is none. */
+/* The first differences in words; false when there is none. */
 bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bool policies, struct buffer *why);
 
 #endif

@@ -25,7 +25,7 @@
 static int packet_socket = -1;
 static int peer_index;
 
-int testbed_run(const char *const argv[], const struct buffer *input, struct buffer *output)
+static int run(const char *const argv[], const struct buffer *input, struct buffer *output, bool errors)
 {
 	char path[32];
 	int in = -1, out[2] = {-1, -1}, status = 0;
@@ -49,7 +49,7 @@ int testbed_run(const char *const argv[], const struct buffer *input, struct buf
 
 		dup2(in >= 0 ? in : null, 0);
 		dup2(out[1], 1);
-		dup2(out[1], 2);
+		dup2(errors ? out[1] : null, 2);
 		execvp(argv[0], (char *const *)argv);
 		_exit(127);
 	}
@@ -70,6 +70,11 @@ int testbed_run(const char *const argv[], const struct buffer *input, struct buf
 	if (child < 0)
 		return -EAGAIN;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+}
+
+int testbed_run(const char *const argv[], const struct buffer *input, struct buffer *output)
+{
+	return run(argv, input, output, true);
 }
 
 static int set_kernel(const char *path, const char *value)
@@ -121,8 +126,9 @@ static int make_devices(struct buffer *why)
 		"link add " TEST_INTERFACE " type veth peer name par1\n"
 		"link set " TEST_INTERFACE " address 02:57:45:49:52:01 addrgenmode none\n"
 		"link set par1 address 02:57:45:49:52:02 addrgenmode none\n"
-		"link add pard type dummy\n"
-		"link set pard addrgenmode none\n"
+		/* Its other end stays down: what is sent on goes nowhere. */
+		"link add pard type veth peer name pare\n"
+		"link set pard addrgenmode none arp off\n"
 		"link set " TEST_INTERFACE " up\n"
 		"link set par1 up\n"
 		"link set pard up\n"
@@ -205,7 +211,10 @@ static const char *program(enum family family, bool nft, bool save)
 /* Rules go before the sets that they hold. The other flavour's may be there, too: both are emptied. */
 void testbed_flush(void)
 {
-	static const char tables[] = "*raw\nCOMMIT\n*mangle\nCOMMIT\n*filter\nCOMMIT\n";
+	static const char tables[] =
+		"*raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
+		"*mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n"
+		"*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
 	struct buffer input __attribute__((cleanup(buffer_fini))) = {0};
 	const char *const sets[] = {"ipset", "destroy", NULL};
 
@@ -238,7 +247,7 @@ int testbed_save(enum family family, bool nft, struct buffer *saved)
 
 	buffer_fini(saved);
 	*saved = (struct buffer){0};
-	return testbed_run(argv, NULL, saved);
+	return run(argv, NULL, saved, false);
 }
 
 static int send_one(const struct frame *frame)
@@ -255,9 +264,10 @@ static int send_one(const struct frame *frame)
 	return -ENOBUFS;
 }
 
-static void sentinel_build(enum family family, struct frame *frame)
+/* With an option or an extension header it is never dropped early. */
+void testbed_sentinel(enum family family, struct frame_plan *plan)
 {
-	struct frame_plan plan = {
+	*plan = (struct frame_plan){
 		.family = family,
 		.to = TO_HOST,
 		.source = pool_parse(family, family == FAMILY_IPV4 ? SENTINEL_IPV4 : SENTINEL_IPV6),
@@ -265,9 +275,9 @@ static void sentinel_build(enum family family, struct frame *frame)
 		.protocol = IPPROTO_UDP,
 		.source_port = 9,
 		.destination_port = 9,
+		.options = 1,
+		.extensions = 1,
 	};
-
-	frame_build(&plan, frame);
 }
 
 /* The sentinel's rule is the first one of raw PREROUTING: "[1:28] -A PREROUTING -s 198.19.255.254/32 -j ACCEPT". */
@@ -284,12 +294,14 @@ static uint64_t sentinels_counted(enum family family, const struct buffer *saved
 
 int testbed_send(const struct frame *frames, size_t count, enum family family, bool nft, struct buffer *saved)
 {
+	struct frame_plan plan;
 	struct frame sentinel;
 	int error = 0;
 
 	for (size_t i = 0; i < count && !error; i++)
 		error = send_one(&frames[i]);
-	sentinel_build(family, &sentinel);
+	testbed_sentinel(family, &plan);
+	frame_build(&plan, &sentinel);
 	if (!error)
 		error = send_one(&sentinel);
 	for (int attempt = 0; attempt < 400 && !error; attempt++) {

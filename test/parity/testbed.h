@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A host under test: a network namespace of this process with the interface par0, the other end of its veth pair
- * (par1), and a dummy interface (pard) behind it to forward to. */
+ * (par1), and another pair (pard) to forward to. */
 #ifndef WEIR_TEST_PARITY_TESTBED_H
 #define WEIR_TEST_PARITY_TESTBED_H
 
@@ -13,7 +13,7 @@ int testbed_make(struct buffer *why);
 /* Whether it forwards, both families. */
 int testbed_forwarding(bool on);
 
-/* Runs a program with `input` (may be NULL) as its standard input and its output added to `output` (may be NULL). Its
+/* Runs a program with `input` (may be NULL) as its standard input and what it says added to `output` (may be NULL). Its
  * exit status, or -errno. */
 int testbed_run(const char *const argv[], const struct buffer *input, struct buffer *output);
 
@@ -23,6 +23,9 @@ int testbed_load(const struct rules_text *text, enum family family, bool nft, st
 void testbed_flush(void);
 /* iptables-save -c */
 int testbed_save(enum family family, bool nft, struct buffer *saved);
+
+/* The sentinel: the first rule of raw PREROUTING in all generated rulesets counts it. */
+void testbed_sentinel(enum family family, struct frame_plan *plan);
 
 /* Sends frames to par0 from its other end, and a sentinel behind them; returns once the kernel has counted the
  * sentinel, with what it counted in `saved`. 0, -ETIMEDOUT or -errno. */

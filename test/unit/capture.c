@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Captures written and read back; damaged and foreign files refused in words; a writer that is not committed leaves no
- * file. */
+ * Captures written and read back; damaged and foreign files refused in words; a writer that is not committed
+ * leaves no file. */
 #include "packet/capture.h"
 
 #include <dirent.h>
@@ -35,8 +35,7 @@ static void write_file(const char *name, const void *data, size_t size)
 
 /* Two frames of 4 and 3 bytes, the second cut by the snapshot length; nanoseconds; Ethernet. */
 static const uint32_t two_frames[] = {
-	0xa1b23c4d, 0x00040002, 0, 0, 65535, 1,	      1000, 5, 4, 4, 0x64636261,
-	1001,	    999999999,	3, 60, 0x00676665,
+    0xa1b23c4d, 0x00040002, 0, 0, 65535, 1, 1000, 5, 4, 4, 0x64636261, 1001, 999999999, 3, 60, 0x00676665,
 };
 #define TWO_FRAMES_SIZE (sizeof(two_frames) - 1)
 
@@ -148,7 +147,8 @@ static void what_is_not_committed_leaves_nothing(void **state)
 	assert_int_equal(capture_writer_add(writer, &frame), 0);
 	capture_writer_close(writer);
 	assert_int_equal(files_in_folder(), 1);
-	assert_int_not_equal(capture_writer_open(capture, in_folder("absent/copy.pcap"), &writer, &reason), 0);
+	assert_int_not_equal(capture_writer_open(capture, in_folder("absent/copy.pcap"), &writer, &reason),
+			     0);
 	assert_true(reason.size > 0);
 	buffer_fini(&reason);
 	capture_close(capture);
@@ -172,10 +172,10 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_come_with_lengths_and_times),
-		cmocka_unit_test(damage_is_told),
-		cmocka_unit_test(a_written_capture_is_the_same_again),
-		cmocka_unit_test(what_is_not_committed_leaves_nothing),
+	    cmocka_unit_test(frames_come_with_lengths_and_times),
+	    cmocka_unit_test(damage_is_told),
+	    cmocka_unit_test(a_written_capture_is_the_same_again),
+	    cmocka_unit_test(what_is_not_committed_leaves_nothing),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Frames to packets. What frame_make() lays down must come back; what the kernel refuses before PREROUTING must be
- * called malformed; what a snapshot length cut off must not be known. */
+ * Frames to packets. What frame_make() lays down must come back; what the kernel refuses before PREROUTING
+ * must be called malformed; what a snapshot length cut off must not be known. */
 #include "packet/frame.h"
 #include "packet/packet.h"
 
@@ -20,7 +20,8 @@
 #define COOKED 113
 #define COOKED2 276
 
-static const struct frame_options plain = {.source_mac = {2, 0, 0, 0, 0, 1}, .destination_mac = {2, 0, 0, 0, 0, 2}};
+static const struct frame_options plain = {.source_mac = {2, 0, 0, 0, 0, 1},
+					   .destination_mac = {2, 0, 0, 0, 0, 2}};
 
 static struct packet sample(enum family family, uint8_t protocol)
 {
@@ -65,8 +66,8 @@ static enum link_verdict decode(struct packet *packet)
 static void what_is_made_is_decoded(void **state)
 {
 	(void)state;
-	static const uint8_t protocols[] = {IPPROTO_TCP,  IPPROTO_UDP,	IPPROTO_UDPLITE, IPPROTO_SCTP,
-					    IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6,	 IPPROTO_GRE};
+	static const uint8_t protocols[] = {IPPROTO_TCP,  IPPROTO_UDP,  IPPROTO_UDPLITE, IPPROTO_SCTP,
+					    IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6,  IPPROTO_GRE};
 	for (enum family family = 0; family < FAMILY_COUNT; family++) {
 		for (size_t i = 0; i < sizeof(protocols); i++) {
 			struct packet made = sample(family, protocols[i]), seen;
@@ -104,11 +105,11 @@ static void ipv4_headers_that_ip_rcv_refuses_are_malformed(void **state)
 		size_t at;
 		uint8_t value;
 	} wrong[] = {
-		{14, 0x55},	/* version 5 */
-		{14, 0x44},	/* header of 16 bytes */
-		{14, 0x4f},	/* header longer than the packet */
-		{16, 0x40},	/* total length beyond the frame */
-		{14 + 10, 0x11} /* checksum */
+	    {14, 0x55},     /* version 5 */
+	    {14, 0x44},     /* header of 16 bytes */
+	    {14, 0x4f},     /* header longer than the packet */
+	    {16, 0x40},     /* total length beyond the frame */
+	    {14 + 10, 0x11} /* checksum */
 	};
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		make(&made, &plain);
@@ -162,8 +163,8 @@ static void a_transport_header_that_is_cut_off_is_short(void **state)
 		unsigned left;
 		bool is_short, ports;
 	} cases[] = {
-		{IPPROTO_TCP, 19, true, true}, {IPPROTO_TCP, 3, true, false}, {IPPROTO_UDP, 7, true, true},
-		{IPPROTO_UDP, 0, true, false}, {IPPROTO_ICMP, 7, true, false}, {IPPROTO_SCTP, 11, true, true},
+	    {IPPROTO_TCP, 19, true, true}, {IPPROTO_TCP, 3, true, false},  {IPPROTO_UDP, 7, true, true},
+	    {IPPROTO_UDP, 0, true, false}, {IPPROTO_ICMP, 7, true, false}, {IPPROTO_SCTP, 11, true, true},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct packet made = sample(FAMILY_IPV4, cases[i].protocol), seen;
@@ -204,7 +205,8 @@ static void extension_headers_are_followed_as_ipv6_find_hdr_does(void **state)
 	struct packet made = sample(FAMILY_IPV6, IPPROTO_TCP), seen;
 	struct frame_options options = plain;
 	options.extension_count = 4;
-	memcpy(options.extensions, (uint8_t[]){IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_AH, IPPROTO_DSTOPTS}, 4);
+	memcpy(options.extensions, (uint8_t[]){IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_AH, IPPROTO_DSTOPTS},
+	       4);
 	make(&made, &options);
 	assert_int_equal(decode(&seen), FRAME_OK);
 	assert_int_equal(seen.protocol, IPPROTO_TCP);
@@ -268,14 +270,14 @@ static void hop_by_hop_options_are_checked_before_any_rule(void **state)
 		uint8_t bytes[6];
 		enum link_verdict verdict;
 	} cases[] = {
-		{{5, 2, 0, 0, 1, 0}, FRAME_OK},		/* router alert, PadN */
-		{{5, 3, 0, 0, 0, 0}, FRAME_MALFORMED},	/* router alert of another length */
-		{{1, 4, 0, 0, 0, 7}, FRAME_MALFORMED},	/* padding that is not zero */
-		{{1, 5, 0, 0, 0, 0}, FRAME_MALFORMED},	/* an option longer than the header */
-		{{0x3e, 4, 1, 2, 3, 4}, FRAME_OK},	/* unknown, to be skipped */
-		{{0x7e, 4, 1, 2, 3, 4}, FRAME_MALFORMED}, /* unknown, to be discarded */
-		{{0, 0, 0, 0, 0, 0}, FRAME_OK},
-		{{0, 0, 0, 0, 0, 5}, FRAME_MALFORMED}, /* an option without its length */
+	    {{5, 2, 0, 0, 1, 0}, FRAME_OK},           /* router alert, PadN */
+	    {{5, 3, 0, 0, 0, 0}, FRAME_MALFORMED},    /* router alert of another length */
+	    {{1, 4, 0, 0, 0, 7}, FRAME_MALFORMED},    /* padding that is not zero */
+	    {{1, 5, 0, 0, 0, 0}, FRAME_MALFORMED},    /* an option longer than the header */
+	    {{0x3e, 4, 1, 2, 3, 4}, FRAME_OK},        /* unknown, to be skipped */
+	    {{0x7e, 4, 1, 2, 3, 4}, FRAME_MALFORMED}, /* unknown, to be discarded */
+	    {{0, 0, 0, 0, 0, 0}, FRAME_OK},
+	    {{0, 0, 0, 0, 0, 5}, FRAME_MALFORMED}, /* an option without its length */
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		make(&made, &options);
@@ -348,7 +350,9 @@ static void no_frame_is_read_past_its_end(void **state)
 	printf("# seed %u\n", seed);
 	srand(seed);
 	for (unsigned round = 0; round < 20000; round++) {
-		struct packet made = sample(rand() % 2, rand() % 4 ? (rand() % 2 ? IPPROTO_TCP : IPPROTO_UDP) : 58), seen;
+		struct packet made = sample(rand() % 2,
+					    rand() % 4 ? (rand() % 2 ? IPPROTO_TCP : IPPROTO_UDP) : 58),
+			      seen;
 		struct frame_options options = plain;
 		options.payload = (uint32_t)rand() % 64;
 		options.vlan_count = (unsigned)rand() % 3;
@@ -365,27 +369,27 @@ static void no_frame_is_read_past_its_end(void **state)
 			frame[14 + (size_t)rand() % (size - 14)] = (uint8_t)rand();
 		size_t captured = (size_t)rand() % (size + 1);
 		static const int links[] = {0, 1, 12, 101, 108, 113, 228, 229, 276};
-		decode_as(rand() % 3 ? ETHERNET : links[(size_t)rand() % 9], frame, captured, rand() % 2 ? captured : size,
-			  &seen);
+		decode_as(rand() % 3 ? ETHERNET : links[(size_t)rand() % 9], frame, captured,
+			  rand() % 2 ? captured : size, &seen);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_made_is_decoded),
-		cmocka_unit_test(ipv4_headers_that_ip_rcv_refuses_are_malformed),
-		cmocka_unit_test(padding_of_the_link_is_not_the_packets),
-		cmocka_unit_test(what_was_not_captured_is_not_known),
-		cmocka_unit_test(a_transport_header_that_is_cut_off_is_short),
-		cmocka_unit_test(fragments_have_a_place_and_only_the_first_has_ports),
-		cmocka_unit_test(extension_headers_are_followed_as_ipv6_find_hdr_does),
-		cmocka_unit_test(ipv6_packets_that_ip6_rcv_refuses_are_malformed),
-		cmocka_unit_test(hop_by_hop_options_are_checked_before_any_rule),
-		cmocka_unit_test(vlan_tags_are_taken_off_and_told),
-		cmocka_unit_test(cooked_captures_tell_packets_of_others),
-		cmocka_unit_test(other_links),
-		cmocka_unit_test(no_frame_is_read_past_its_end),
+	    cmocka_unit_test(what_is_made_is_decoded),
+	    cmocka_unit_test(ipv4_headers_that_ip_rcv_refuses_are_malformed),
+	    cmocka_unit_test(padding_of_the_link_is_not_the_packets),
+	    cmocka_unit_test(what_was_not_captured_is_not_known),
+	    cmocka_unit_test(a_transport_header_that_is_cut_off_is_short),
+	    cmocka_unit_test(fragments_have_a_place_and_only_the_first_has_ports),
+	    cmocka_unit_test(extension_headers_are_followed_as_ipv6_find_hdr_does),
+	    cmocka_unit_test(ipv6_packets_that_ip6_rcv_refuses_are_malformed),
+	    cmocka_unit_test(hop_by_hop_options_are_checked_before_any_rule),
+	    cmocka_unit_test(vlan_tags_are_taken_off_and_told),
+	    cmocka_unit_test(cooked_captures_tell_packets_of_others),
+	    cmocka_unit_test(other_links),
+	    cmocka_unit_test(no_frame_is_read_past_its_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

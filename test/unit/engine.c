@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The engine, case by case: what ipt_do_table() does with a packet, and what may be said when something is not known.
- * Packets are written in the notation, rules as iptables-save prints them. */
+ * The engine, case by case: what ipt_do_table() does with a packet, and what may be said when something is
+ * not known. Packets are written in the notation, rules as iptables-save prints them. */
 #include "engine/engine.h"
 #include "read/load.h"
 
@@ -23,7 +23,7 @@
 
 struct way {
 	struct outcome outcome;
-	char *decider;		 /* text of the rule that decided, or NULL */
+	char *decider;           /* text of the rule that decided, or NULL */
 	size_t matched, perhaps; /* STEP_RULE for sure, perhaps */
 	unsigned policies;
 	bool hot_drop;
@@ -95,7 +95,8 @@ static void expect(const char *rules, const char *packet, unsigned verdicts, con
 {
 	struct way way = run(rules, packet, PATH_INPUT);
 	if (way.outcome.verdicts != verdicts)
-		print_error("%s\n%s\nverdicts %u, expected %u\n", rules, packet, way.outcome.verdicts, verdicts);
+		print_error("%s\n%s\nverdicts %u, expected %u\n", rules, packet, way.outcome.verdicts,
+			    verdicts);
 	assert_int_equal(way.outcome.verdicts, verdicts);
 	if (decider)
 		assert_string_equal(way.decider ? way.decider : "(none)", decider);
@@ -104,14 +105,16 @@ static void expect(const char *rules, const char *packet, unsigned verdicts, con
 	free(way.decider);
 }
 
-#define FILTER(rules) "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" rules "COMMIT\n"
+#define FILTER(rules)                                                                                        \
+	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" rules "COMMIT\n"
 #define RAW(rules) "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" rules "COMMIT\n"
-#define MANGLE(rules)                                                                                                \
-	"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"      \
+#define MANGLE(rules)                                                                                        \
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "     \
+	"[0:0]\n"                                                                                            \
 	":POSTROUTING ACCEPT [0:0]\n" rules "COMMIT\n"
-#define NAT(rules)                                                                                                   \
-	"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n" rules \
-	"COMMIT\n"
+#define NAT(rules)                                                                                           \
+	"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT "    \
+	"[0:0]\n" rules "COMMIT\n"
 
 #define SYN "in=eth0 proto=tcp src=198.51.100.7 dst=192.0.2.1 sport=40000 dport=443 flags=syn state=new"
 
@@ -120,9 +123,11 @@ static void the_first_rule_that_matches_decides(void **state)
 	(void)state;
 	expect(FILTER("-A INPUT -s 198.51.100.7/32 -j DROP\n-A INPUT -j ACCEPT\n"), SYN, DROP,
 	       "-A INPUT -s 198.51.100.7/32 -j DROP");
-	expect(FILTER("-A INPUT -s 198.51.100.8/32 -j DROP\n-A INPUT -j ACCEPT\n"), SYN, ACCEPT, "-A INPUT -j ACCEPT");
+	expect(FILTER("-A INPUT -s 198.51.100.8/32 -j DROP\n-A INPUT -j ACCEPT\n"), SYN, ACCEPT,
+	       "-A INPUT -j ACCEPT");
 	expect(FILTER(""), SYN, ACCEPT, NULL);
-	expect("*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", SYN, DROP, NULL);
+	expect("*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", SYN, DROP,
+	       NULL);
 }
 
 static void every_part_of_a_rule_can_be_inverted(void **state)
@@ -132,15 +137,24 @@ static void every_part_of_a_rule_can_be_inverted(void **state)
 		const char *rule;
 		bool matches;
 	} cases[] = {
-		{"-s 198.51.100.0/24", true},	    {"! -s 198.51.100.0/24", false},
-		{"-d 192.0.2.2/32", false},	    {"! -d 192.0.2.2/32", true},
-		{"-s 0.0.0.7/0.0.0.255", true},	    {"-s 0.0.0.8/0.0.0.255", false},
-		{"-i eth0", true},		    {"! -i eth0", false},
-		{"-i eth+", true},		    {"! -i eth+", false},
-		{"-i eth", false},		    {"-i eth00", false},
-		{"-p tcp", true},		    {"! -p tcp", false},
-		{"-p udp", false},		    {"! -p udp", true},
-		{"-f", false},			    {"! -f", true},
+	    {"-s 198.51.100.0/24", true},
+	    {"! -s 198.51.100.0/24", false},
+	    {"-d 192.0.2.2/32", false},
+	    {"! -d 192.0.2.2/32", true},
+	    {"-s 0.0.0.7/0.0.0.255", true},
+	    {"-s 0.0.0.8/0.0.0.255", false},
+	    {"-i eth0", true},
+	    {"! -i eth0", false},
+	    {"-i eth+", true},
+	    {"! -i eth+", false},
+	    {"-i eth", false},
+	    {"-i eth00", false},
+	    {"-p tcp", true},
+	    {"! -p tcp", false},
+	    {"-p udp", false},
+	    {"! -p udp", true},
+	    {"-f", false},
+	    {"! -f", true},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char rules[512];
@@ -156,9 +170,10 @@ static void every_part_of_a_rule_can_be_inverted(void **state)
 static void accept_ends_one_table_only(void **state)
 {
 	(void)state;
-	expect(RAW("-A PREROUTING -j ACCEPT\n-A PREROUTING -j DROP\n") FILTER("-A INPUT -j DROP\n"), SYN, DROP,
-	       "-A INPUT -j DROP");
-	expect(RAW("-A PREROUTING -j DROP\n") FILTER("-A INPUT -j ACCEPT\n"), SYN, DROP, "-A PREROUTING -j DROP");
+	expect(RAW("-A PREROUTING -j ACCEPT\n-A PREROUTING -j DROP\n") FILTER("-A INPUT -j DROP\n"), SYN,
+	       DROP, "-A INPUT -j DROP");
+	expect(RAW("-A PREROUTING -j DROP\n") FILTER("-A INPUT -j ACCEPT\n"), SYN, DROP,
+	       "-A PREROUTING -j DROP");
 	expect(MANGLE("-A INPUT -j DROP\n") FILTER("-A INPUT -j ACCEPT\n"), SYN, DROP, "-A INPUT -j DROP");
 }
 
@@ -169,11 +184,12 @@ static void jumps_come_back_gotos_do_not(void **state)
 	expect(FILTER(CHAINS "-A INPUT -j A\n-A INPUT -j DROP\n-A A -s 192.0.2.9/32 -j ACCEPT\n"), SYN, DROP,
 	       "-A INPUT -j DROP");
 	/* The end of a chain reached by goto goes where that chain's caller would. */
-	expect(FILTER(CHAINS "-A INPUT -g A\n-A INPUT -j DROP\n-A A -s 192.0.2.9/32 -j ACCEPT\n"), SYN, ACCEPT, NULL);
-	expect(FILTER(CHAINS "-A INPUT -j A\n-A INPUT -j DROP\n-A A -g B\n-A A -j ACCEPT\n-A B -j RETURN\n"), SYN, DROP,
-	       "-A INPUT -j DROP");
-	expect(FILTER(CHAINS "-A INPUT -j A\n-A INPUT -j DROP\n-A A -j B\n-A A -j ACCEPT\n-A B -j RETURN\n"), SYN, ACCEPT,
-	       "-A A -j ACCEPT");
+	expect(FILTER(CHAINS "-A INPUT -g A\n-A INPUT -j DROP\n-A A -s 192.0.2.9/32 -j ACCEPT\n"), SYN,
+	       ACCEPT, NULL);
+	expect(FILTER(CHAINS "-A INPUT -j A\n-A INPUT -j DROP\n-A A -g B\n-A A -j ACCEPT\n-A B -j RETURN\n"),
+	       SYN, DROP, "-A INPUT -j DROP");
+	expect(FILTER(CHAINS "-A INPUT -j A\n-A INPUT -j DROP\n-A A -j B\n-A A -j ACCEPT\n-A B -j RETURN\n"),
+	       SYN, ACCEPT, "-A A -j ACCEPT");
 	/* RETURN in a built-in chain, or behind a goto from one, meets the policy. */
 	expect(FILTER("-A INPUT -j RETURN\n-A INPUT -j DROP\n"), SYN, ACCEPT, NULL);
 	expect(FILTER(CHAINS "-A INPUT -g A\n-A INPUT -j DROP\n-A A -j RETURN\n"), SYN, ACCEPT, NULL);
@@ -182,21 +198,22 @@ static void jumps_come_back_gotos_do_not(void **state)
 static void notrack_fixes_the_state_once(void **state)
 {
 	(void)state;
-	const char *untracked = RAW("-A PREROUTING -j NOTRACK\n")
-		FILTER("-A INPUT -m state --state UNTRACKED -j DROP\n");
+	const char *untracked =
+	    RAW("-A PREROUTING -j NOTRACK\n") FILTER("-A INPUT -m state --state UNTRACKED -j DROP\n");
 	expect(untracked, SYN, DROP, "-A INPUT -m state --state UNTRACKED -j DROP");
-	expect(RAW("-A PREROUTING -j CT --notrack\n") FILTER("-A INPUT -m conntrack --ctstate NEW -j DROP\n"), SYN, ACCEPT,
-	       NULL);
+	expect(RAW("-A PREROUTING -j CT --notrack\n") FILTER("-A INPUT -m conntrack --ctstate NEW -j DROP\n"),
+	       SYN, ACCEPT, NULL);
 	/* What a target that is not modelled did to it before is not known: CT --zone leaves it tracked. */
 	struct way way = run(RAW("-A PREROUTING -j CT --zone 5\n-A PREROUTING -j NOTRACK\n")
-				     FILTER("-A INPUT -m state --state UNTRACKED -j DROP\n"),
+				 FILTER("-A INPUT -m state --state UNTRACKED -j DROP\n"),
 			     SYN, PATH_INPUT);
 	assert_true(way.outcome.verdicts & ACCEPT);
 	assert_true(way.outcome.verdicts & DROP);
 	assert_false(way.outcome.untracked);
 	free(way.decider);
 	/* Loopback traffic has its conntrack from OUTPUT. */
-	way = run(untracked, "in=lo proto=udp src=192.0.2.1 dst=192.0.2.1 sport=1 dport=2 state=new", PATH_INPUT);
+	way = run(untracked, "in=lo proto=udp src=192.0.2.1 dst=192.0.2.1 sport=1 dport=2 state=new",
+		  PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP);
 	assert_false(way.outcome.untracked);
 	free(way.decider);
@@ -236,31 +253,35 @@ static void an_unknown_match_leaves_both_ways_open(void **state)
 	assert_int_equal(way.outcome.verdicts, ACCEPT);
 	assert_null(way.outcome.unsure);
 	/* A jump perhaps taken: what is in the chain is possible, behind it all goes on. */
-	way = run(FILTER(CHAINS "-A INPUT -s 198.51.100.7/32 -j A\n-A INPUT -j ACCEPT\n-A A -p tcp -j DROP\n"), "proto=tcp",
-		  PATH_INPUT);
+	way =
+	    run(FILTER(CHAINS "-A INPUT -s 198.51.100.7/32 -j A\n-A INPUT -j ACCEPT\n-A A -p tcp -j DROP\n"),
+		"proto=tcp", PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP);
 	/* A chain perhaps walked that only comes back leaves the rest certain. */
-	way = run(FILTER(CHAINS "-A INPUT -s 198.51.100.7/32 -j A\n-A INPUT -j DROP\n-A A -p tcp -j RETURN\n"),
-		  "proto=tcp", PATH_INPUT);
+	way =
+	    run(FILTER(CHAINS "-A INPUT -s 198.51.100.7/32 -j A\n-A INPUT -j DROP\n-A A -p tcp -j RETURN\n"),
+		"proto=tcp", PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, DROP);
 	assert_string_equal(way.decider, "-A INPUT -j DROP");
 	free(way.decider);
 	/* A RETURN perhaps. */
-	way = run(FILTER("-A INPUT -s 198.51.100.7/32 -j RETURN\n-A INPUT -j DROP\n"), "proto=tcp", PATH_INPUT);
+	way =
+	    run(FILTER("-A INPUT -s 198.51.100.7/32 -j RETURN\n-A INPUT -j DROP\n"), "proto=tcp", PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP);
 	/* A goto perhaps: it may go on behind the rule, or from the chain to the policy. */
-	way = run(FILTER(CHAINS "-A INPUT -s 198.51.100.7/32 -g A\n-A INPUT -j DROP\n"), "proto=tcp", PATH_INPUT);
+	way = run(FILTER(CHAINS "-A INPUT -s 198.51.100.7/32 -g A\n-A INPUT -j DROP\n"), "proto=tcp",
+		  PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP);
 }
 
 static void a_drop_perhaps_in_an_earlier_table_stays_possible(void **state)
 {
 	(void)state;
-	struct way way = run(RAW("-A PREROUTING -s 198.51.100.7/32 -j DROP\n") FILTER("-A INPUT -j ACCEPT\n"), "proto=tcp",
-			     PATH_INPUT);
+	struct way way = run(RAW("-A PREROUTING -s 198.51.100.7/32 -j DROP\n") FILTER("-A INPUT -j ACCEPT\n"),
+			     "proto=tcp", PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP);
-	way = run(RAW("-A PREROUTING -s 198.51.100.7/32 -j ACCEPT\n") FILTER("-A INPUT -j DROP\n"), "proto=tcp",
-		  PATH_INPUT);
+	way = run(RAW("-A PREROUTING -s 198.51.100.7/32 -j ACCEPT\n") FILTER("-A INPUT -j DROP\n"),
+		  "proto=tcp", PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, DROP);
 	assert_string_equal(way.decider, "-A INPUT -j DROP");
 	free(way.decider);
@@ -269,8 +290,9 @@ static void a_drop_perhaps_in_an_earlier_table_stays_possible(void **state)
 static void a_target_that_is_not_modelled_may_do_anything(void **state)
 {
 	(void)state;
-	struct way way = run(MANGLE("-A PREROUTING -j MARK --set-xmark 0x1/0xffffffff\n") FILTER("-A INPUT -j DROP\n"), SYN,
-			     PATH_INPUT);
+	struct way way =
+	    run(MANGLE("-A PREROUTING -j MARK --set-xmark 0x1/0xffffffff\n") FILTER("-A INPUT -j DROP\n"),
+		SYN, PATH_INPUT);
 	assert_true(way.outcome.verdicts & VERDICT_UNKNOWN);
 	assert_true(way.outcome.verdicts & DROP);
 	assert_true(way.outcome.effects & EFFECT_UNKNOWN);
@@ -297,7 +319,8 @@ static void effects_are_told_whether_sure_or_perhaps(void **state)
 	way = run(FILTER("-A INPUT -m limit --limit 3/min -j DROP\n-A INPUT -j DROP\n"), SYN, PATH_INPUT);
 	assert_true(way.outcome.effects);
 	assert_int_equal(way.outcome.verdicts, DROP);
-	way = run(FILTER("-A INPUT -p udp -m limit --limit 3/min -j DROP\n-A INPUT -j DROP\n"), SYN, PATH_INPUT);
+	way = run(FILTER("-A INPUT -p udp -m limit --limit 3/min -j DROP\n-A INPUT -j DROP\n"), SYN,
+		  PATH_INPUT);
 	assert_int_equal(way.outcome.effects, 0);
 	free(way.decider);
 }
@@ -330,19 +353,21 @@ static void behind_nat_the_destination_is_not_known(void **state)
 	way = run(rules, "src=198.51.100.7 dst=192.0.2.1 proto=tcp state=invalid", PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, DROP);
 	free(way.decider);
-	snprintf(rules, sizeof(rules), RAW("-A PREROUTING -j NOTRACK\n") NAT("%s") FILTER("-A INPUT -d 192.0.2.1/32 -j DROP\n"),
+	snprintf(rules, sizeof(rules),
+		 RAW("-A PREROUTING -j NOTRACK\n") NAT("%s") FILTER("-A INPUT -d 192.0.2.1/32 -j DROP\n"),
 		 dnat);
 	way = run(rules, SYN, PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, DROP);
 	free(way.decider);
 	/* The source is the same. */
-	snprintf(rules, sizeof(rules), NAT("%s") FILTER("-A INPUT -s 198.51.100.7/32 -p tcp -m tcp --sport 40000 -j DROP\n"),
-		 dnat);
+	snprintf(rules, sizeof(rules),
+		 NAT("%s") FILTER("-A INPUT -s 198.51.100.7/32 -p tcp -m tcp --sport 40000 -j DROP\n"), dnat);
 	way = run(rules, SYN, PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, DROP);
 	free(way.decider);
 	/* SNAT: replies come to the address that it gave. */
-	const char *snat = NAT("-A POSTROUTING -o eth0 -j MASQUERADE\n") FILTER("-A INPUT -d 192.0.2.1/32 -j DROP\n");
+	const char *snat =
+	    NAT("-A POSTROUTING -o eth0 -j MASQUERADE\n") FILTER("-A INPUT -d 192.0.2.1/32 -j DROP\n");
 	expect(snat, SYN, DROP, "-A INPUT -d 192.0.2.1/32 -j DROP");
 	way = run(snat, "src=198.51.100.7 dst=192.0.2.1 proto=tcp state=established", PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP);
@@ -353,26 +378,29 @@ static void malformed_headers_are_dropped_at_once(void **state)
 	(void)state;
 	struct packet packet = packet_of("src=198.51.100.7 dst=192.0.2.1 proto=tcp frag=no");
 	packet.transport_short = true;
-	struct way way = run_packet(FILTER("-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n-A INPUT -j ACCEPT\n"), &packet,
-				    PATH_INPUT);
+	struct way way = run_packet(
+	    FILTER("-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n-A INPUT -j ACCEPT\n"), &packet, PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, DROP);
 	assert_true(way.hot_drop);
 	free(way.decider);
-	way = run_packet(FILTER("-A INPUT -s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j ACCEPT\n"), &packet, PATH_INPUT);
+	way = run_packet(FILTER("-A INPUT -s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j ACCEPT\n"), &packet,
+			 PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT);
 	packet.known &= ~(uint32_t)KNOWN_SOURCE;
-	way = run_packet(FILTER("-A INPUT -s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j ACCEPT\n"), &packet, PATH_INPUT);
+	way = run_packet(FILTER("-A INPUT -s 192.0.2.9/32 -p tcp -m tcp --dport 80 -j ACCEPT\n"), &packet,
+			 PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP);
 
 	/* ip6tables -p reads the header chain itself, inverted or not. */
 	packet = packet_of("src=2001:db8::1 dst=2001:db8::2 proto=60");
 	packet.header_error = true;
-	way = run_packet("# Generated by ip6tables-save v1.8.9\n" FILTER("-A INPUT ! -p udp -j ACCEPT\n"), &packet,
-			 PATH_INPUT);
+	way = run_packet("# Generated by ip6tables-save v1.8.9\n" FILTER("-A INPUT ! -p udp -j ACCEPT\n"),
+			 &packet, PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, DROP);
 	free(way.decider);
-	way = run_packet("# Generated by ip6tables-save v1.8.9\n" FILTER("-A INPUT -s 2001:db8::1/128 -j ACCEPT\n"), &packet,
-			 PATH_INPUT);
+	way = run_packet(
+	    "# Generated by ip6tables-save v1.8.9\n" FILTER("-A INPUT -s 2001:db8::1/128 -j ACCEPT\n"),
+	    &packet, PATH_INPUT);
 	assert_int_equal(way.outcome.verdicts, ACCEPT);
 	free(way.decider);
 }
@@ -397,20 +425,20 @@ static void chains_that_call_chains_end_within_a_bound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_rule_that_matches_decides),
-		cmocka_unit_test(every_part_of_a_rule_can_be_inverted),
-		cmocka_unit_test(accept_ends_one_table_only),
-		cmocka_unit_test(jumps_come_back_gotos_do_not),
-		cmocka_unit_test(notrack_fixes_the_state_once),
-		cmocka_unit_test(before_conntrack_there_is_no_state),
-		cmocka_unit_test(an_unknown_match_leaves_both_ways_open),
-		cmocka_unit_test(a_drop_perhaps_in_an_earlier_table_stays_possible),
-		cmocka_unit_test(a_target_that_is_not_modelled_may_do_anything),
-		cmocka_unit_test(effects_are_told_whether_sure_or_perhaps),
-		cmocka_unit_test(the_output_device_is_known_in_forward_only),
-		cmocka_unit_test(behind_nat_the_destination_is_not_known),
-		cmocka_unit_test(malformed_headers_are_dropped_at_once),
-		cmocka_unit_test(chains_that_call_chains_end_within_a_bound),
+	    cmocka_unit_test(the_first_rule_that_matches_decides),
+	    cmocka_unit_test(every_part_of_a_rule_can_be_inverted),
+	    cmocka_unit_test(accept_ends_one_table_only),
+	    cmocka_unit_test(jumps_come_back_gotos_do_not),
+	    cmocka_unit_test(notrack_fixes_the_state_once),
+	    cmocka_unit_test(before_conntrack_there_is_no_state),
+	    cmocka_unit_test(an_unknown_match_leaves_both_ways_open),
+	    cmocka_unit_test(a_drop_perhaps_in_an_earlier_table_stays_possible),
+	    cmocka_unit_test(a_target_that_is_not_modelled_may_do_anything),
+	    cmocka_unit_test(effects_are_told_whether_sure_or_perhaps),
+	    cmocka_unit_test(the_output_device_is_known_in_forward_only),
+	    cmocka_unit_test(behind_nat_the_destination_is_not_known),
+	    cmocka_unit_test(malformed_headers_are_dropped_at_once),
+	    cmocka_unit_test(chains_that_call_chains_end_within_a_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

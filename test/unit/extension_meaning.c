@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What a match means as a diagram against what it says of one packet: for random packets with all fields known both must
- * agree, whatever the opaque predicates are. */
+ * What a match means as a diagram against what it says of one packet: for random packets with all fields
+ * known both must agree, whatever the opaque predicates are. */
 #include "extension_rules.h"
 
 #include "extension/extension.h"
@@ -44,62 +44,62 @@ static const char *const sets6 = "create p hash:ip,port family inet6 hashsize 10
 
 /* "~": the diagram leaves open what evaluation knows. */
 static const char *const rules4[] = {
-	"-p tcp -m tcp",
-	"-p tcp --dport 80",
-	"-p tcp ! --dport 80 --sport 50:60",
-	"-p tcp ! --dport 0:65535",
-	"-p tcp --syn",
-	"-p tcp ! --tcp-flags SYN,ACK SYN",
-	"-p tcp --tcp-flags FIN SYN",
-	"-p tcp ! --tcp-flags FIN SYN",
-	"-p tcp --tcp-option 2 --dport 80",
-	"-p tcp ! --tcp-option 2",
-	"-p udp --dport 90:80",
-	"-p udp ! --dport 90:80",
-	"-p udp --dport 50:",
-	"-p icmp --icmp-type any",
-	"-p icmp ! --icmp-type any",
-	"-p icmp --icmp-type 8",
-	"-p icmp ! --icmp-type 8/0",
-	"-p tcp -m multiport --dports 53,80:90",
-	"-p udp -m multiport ! --ports 53,80:90",
-	"-p udp -m multiport --sports 53",
-	"-m state --state NEW,ESTABLISHED",
-	"-m state ! --state INVALID",
-	"-m conntrack --ctstate NEW",
-	"-m conntrack ! --ctstate NEW,UNTRACKED",
-	"-m conntrack --ctstate DNAT,RELATED",
-	"-m conntrack ! --ctstate SNAT",
-	"-m conntrack --ctstate UNTRACKED,NEW --ctproto tcp",
-	"-m conntrack --ctdir REPLY",
-	"-m conntrack ! --ctexpire 5",
-	"-m set --match-set a src",
-	"-m set ! --match-set a dst",
-	"-m set --match-set n src",
-	"-m set ! --match-set n src",
-	"~-m set --match-set n src --return-nomatch",
-	"-m set --match-set p src,dst",
-	"-m set ! --match-set p src,src",
-	"-m set --match-set p src",
-	"-m set ! --match-set p dst",
-	"~-m set --match-set d src,dst",
-	"~-m set ! --match-set d src,dst",
-	"-m set --match-set t src",
-	"-m set ! --match-set t dst",
-	"-m set --match-set z src",
-	"-m set --match-set e src",
-	"-m set --match-set o src",
-	"-m set --match-set a src --packets-gt 3",
-	"-m set ! --match-set a src --packets-gt 3",
-	"-m comment --comment x",
-	"-m limit --limit 3/min",
-	"-m mark ! --mark 0x1",
+    "-p tcp -m tcp",
+    "-p tcp --dport 80",
+    "-p tcp ! --dport 80 --sport 50:60",
+    "-p tcp ! --dport 0:65535",
+    "-p tcp --syn",
+    "-p tcp ! --tcp-flags SYN,ACK SYN",
+    "-p tcp --tcp-flags FIN SYN",
+    "-p tcp ! --tcp-flags FIN SYN",
+    "-p tcp --tcp-option 2 --dport 80",
+    "-p tcp ! --tcp-option 2",
+    "-p udp --dport 90:80",
+    "-p udp ! --dport 90:80",
+    "-p udp --dport 50:",
+    "-p icmp --icmp-type any",
+    "-p icmp ! --icmp-type any",
+    "-p icmp --icmp-type 8",
+    "-p icmp ! --icmp-type 8/0",
+    "-p tcp -m multiport --dports 53,80:90",
+    "-p udp -m multiport ! --ports 53,80:90",
+    "-p udp -m multiport --sports 53",
+    "-m state --state NEW,ESTABLISHED",
+    "-m state ! --state INVALID",
+    "-m conntrack --ctstate NEW",
+    "-m conntrack ! --ctstate NEW,UNTRACKED",
+    "-m conntrack --ctstate DNAT,RELATED",
+    "-m conntrack ! --ctstate SNAT",
+    "-m conntrack --ctstate UNTRACKED,NEW --ctproto tcp",
+    "-m conntrack --ctdir REPLY",
+    "-m conntrack ! --ctexpire 5",
+    "-m set --match-set a src",
+    "-m set ! --match-set a dst",
+    "-m set --match-set n src",
+    "-m set ! --match-set n src",
+    "~-m set --match-set n src --return-nomatch",
+    "-m set --match-set p src,dst",
+    "-m set ! --match-set p src,src",
+    "-m set --match-set p src",
+    "-m set ! --match-set p dst",
+    "~-m set --match-set d src,dst",
+    "~-m set ! --match-set d src,dst",
+    "-m set --match-set t src",
+    "-m set ! --match-set t dst",
+    "-m set --match-set z src",
+    "-m set --match-set e src",
+    "-m set --match-set o src",
+    "-m set --match-set a src --packets-gt 3",
+    "-m set ! --match-set a src --packets-gt 3",
+    "-m comment --comment x",
+    "-m limit --limit 3/min",
+    "-m mark ! --mark 0x1",
 };
 
 static const char *const rules6[] = {
-	"-p ipv6-icmp --icmpv6-type 128",  "-p ipv6-icmp ! --icmpv6-type 128/0", "-p tcp --dport 80",
-	"-m set --match-set p src,dst",	   "-m set ! --match-set p src,dst",	 "-m set --match-set n src",
-	"-m set ! --match-set n dst",	   "-p tcp -m multiport ! --dports 80",
+    "-p ipv6-icmp --icmpv6-type 128", "-p ipv6-icmp ! --icmpv6-type 128/0", "-p tcp --dport 80",
+    "-m set --match-set p src,dst",   "-m set ! --match-set p src,dst",     "-m set --match-set n src",
+    "-m set ! --match-set n dst",     "-p tcp -m multiport ! --dports 80",
 };
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
@@ -126,21 +126,25 @@ static void random_address(enum family family, uint8_t *bytes)
 /* As a decoder leaves it: ports only where the protocol has them, nothing of a later fragment. */
 static void random_packet(enum family family, uint8_t protocol, struct packet *packet)
 {
-	static const uint8_t protocols4[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_GRE, IPPROTO_DCCP};
-	static const uint8_t protocols6[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_SCTP};
+	static const uint8_t protocols4[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_GRE,
+					     IPPROTO_DCCP};
+	static const uint8_t protocols6[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6, IPPROTO_NONE,
+					     IPPROTO_SCTP};
 	static const uint16_t ports[] = {0, 53, 55, 80, 85, 90, 65535};
 
 	*packet = (struct packet){.family = family, .known = ~0u, .length = 100};
 	strcpy(packet->in, "eth0");
 	random_address(family, packet->source);
 	random_address(family, packet->destination);
-	packet->protocol = protocol ? protocol : (family == FAMILY_IPV4 ? protocols4 : protocols6)[random_below(5)];
+	packet->protocol =
+	    protocol ? protocol : (family == FAMILY_IPV4 ? protocols4 : protocols6)[random_below(5)];
 	packet->more_fragments = random_below(6) == 0;
 	packet->fragment_offset = (uint16_t)(random_below(5) == 0 ? 1 + random_below(3) : 0);
 	if (packet->fragment_offset)
 		return;
 	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
-		packet->icmp_type = (uint8_t)(random_below(2) ? (family == FAMILY_IPV4 ? 8 : 128) : random_below(256));
+		packet->icmp_type =
+		    (uint8_t)(random_below(2) ? (family == FAMILY_IPV4 ? 8 : 128) : random_below(256));
 		packet->icmp_code = (uint8_t)random_below(2);
 	} else if (packet->protocol != IPPROTO_GRE && packet->protocol != IPPROTO_NONE) {
 		packet->source_port = ports[random_below(7)];
@@ -167,7 +171,7 @@ static void compare(const struct tried *tried, const struct match *match, const 
 		    const struct packet *packet, const char *text, unsigned answers[3])
 {
 	struct evaluation evaluation = {
-		.has_state = TRUTH_YES, .state_known = true, .state = random_below(STATE_COUNT)};
+	    .has_state = TRUTH_YES, .state_known = true, .state = random_below(STATE_COUNT)};
 	enum truth truth = match->type->evaluate(match, rule, packet, &evaluation);
 
 	answers[truth]++;
@@ -181,9 +185,10 @@ static void compare(const struct tried *tried, const struct match *match, const 
 	if (truth != TRUTH_UNKNOWN && !agrees) {
 		struct buffer out = {0};
 		packet_print(packet, &out);
-		print_error("%s: evaluate() says %d, the diagram %u, offset %u, protocol %u, state %d, of %s\n", text,
-			    truth, value, packet->fragment_offset, packet->protocol, evaluation.state,
-			    out.data ? out.data : "");
+		print_error(
+		    "%s: evaluate() says %d, the diagram %u, offset %u, protocol %u, state %d, of %s\n", text,
+		    truth, value, packet->fragment_offset, packet->protocol, evaluation.state,
+		    out.data ? out.data : "");
 		buffer_fini(&out);
 		fail();
 	}
@@ -262,19 +267,21 @@ static void opaque_matches_share_what_may_be_shared(void **state)
 		const char *rules;
 		bool same, opposite;
 	} cases[] = {
-		{"-m mac --mac-source 02:00:00:00:00:01\n-m mac --mac-source 02:00:00:00:00:01", true, false},
-		{"-m mac --mac-source 02:00:00:00:00:01\n-m mac --mac-source 02:00:00:00:00:02", false, false},
-		/* Without an Ethernet header both are false. */
-		{"-m mac --mac-source 02:00:00:00:00:01\n-m mac ! --mac-source 02:00:00:00:00:01", false, false},
-		{"-m mark --mark 0x1\n-m mark ! --mark 0x1", false, true},
-		{"-m pkttype --pkt-type unicast\n-m pkttype ! --pkt-type unicast", false, true},
-		{"-m string ! --string \"a ! --b\" --algo bm\n-m string --string \"a ! --b\" --algo bm", false, false},
-		{"-m limit --limit 3/min\n-m limit --limit 3/min", false, false},
-		{"-m statistic --mode random --probability 0.5\n-m statistic --mode random --probability 0.5", false,
-		 false},
-		{"-m conntrack --ctdir REPLY\n-m conntrack --ctdir REPLY", true, false},
-		{"-m conntrack --ctexpire 5\n-m conntrack --ctexpire 5", false, false},
-		{"-m set --match-set a src --packets-gt 3\n-m set --match-set a src --packets-gt 3", false, false},
+	    {"-m mac --mac-source 02:00:00:00:00:01\n-m mac --mac-source 02:00:00:00:00:01", true, false},
+	    {"-m mac --mac-source 02:00:00:00:00:01\n-m mac --mac-source 02:00:00:00:00:02", false, false},
+	    /* Without an Ethernet header both are false. */
+	    {"-m mac --mac-source 02:00:00:00:00:01\n-m mac ! --mac-source 02:00:00:00:00:01", false, false},
+	    {"-m mark --mark 0x1\n-m mark ! --mark 0x1", false, true},
+	    {"-m pkttype --pkt-type unicast\n-m pkttype ! --pkt-type unicast", false, true},
+	    {"-m string ! --string \"a ! --b\" --algo bm\n-m string --string \"a ! --b\" --algo bm", false,
+	     false},
+	    {"-m limit --limit 3/min\n-m limit --limit 3/min", false, false},
+	    {"-m statistic --mode random --probability 0.5\n-m statistic --mode random --probability 0.5",
+	     false, false},
+	    {"-m conntrack --ctdir REPLY\n-m conntrack --ctdir REPLY", true, false},
+	    {"-m conntrack --ctexpire 5\n-m conntrack --ctexpire 5", false, false},
+	    {"-m set --match-set a src --packets-gt 3\n-m set --match-set a src --packets-gt 3", false,
+	     false},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		bool same, opposite;
@@ -291,12 +298,12 @@ static void a_plain_set_has_a_meaning(void **state)
 		const char *rule;
 		bool has;
 	} cases[] = {
-		{"-m set --match-set a src", true},
-		{"-m set ! --match-set a src", false},
-		{"-m set --match-set p src", false},
-		{"-m set --match-set n src --return-nomatch", false},
-		{"-m set --match-set a src --packets-gt 3", false},
-		{"-m comment --comment x", false},
+	    {"-m set --match-set a src", true},
+	    {"-m set ! --match-set a src", false},
+	    {"-m set --match-set p src", false},
+	    {"-m set --match-set n src --return-nomatch", false},
+	    {"-m set --match-set a src --packets-gt 3", false},
+	    {"-m comment --comment x", false},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct loaded loaded = load_rule(FAMILY_IPV4, "filter", sets4, cases[i].rule);
@@ -318,9 +325,9 @@ static void a_plain_set_has_a_meaning(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_diagram_agrees_with_evaluation),
-		cmocka_unit_test(opaque_matches_share_what_may_be_shared),
-		cmocka_unit_test(a_plain_set_has_a_meaning),
+	    cmocka_unit_test(the_diagram_agrees_with_evaluation),
+	    cmocka_unit_test(opaque_matches_share_what_may_be_shared),
+	    cmocka_unit_test(a_plain_set_has_a_meaning),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

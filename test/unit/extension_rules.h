@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * For the tests of extension/: one rule read by the project's own readers, and packets with any field left out. */
+ * For the tests of extension/: one rule read by the project's own readers, and packets with any field left
+ * out. */
 #ifndef WEIR_TEST_EXTENSION_RULES_H
 #define WEIR_TEST_EXTENSION_RULES_H
 
@@ -35,7 +36,8 @@ static inline void write_file(const char *path, const char *text)
 }
 
 /* `rules`: one a line, all of them for chain X of the table. */
-static inline struct loaded load_rules(enum family family, const char *table, const char *sets, const char *rules)
+static inline struct loaded load_rules(enum family family, const char *table, const char *sets,
+				       const char *rules)
 {
 	char directory[] = "/tmp/weir-extension-XXXXXX", rules_path[64], sets_path[64];
 	struct buffer text = {0};
@@ -43,7 +45,8 @@ static inline struct loaded load_rules(enum family family, const char *table, co
 	char *copy = strdup(rules), *rest = copy;
 
 	assert_non_null(mkdtemp(directory));
-	snprintf(rules_path, sizeof(rules_path), "%s/rules.%s", directory, family == FAMILY_IPV4 ? "v4" : "v6");
+	snprintf(rules_path, sizeof(rules_path), "%s/rules.%s", directory,
+		 family == FAMILY_IPV4 ? "v4" : "v6");
 	snprintf(sets_path, sizeof(sets_path), "%s/ipsets", directory);
 	buffer_printf(&text, "*%s\n:X - [0:0]\n", table);
 	for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
@@ -61,7 +64,8 @@ static inline struct loaded load_rules(enum family family, const char *table, co
 	diagnostics_free(sink);
 	if (!error) {
 		for (unsigned id = 0; id < TABLE_COUNT; id++) {
-			struct chain *chain = table_find_chain(&loaded.ruleset->tables[family][id], TEXT("X"));
+			struct chain *chain =
+			    table_find_chain(&loaded.ruleset->tables[family][id], TEXT("X"));
 			if (chain && chain->rule_count)
 				loaded.rule = &chain->rules[chain->rule_count - 1];
 		}
@@ -74,7 +78,8 @@ static inline struct loaded load_rules(enum family family, const char *table, co
 	return loaded;
 }
 
-static inline struct loaded load_rule(enum family family, const char *table, const char *sets, const char *rule)
+static inline struct loaded load_rule(enum family family, const char *table, const char *sets,
+				      const char *rule)
 {
 	return load_rules(family, table, sets, rule);
 }

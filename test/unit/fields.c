@@ -312,13 +312,28 @@ static void test_layout(void **context)
 	assert_true(from.timed->variable < fields->first[FIELD_SOURCE]);
 	assert_true(to.certain->variable > fields->first[FIELD_SOURCE]);
 	assert_true(to.certain->variable < fields->first[FIELD_DESTINATION]);
-	for (enum field field = FIELD_SOURCE; field < FIELD_STATE; field++)
+	for (enum field field = FIELD_SOURCE; field < FIELD_PAYLOAD; field++)
 		assert_true(fields->first[field] + fields->bits[field] <= fields->first[field + 1]);
 	assert_true(pair.certain->variable > fields->first[FIELD_PAYLOAD]);
-	assert_true(pair.certain->variable < fields->first[FIELD_IN]);
-	assert_true(mac->variable > fields->first[FIELD_STATE]);
-	for (uint32_t v = 0; v < diagram_variables(fields->diagram); v++)
-		assert_int_equal(fields->unknown[v], v >= fields->first[FIELD_IN]);
+	/* Each variable has one use, and unknown are just those of interfaces, state and opaque predicates.
+	 */
+	uint32_t variables = diagram_variables(fields->diagram), used = 0;
+	bool *uses = calloc(variables, sizeof(*uses)), *unknown = calloc(variables, sizeof(*unknown));
+	for (enum field field = FIELD_SOURCE; field < FIELD_COUNT; field++)
+		for (uint32_t i = 0; i < fields->bits[field]; i++, used++) {
+			assert_false(uses[fields->first[field] + i]);
+			uses[fields->first[field] + i] = true;
+			unknown[fields->first[field] + i] = field >= FIELD_IN;
+		}
+	for (size_t i = 0; i < fields->predicate_count; i++, used++) {
+		assert_false(uses[fields->predicates[i]->variable]);
+		uses[fields->predicates[i]->variable] = true;
+		unknown[fields->predicates[i]->variable] = fields->predicates[i]->kind == PREDICATE_OPAQUE;
+	}
+	assert_int_equal(used, variables);
+	assert_memory_equal(unknown, fields->unknown, variables * sizeof(*unknown));
+	free(uses);
+	free(unknown);
 	assert_int_equal(fields->bits[FIELD_IN], 1);
 	fields_free(fields);
 }

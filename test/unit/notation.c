@@ -13,7 +13,7 @@
 struct parsed {
 	int result;
 	struct packet packet;
-	struct buffer printed;	   /* packet_print() of it */
+	struct buffer printed;     /* packet_print() of it */
 	struct buffer diagnostics; /* as the user sees them */
 };
 
@@ -65,10 +65,12 @@ static void expect_refused(const char *text, const char *code, const char *caret
 static void a_packet_is_printed_as_it_is_written(void **state)
 {
 	(void)state;
-	const char *text = "family=4 in=eth0 proto=tcp src=198.51.100.7 dst=192.0.2.1 sport=40000 dport=443 flags=syn "
-			   "state=new frag=no";
+	const char *text =
+	    "family=4 in=eth0 proto=tcp src=198.51.100.7 dst=192.0.2.1 sport=40000 dport=443 flags=syn "
+	    "state=new frag=no";
 	expect_printed(text, text);
-	text = "family=6 in=eth0 out=eth1 proto=icmpv6 src=2001:db8::1 dst=2001:db8::2 type=packet-too-big code=0 "
+	text = "family=6 in=eth0 out=eth1 proto=icmpv6 src=2001:db8::1 dst=2001:db8::2 type=packet-too-big "
+	       "code=0 "
 	       "state=related length=1280 frag=no";
 	expect_printed(text, text);
 	expect_printed("family=4 proto=udp frag=later", "family=4 proto=udp frag=later");
@@ -114,7 +116,8 @@ static void flags_are_a_list(void **state)
 static void types_have_names_and_only_some_need_a_code(void **state)
 {
 	(void)state;
-	expect_printed("proto=icmp type=echo-request", "family=4 proto=icmp type=echo-request code=0 frag=no");
+	expect_printed("proto=icmp type=echo-request",
+		       "family=4 proto=icmp type=echo-request code=0 frag=no");
 	expect_printed("proto=icmp type=200 code=3", "family=4 proto=icmp type=200 code=3 frag=no");
 	expect_refused("proto=icmp type=3", "several codes", "^~~~~~");
 	expect_refused("proto=icmp code=1", "a code belongs to a type", "^~~~~~");
@@ -184,15 +187,15 @@ static void a_refused_packet_changes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_packet_is_printed_as_it_is_written),
-		cmocka_unit_test(what_is_not_given_is_not_known),
-		cmocka_unit_test(addresses_and_protocol_tell_the_family),
-		cmocka_unit_test(flags_are_a_list),
-		cmocka_unit_test(types_have_names_and_only_some_need_a_code),
-		cmocka_unit_test(unknown_keys_and_values_are_errors_with_a_place),
-		cmocka_unit_test(impossible_packets_are_refused),
-		cmocka_unit_test(every_error_of_a_line_is_told),
-		cmocka_unit_test(a_refused_packet_changes_nothing),
+	    cmocka_unit_test(a_packet_is_printed_as_it_is_written),
+	    cmocka_unit_test(what_is_not_given_is_not_known),
+	    cmocka_unit_test(addresses_and_protocol_tell_the_family),
+	    cmocka_unit_test(flags_are_a_list),
+	    cmocka_unit_test(types_have_names_and_only_some_need_a_code),
+	    cmocka_unit_test(unknown_keys_and_values_are_errors_with_a_place),
+	    cmocka_unit_test(impossible_packets_are_refused),
+	    cmocka_unit_test(every_error_of_a_line_is_told),
+	    cmocka_unit_test(a_refused_packet_changes_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The plane: tables answer as the region does, the proof holds, and no damage to a table escapes it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "plane/layout.h"
+#include "plane_regions.h"
+
+#define KEYS 400
+
+static uint64_t seed_of(int round)
+{
+	random_state = 0x5eed0000u + (uint64_t)round;
+	return random_state;
+}
+
+static void build_and_compare(const struct region *const regions[FAMILY_COUNT], uint64_t seed)
+{
+	struct plane *plane = NULL;
+	assert_int_equal(plane_build(regions, &plane), 0);
+	struct buffer why = {0};
+	int proof = plane_prove(plane, regions, &why);
+	if (proof)
+		print_error("seed %#llx: %s\n", (unsigned long long)seed, why.data);
+	assert_int_equal(proof, 0);
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		for (int i = 0; regions[family] && i < KEYS; i++) {
+			struct packet_key key = random_key(regions[family]);
+			struct plane_answer answer;
+			plane_look_up(plane, &key, &answer);
+			if (!answer_is_right(plane, regions[family], &key, &answer))
+				print_error("seed %#llx, key %d\n", (unsigned long long)seed, i);
+			assert_true(answer_is_right(plane, regions[family], &key, &answer));
+		}
+	buffer_fini(&why);
+	plane_free(plane);
+}
+
+static void tables_answer_as_the_region(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 40; round++) {
+		uint64_t seed = seed_of(round);
+		struct region *four = random_region(FAMILY_IPV4, 1u << random_below(10));
+		struct region *six = random_region(FAMILY_IPV6, 1u << random_below(10));
+		const struct region *regions[FAMILY_COUNT] = {four, six};
+		build_and_compare(regions, seed);
+		random_region_free(four);
+		random_region_free(six);
+	}
+}
+
+static void no_region_drops_nothing(void **state)
+{
+	(void)state;
+	const struct region *regions[FAMILY_COUNT] = {NULL, NULL};
+	struct plane *plane = NULL;
+	assert_int_equal(plane_build(regions, &plane), 0);
+	struct buffer why = {0};
+	assert_int_equal(plane_prove(plane, regions, &why), 0);
+	struct packet_key key = {.family = 4, .protocol = 6};
+	struct plane_answer answer;
+	plane_look_up(plane, &key, &answer);
+	assert_int_equal(answer.drop, 0);
+	plane_free(plane);
+}
+
+/* Every word in use is changed in turn: the proof fails, or no key is answered in another way. */
+static void damage_is_found(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 6; round++) {
+		uint64_t seed = seed_of(1000 + round);
+		struct region *region = random_region(round % 2 ? FAMILY_IPV6 : FAMILY_IPV4, 30);
+		const struct region *regions[FAMILY_COUNT] = {NULL, NULL};
+		regions[region->family] = region;
+		struct plane *plane = NULL;
+		assert_int_equal(plane_build(regions, &plane), 0);
+		uint32_t *words = (uint32_t *)plane->blob;
+		size_t count = ((struct plane_header *)plane->blob)->size / 4;
+		size_t found = 0, tried = 0;
+		for (size_t i = 0; i < count; i += words[i] ? 1 : 1 + random_below(2000)) {
+			if (i >= 1 + count / 2 && round < 2 && random_below(40))
+				continue;
+			uint32_t before = words[i];
+			words[i] ^= random_below(2) ? 1u << random_below(32) : (uint32_t)random_next();
+			struct buffer why = {0};
+			int proof = words[i] == before ? -EILSEQ : plane_prove(plane, regions, &why);
+			tried++;
+			found += proof != 0;
+			for (int k = 0; proof == 0 && k < 30; k++) {
+				struct packet_key key = random_key(region);
+				struct plane_answer answer;
+				plane_look_up(plane, &key, &answer);
+				if (!answer_is_right(plane, region, &key, &answer))
+					print_error("seed %#llx: word %zu\n", (unsigned long long)seed, i);
+				assert_true(answer_is_right(plane, region, &key, &answer));
+			}
+			words[i] = before;
+			buffer_fini(&why);
+			if (tried > 1500)
+				break;
+		}
+		assert_true(found > 0);
+		plane_free(plane);
+		random_region_free(region);
+	}
+}
+
+static void credits_are_proven(void **state)
+{
+	(void)state;
+	seed_of(2000);
+	struct region *region = random_region(FAMILY_IPV4, 50);
+	const struct region *regions[FAMILY_COUNT] = {region, NULL};
+	struct plane *plane = NULL;
+	assert_int_equal(plane_build(regions, &plane), 0);
+	assert_true(plane->credit_count > 10);
+	for (size_t i = 0; i < plane->credit_count; i++) {
+		struct plane_credit before = plane->credits[i];
+		struct buffer why = {0};
+		if (i % 2)
+			plane->credits[i].element++;
+		else
+			plane->credits[i].unit = (before.unit + 1) % (uint32_t)region->unit_count;
+		int proof = plane_prove(plane, regions, &why);
+		plane->credits[i] = before;
+		/* Slots of leaves that no terminal reaches are never bumped, and all others are in use here. */
+		assert_int_equal(proof, -EILSEQ);
+		buffer_fini(&why);
+	}
+	plane_free(plane);
+	random_region_free(region);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tables_answer_as_the_region),
+		cmocka_unit_test(no_region_drops_nothing),
+		cmocka_unit_test(damage_is_found),
+		cmocka_unit_test(credits_are_proven),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
