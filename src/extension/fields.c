@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Declaring predicates, laying out the variables, and the diagrams of single fields. What must stay true: the
- * layout is the one that fields.h documents, and what XDP cannot see (`unknown`) stands at its end. */
+ * layout is the one that fields.h documents. */
 #include "extension/fields.h"
 
 #include "extension/fields_private.h"

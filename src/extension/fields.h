@@ -2,10 +2,11 @@
  *
  * The variables of a ruleset's diagrams: which header field or named predicate is which variable, for one family.
  *
- * Order, first to last: predicates on the source address, source, predicates on the destination address,
- * destination, protocol, ICMP type and code, ports, TCP flags, fragment, payload, pair predicates, interfaces,
- * connection state, opaque predicates. What may be dropped early is found by quantifying over the last three groups,
- * which stand at the bottom where that is cheap. Each block's bits are most significant first.
+ * Order, first to last: interfaces, connection state, predicates on the source address, source, predicates on the
+ * destination address, destination, protocol, ICMP type and code, ports, TCP flags, fragment, payload, pair predicates,
+ * opaque predicates. Each block's bits are most significant first. Interfaces and state stand first because rules are
+ * sorted by them (a chain for each interface, accept by state): further down every node below the addresses would
+ * carry the product of all those chains.
  *
  * Made in two steps: declare everything (fields_need_*), then fields_seal() lays the variables out and makes the
  * diagram. */

@@ -3,14 +3,17 @@
  * Inside meaning/: one ruleset of one family, seen as diagrams.
  *
  * A chain is a row of items: single rules, and lists (runs of rules that differ in one key only, taken together as one
- * predicate). Each item, each run of items and each chain has an outcome: a diagram whose terminals are struct-less
- * small numbers, below. An effect that is not allowed ends the walk as BLOCKED at once: what follows cannot make the
- * packet droppable any more. */
+ * predicate). Each item, each run of items and each chain has an outcome: a diagram whose terminals are sets of
+ * outcome values, all that are possible. A match that is not modelled makes an outcome of two values; it is no
+ * variable here, since then each of a thousand `-m mac` rules would get a copy of all that comes behind it. What is
+ * lost is only that two such matches of the same text agree. An effect that is not allowed ends the walk as BLOCKED at
+ * once: what follows cannot make the packet droppable any more. */
 #ifndef WEIR_MEANING_ANALYSIS_H
 #define WEIR_MEANING_ANALYSIS_H
 
 #include "meaning/region.h"
 
+/* Bits of a terminal. */
 enum outcome_value {
 	OUTCOME_CONTINUE,	   /* goes on behind the item; at the end of a user chain: back to the caller */
 	OUTCOME_RETURN,		   /* leaves this chain: RETURN, or the end of a chain reached by goto */
@@ -23,16 +26,21 @@ enum outcome_value {
 	OUTCOME_COUNT,
 };
 
+/* A boolean of which opaque matches make two: where it holds for sure, and where it may hold. */
+struct bounds {
+	diagram_node sure, may;
+};
+
 struct item {
 	const struct rule *rule; /* the first one */
 	size_t count;		 /* more than 1: a list */
 	const struct predicate *predicate; /* of a list: its key; of a rule: the set it matches positively */
 	const struct match *key_match;	   /* of a list: the match that holds the port of the key; NULL without */
 	uint32_t unit;
-	diagram_node condition; /* the packets that match */
+	struct bounds matches;
 	diagram_node outcome;
-	diagram_node goes_on;	/* boolean: may go on with the next item, effects or not */
-	diagram_node goes_back; /* boolean: may leave the chain to its caller, or to the policy */
+	struct bounds goes_on;	 /* with the next item, effects or not */
+	struct bounds goes_back; /* leaves the chain to its caller, or to the policy */
 };
 
 struct chain_meaning {
@@ -42,9 +50,9 @@ struct chain_meaning {
 	struct item *items;
 	/* Outcomes of runs of items as a binary tree: node 1 is all, node n has halves 2n and 2n + 1. */
 	diagram_node *outcomes;
-	diagram_node *goes_on; /* packets that may go on behind the run */
+	struct bounds *goes_on; /* behind the run */
 	size_t tree_size;
-	diagram_node goes_back; /* packets that may come to its end, or to a RETURN */
+	struct bounds goes_back; /* come to its end, or to a RETURN */
 	diagram_node outcome; /* as the caller sees it: CONTINUE, ACCEPT, DROP, BLOCKED; and untracked forms */
 };
 
@@ -67,14 +75,14 @@ struct analysis {
 	uint32_t policy_units[STAGE_COUNT]; /* unit of the chain's policy */
 	enum truth nat, forwarding;
 	uint32_t in_index; /* of options->interface, when given */
+	bool *opaque;	   /* by variable; NULL when there is no opaque predicate */
 	unsigned list_clashes;
 
 	/* The path, set by path_compute(): boolean diagrams. */
 	diagram_node local;	   /* destinations known to be local */
-	diagram_node raw_drop, raw_untracked, raw_tracked;
-	diagram_node may_untracked, may_tracked; /* behind raw, over known fields only */
-	diagram_node drop_untracked, drop_tracked; /* behind raw: dropped, over known fields only */
-	diagram_node decided; /* raw_drop or dropped behind it, before what follows */
+	diagram_node may_untracked, may_tracked; /* what a packet may be behind raw */
+	diagram_node passes_raw; /* for sure */
+	diagram_node decided; /* every possible outcome is a clean drop */
 	bool closed_tuples;   /* tracked drops must not depend on more than the connection's tuple */
 	bool tracked_blocked; /* the way out looks at connection state: tracked packets are left alone */
 	const struct rule *state_reader; /* the rule that made one of these true */
@@ -97,11 +105,14 @@ int list_find(struct analysis *analysis, const struct rule *rules, size_t count,
 /* outcome.c */
 /* Of one chain whose items have theirs, and whose callees are done. 0 or -ENOMEM. */
 int outcomes_compute(struct analysis *analysis, struct chain_meaning *chain);
-diagram_node outcome_is(struct analysis *analysis, diagram_node outcome, unsigned values); /* 1 << enum outcome_value */
+/* Where one of these values (1 << enum outcome_value) is possible. */
+diagram_node outcome_may(struct analysis *analysis, diagram_node outcome, unsigned values);
+#define OUTCOME_SET(value) diagram_terminal(1u << (value))
+#define OUTCOMES_ACCEPT (1u << OUTCOME_ACCEPT | 1u << OUTCOME_ACCEPT_UNTRACKED)
 
 /* path.c */
 void path_compute(struct analysis *analysis);
-/* Quantifies interfaces and opaque predicates away: holds for all of them. */
+/* Quantifies interfaces away: holds for all (any) of them. */
 diagram_node unknowns_forall(struct analysis *analysis, diagram_node f);
 diagram_node unknowns_exists(struct analysis *analysis, diagram_node f);
 /* f with the connection state fixed, or for all (any) states that a tracked packet can have. */

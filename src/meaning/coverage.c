@@ -16,6 +16,7 @@ struct walk {
 	const struct analysis *analysis;
 	bool *bits;
 	enum outcome_value outcome;
+	bool tracked; /* behind raw */
 	const struct item *item; /* that decided; NULL: the policy of chain */
 	const struct chain *chain;
 };
@@ -32,8 +33,21 @@ static bool holds(const struct walk *walk, diagram_node f)
 	return f != DIAGRAM_UNDECIDED && diagram_evaluate(walk->analysis->diagram, f, walk->bits) != 0;
 }
 
-/* Through one stage. Each jump goes one chain deeper; a chain that comes back is left behind at once, since its outcome
- * says so. */
+#define GOES_ON (1u << OUTCOME_CONTINUE | 1u << OUTCOME_CONTINUE_UNTRACKED)
+#define GOES_BACK (1u << OUTCOME_RETURN | 1u << OUTCOME_RETURN_UNTRACKED)
+
+/* Of several possible outcomes the one that keeps a packet from being dropped early. */
+static enum outcome_value worst(uint32_t values)
+{
+	static const enum outcome_value order[] = {OUTCOME_BLOCKED, OUTCOME_ACCEPT, OUTCOME_ACCEPT_UNTRACKED};
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (values >> order[i] & 1)
+			return order[i];
+	return OUTCOME_DROP;
+}
+
+/* Through one stage, to the item that may keep the packet from being dropped, or drops it. Each jump goes one chain
+ * deeper; a chain that comes back is left behind at once, since its outcome says so. */
 static void walk_stage(struct walk *walk, enum stage stage)
 {
 	const struct analysis *analysis = walk->analysis;
@@ -43,19 +57,20 @@ static void walk_stage(struct walk *walk, enum stage stage)
 	if (!chain)
 		return;
 	walk->chain = chain->chain;
-	walk->outcome = diagram_evaluate(analysis->diagram, chain->outcome, walk->bits);
+	walk->outcome = worst(diagram_evaluate(analysis->diagram, chain->outcome, walk->bits));
 	for (const struct chain_meaning *inside = chain; inside;) {
 		const struct chain_meaning *deeper = NULL;
 		for (size_t i = 0; i < inside->item_count; i++) {
 			const struct item *item = &inside->items[i];
-			uint32_t outcome = diagram_evaluate(analysis->diagram, item->outcome, walk->bits);
-			if (outcome == OUTCOME_CONTINUE || outcome == OUTCOME_CONTINUE_UNTRACKED)
+			uint32_t values = diagram_evaluate(analysis->diagram, item->outcome, walk->bits);
+			bool decides = values >> walk->outcome & 1;
+			if (!decides && (values & GOES_ON))
 				continue;
-			if (outcome == OUTCOME_RETURN || outcome == OUTCOME_RETURN_UNTRACKED)
+			if (!decides && (values & GOES_BACK))
 				return; /* to the policy of the built-in chain */
 			walk->item = item;
 			walk->chain = inside->chain;
-			if (item->rule->target.chain && holds(walk, item->condition))
+			if (item->rule->target.chain && holds(walk, item->matches.may))
 				deeper = analysis_chain(analysis, item->rule->target.chain);
 			break;
 		}
@@ -78,10 +93,11 @@ static void walk_path(struct walk *walk, bool forward, enum connection_state sta
 	set_field(analysis, walk->bits, FIELD_STATE, STATE_INVALID);
 	set_field(analysis, walk->bits, FIELD_OUT, no_device);
 	walk_stage(walk, STAGE_RAW);
+	walk->tracked = walk->outcome != OUTCOME_ACCEPT_UNTRACKED;
 	if (!passes(walk->outcome))
 		return;
 	set_field(analysis, walk->bits, FIELD_STATE,
-		  walk->outcome == OUTCOME_ACCEPT_UNTRACKED ? STATE_UNTRACKED : state);
+		  walk->tracked ? state : STATE_UNTRACKED);
 	for (size_t i = 0; i < 3; i++) {
 		walk_stage(walk, forward ? forwarded[i] : input[i]);
 		if (!passes(walk->outcome))
@@ -128,38 +144,26 @@ static bool report(struct region *region, const struct walk *walk, bool forward,
 		covered->reason = describe_blocked(region, analysis, walk->item);
 		return true;
 	}
-	bool tracked = !diagram_evaluate(analysis->diagram, analysis->raw_untracked, walk->bits);
 	covered->reason = arena_printf(
 		region->arena, "%s%s%s accepts such a packet%s%s", forward ? "if it is forwarded, " : "",
 		walk->item ? "a rule" : "the policy of ",
 		walk->item ? "" : arena_printf(region->arena, "%.*s", (int)walk->chain->name.size, walk->chain->name.data),
-		tracked ? " when its connection state is " : "", tracked ? connection_state_name(state) : "");
+		walk->tracked ? " when its connection state is " : "", walk->tracked ? connection_state_name(state) : "");
 	return true;
 }
 
-/* Opaque predicates all false, all true, and some mixtures; every connection state; both ways. */
+/* Every connection state, both ways. */
 static bool find_reason(struct region *region, struct walk *walk, struct covered *covered)
 {
-	const struct analysis *analysis = walk->analysis;
-	const struct fields *fields = analysis->fields;
-	uint64_t mixture = 0x9e3779b97f4a7c15u;
-	for (unsigned opaque = 0; opaque < 8; opaque++) {
-		for (size_t i = 0; i < fields->predicate_count; i++) {
-			if (fields->predicates[i]->kind != PREDICATE_OPAQUE)
-				continue;
-			mixture = mixture * 6364136223846793005u + 1442695040888963407u;
-			walk->bits[fields->predicates[i]->variable] = opaque < 2 ? opaque : mixture >> 63;
-		}
-		for (enum connection_state state = STATE_NEW; state <= STATE_INVALID; state++) {
-			walk_path(walk, false, state);
-			if (report(region, walk, false, state, covered))
-				return true;
-			if (analysis->forwarding == TRUTH_NO)
-				continue;
-			walk_path(walk, true, state);
-			if (report(region, walk, true, state, covered))
-				return true;
-		}
+	for (enum connection_state state = STATE_NEW; state <= STATE_INVALID; state++) {
+		walk_path(walk, false, state);
+		if (report(region, walk, false, state, covered))
+			return true;
+		if (walk->analysis->forwarding == TRUTH_NO)
+			continue;
+		walk_path(walk, true, state);
+		if (report(region, walk, true, state, covered))
+			return true;
 	}
 	return false;
 }

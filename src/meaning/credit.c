@@ -16,42 +16,61 @@
 
 struct credit {
 	struct analysis *analysis;
-	diagram_node *hit;    /* by unit: in the stage at hand, unknown variables included */
-	uint32_t *touched;    /* units with a hit in this stage */
+	struct bounds *hits; /* by unit: in the stage at hand, unknown variables included */
+	uint32_t *touched;   /* units with a hit in this stage */
 	size_t touched_count;
-	diagram_node *must;   /* by unit: over known fields: counted once for sure */
+	diagram_node *must; /* by unit: over known fields: counted once for sure */
 	diagram_node *may;
-	bool *repeated;	      /* by unit: may count one packet twice */
+	bool *repeated; /* by unit: may count one packet twice */
 	size_t visits;
 	bool overflow;
 };
 
-static void add_hit(struct credit *credit, uint32_t unit, diagram_node hit)
+static void add_hit(struct credit *credit, uint32_t unit, struct bounds hit)
 {
 	struct diagram *diagram = credit->analysis->diagram;
-	if (hit == DIAGRAM_FALSE)
+	struct bounds *hits = &credit->hits[unit];
+	if (hit.may == DIAGRAM_FALSE)
 		return;
-	if (credit->hit[unit] == DIAGRAM_FALSE)
+	if (hits->may == DIAGRAM_FALSE)
 		credit->touched[credit->touched_count++] = unit;
-	else if (diagram_and(diagram, credit->hit[unit], hit) != DIAGRAM_FALSE)
+	else if (diagram_and(diagram, hits->may, hit.may) != DIAGRAM_FALSE)
 		credit->repeated[unit] = true;
-	credit->hit[unit] = diagram_or(diagram, credit->hit[unit], hit);
+	hits->sure = diagram_or(diagram, hits->sure, hit.sure);
+	hits->may = diagram_or(diagram, hits->may, hit.may);
 }
 
 /* What stands in front of a run of items, from far to near, and the way into the chain. */
 struct way {
 	struct chain_meaning *chain;
-	diagram_node reach;
+	struct bounds reach;
 	size_t before[64]; /* tree nodes */
 	size_t before_count;
 };
 
-static void visit_chain(struct credit *credit, struct chain_meaning *chain, diagram_node reach);
+static void visit_chain(struct credit *credit, struct chain_meaning *chain, struct bounds reach);
+
+static void visit_item(struct credit *credit, struct way *way, const struct item *item)
+{
+	struct diagram *diagram = credit->analysis->diagram;
+	const struct bounds *goes_on = way->chain->goes_on;
+	struct bounds hit = item->matches;
+	for (size_t i = way->before_count; i-- > 0 && hit.may != DIAGRAM_FALSE;) {
+		hit.may = diagram_and(diagram, hit.may, goes_on[way->before[i]].may);
+		hit.sure = diagram_and(diagram, hit.sure, goes_on[way->before[i]].sure);
+	}
+	hit.may = diagram_and(diagram, hit.may, way->reach.may);
+	hit.sure = diagram_and(diagram, hit.sure, way->reach.sure);
+	if (hit.may == DIAGRAM_FALSE)
+		return;
+	add_hit(credit, item->unit, hit);
+	if (item->rule->target.chain)
+		visit_chain(credit, analysis_chain(credit->analysis, item->rule->target.chain), hit);
+}
 
 /* Recursion: log2 of the number of items, for each of at most CHAIN_DEPTH_MAX chains. */
 static void visit_run(struct credit *credit, struct way *way, size_t node, size_t first, size_t count)
 {
-	struct diagram *diagram = credit->analysis->diagram;
 	if (credit->overflow)
 		return;
 	if (count > 1) {
@@ -60,25 +79,14 @@ static void visit_run(struct credit *credit, struct way *way, size_t node, size_
 		way->before[way->before_count++] = 2 * node;
 		visit_run(credit, way, 2 * node + 1, first + half, count - half);
 		way->before_count--;
-		return;
-	}
-	if (++credit->visits > VISITS_MAX) {
+	} else if (++credit->visits > VISITS_MAX) {
 		credit->overflow = true;
-		return;
+	} else {
+		visit_item(credit, way, &way->chain->items[first]);
 	}
-	const struct item *item = &way->chain->items[first];
-	diagram_node hit = item->condition;
-	for (size_t i = way->before_count; i-- > 0 && hit != DIAGRAM_FALSE;)
-		hit = diagram_and(diagram, hit, way->chain->goes_on[way->before[i]]);
-	hit = diagram_and(diagram, hit, way->reach);
-	if (hit == DIAGRAM_FALSE)
-		return;
-	add_hit(credit, item->unit, hit);
-	if (item->rule->target.chain)
-		visit_chain(credit, analysis_chain(credit->analysis, item->rule->target.chain), hit);
 }
 
-static void visit_chain(struct credit *credit, struct chain_meaning *chain, diagram_node reach)
+static void visit_chain(struct credit *credit, struct chain_meaning *chain, struct bounds reach)
 {
 	struct way way = {.chain = chain, .reach = reach};
 	if (chain->item_count > 0)
@@ -123,26 +131,23 @@ static diagram_node perhaps_raw(struct analysis *analysis, diagram_node f)
 	return unknowns_exists(analysis, either);
 }
 
-struct reach {
-	diagram_node sure, may; /* over known fields: the packet comes to the stage */
-};
-
-static struct reach reach_behind(struct analysis *analysis, struct reach before, enum stage stage, bool behind_nat)
+/* Over known fields: the packet comes behind the stage. */
+static struct bounds reach_behind(struct analysis *analysis, struct bounds before, enum stage stage, bool behind_nat)
 {
 	struct diagram *diagram = analysis->diagram;
 	if (!analysis->stages[stage])
 		return before;
-	unsigned pass = 1u << OUTCOME_ACCEPT | 1u << OUTCOME_ACCEPT_UNTRACKED;
 	diagram_node outcome = analysis->stages[stage]->outcome;
-	diagram_node passes = outcome_is(analysis, outcome, pass);
-	diagram_node may_pass = outcome_is(analysis, outcome, pass | 1u << OUTCOME_BLOCKED);
-	return (struct reach){
-		.sure = diagram_and(diagram, before.sure, surely(analysis, passes, behind_nat)),
+	diagram_node fails =
+		outcome_may(analysis, outcome, ((1u << OUTCOME_COUNT) - 1) & ~(unsigned)OUTCOMES_ACCEPT);
+	diagram_node may_pass = outcome_may(analysis, outcome, OUTCOMES_ACCEPT | 1u << OUTCOME_BLOCKED);
+	return (struct bounds){
+		.sure = diagram_and(diagram, before.sure, surely(analysis, diagram_not(diagram, fails), behind_nat)),
 		.may = diagram_and(diagram, before.may, perhaps(analysis, may_pass, behind_nat)),
 	};
 }
 
-static void credit_stage(struct credit *credit, enum stage stage, struct reach reach)
+static void credit_stage(struct credit *credit, enum stage stage, struct bounds reach)
 {
 	struct analysis *analysis = credit->analysis;
 	struct diagram *diagram = analysis->diagram;
@@ -151,19 +156,21 @@ static void credit_stage(struct credit *credit, enum stage stage, struct reach r
 		return;
 	credit->touched_count = 0;
 	struct chain_meaning *inside = analysis_chain(analysis, chain->chain);
-	visit_chain(credit, inside, DIAGRAM_TRUE);
+	visit_chain(credit, inside, (struct bounds){DIAGRAM_TRUE, DIAGRAM_TRUE});
 	add_hit(credit, analysis->policy_units[stage], inside->goes_back);
 	bool behind_nat = stage != STAGE_RAW && stage != STAGE_MANGLE_PREROUTING;
 	for (size_t i = 0; i < credit->touched_count; i++) {
 		uint32_t unit = credit->touched[i];
-		diagram_node hit = credit->hit[unit];
-		credit->hit[unit] = DIAGRAM_FALSE;
-		diagram_node may = stage == STAGE_RAW ? perhaps_raw(analysis, hit) : perhaps(analysis, hit, behind_nat);
+		struct bounds hits = credit->hits[unit];
+		credit->hits[unit] = (struct bounds){DIAGRAM_FALSE, DIAGRAM_FALSE};
+		diagram_node may = stage == STAGE_RAW ? perhaps_raw(analysis, hits.may) :
+							perhaps(analysis, hits.may, behind_nat);
 		may = diagram_and(diagram, may, reach.may);
 		diagram_node inner = diagram_and(diagram, analysis->settled, may);
 		diagram_node must = DIAGRAM_FALSE;
-		if (inner != DIAGRAM_FALSE) {
-			must = stage == STAGE_RAW ? surely_raw(analysis, hit) : surely(analysis, hit, behind_nat);
+		if (inner != DIAGRAM_FALSE && hits.sure != DIAGRAM_FALSE) {
+			must = stage == STAGE_RAW ? surely_raw(analysis, hits.sure) :
+						    surely(analysis, hits.sure, behind_nat);
 			must = diagram_and(diagram, must, diagram_and(diagram, inner, reach.sure));
 		}
 		if (credit->may[unit] != DIAGRAM_FALSE &&
@@ -178,15 +185,15 @@ static void credit_stages(struct credit *credit)
 {
 	struct analysis *analysis = credit->analysis;
 	struct diagram *diagram = analysis->diagram;
-	struct reach reach = {DIAGRAM_TRUE, DIAGRAM_TRUE};
+	struct bounds reach = {DIAGRAM_TRUE, DIAGRAM_TRUE};
 	credit_stage(credit, STAGE_RAW, reach);
-	reach.sure = unknowns_forall(analysis,
-				     diagram_or(diagram, analysis->raw_untracked, analysis->raw_tracked));
+	/* For what is settled, raw has no effect; where it may drop, what follows is not sure. */
+	reach.sure = analysis->passes_raw;
 	reach.may = diagram_or(diagram, analysis->may_untracked, analysis->may_tracked);
 	credit_stage(credit, STAGE_MANGLE_PREROUTING, reach);
 	reach = reach_behind(analysis, reach, STAGE_MANGLE_PREROUTING, false);
 
-	struct reach input = reach, forward = reach;
+	struct bounds input = reach, forward = reach;
 	if (analysis->forwarding != TRUTH_NO) {
 		/* Delivered here for sure: to a local address that NAT leaves alone. */
 		diagram_node here = analysis->local;
@@ -360,7 +367,7 @@ int credit_compute(struct analysis *analysis, struct region *region, diagram_nod
 	size_t count = analysis->unit_count;
 	struct credit credit = {
 		.analysis = analysis,
-		.hit = malloc((count + 1) * sizeof(diagram_node)),
+		.hits = malloc((count + 1) * sizeof(struct bounds)),
 		.touched = malloc((count + 1) * sizeof(uint32_t)),
 		.must = malloc((count + 1) * sizeof(diagram_node)),
 		.may = may_hit,
@@ -368,9 +375,11 @@ int credit_compute(struct analysis *analysis, struct region *region, diagram_nod
 	};
 	uint32_t *counted = malloc((count + 1) * sizeof(uint32_t));
 	int result = -ENOMEM;
-	if (credit.hit && credit.touched && credit.must && credit.repeated && counted) {
-		for (size_t i = 0; i < count; i++)
-			credit.hit[i] = credit.must[i] = may_hit[i] = DIAGRAM_FALSE;
+	if (credit.hits && credit.touched && credit.must && credit.repeated && counted) {
+		for (size_t i = 0; i < count; i++) {
+			credit.hits[i] = (struct bounds){DIAGRAM_FALSE, DIAGRAM_FALSE};
+			credit.must[i] = may_hit[i] = DIAGRAM_FALSE;
+		}
 		credit_stages(&credit);
 		size_t counted_count = 0;
 		for (uint32_t unit = 0; unit < count; unit++) {
@@ -388,7 +397,7 @@ int credit_compute(struct analysis *analysis, struct region *region, diagram_nod
 		result = finish(&credit, region, counted, counted_count);
 	}
 	free(counted);
-	free(credit.hit);
+	free(credit.hits);
 	free(credit.touched);
 	free(credit.must);
 	free(credit.repeated);

@@ -231,80 +231,100 @@ static diagram_node protocol_condition(const struct analysis *analysis, const st
 	return rule->protocol_inverted ? diagram_not(analysis->diagram, protocol) : protocol;
 }
 
+/* The possible outcomes of a packet that matches. */
 static diagram_node target_outcome(struct analysis *analysis, const struct target *target)
 {
 	unsigned effects = target->type->effects & ~analysis->options->allowed;
 	if (effects)
-		return diagram_terminal(OUTCOME_BLOCKED);
+		return OUTCOME_SET(OUTCOME_BLOCKED);
 	switch (target->type->kind) {
 	case TARGET_ACCEPT:
-		return diagram_terminal(OUTCOME_ACCEPT);
+		return OUTCOME_SET(OUTCOME_ACCEPT);
 	case TARGET_DROP:
 	case TARGET_REJECT: /* its answer is an effect, and allowed when we come here */
-		return diagram_terminal(OUTCOME_DROP);
+		return OUTCOME_SET(OUTCOME_DROP);
 	case TARGET_RETURN:
-		return diagram_terminal(OUTCOME_RETURN);
+		return OUTCOME_SET(OUTCOME_RETURN);
 	case TARGET_CONTINUE:
-		return diagram_terminal(OUTCOME_CONTINUE);
+		return OUTCOME_SET(OUTCOME_CONTINUE);
 	case TARGET_NOTRACK:
-		return diagram_terminal(OUTCOME_CONTINUE_UNTRACKED);
+		return OUTCOME_SET(OUTCOME_CONTINUE_UNTRACKED);
 	case TARGET_JUMP:
 		if (target->chain)
 			return analysis_chain(analysis, target->chain)->outcome;
-		return diagram_terminal(OUTCOME_BLOCKED);
+		break;
 	case TARGET_OPAQUE:
 		break;
 	}
-	return diagram_terminal(OUTCOME_BLOCKED);
+	return OUTCOME_SET(OUTCOME_BLOCKED);
 }
 
-/* Whether the item may be passed, and whether it may lead back to the caller: seen without effects, for telling which
- * rules a packet comes to. A target that is not modelled may do either. */
+static diagram_node goto_outcome(void *context, uint32_t values)
+{
+	(void)context;
+	uint32_t back = values & (1u << OUTCOME_CONTINUE | 1u << OUTCOME_CONTINUE_UNTRACKED);
+	_Static_assert(OUTCOME_RETURN == OUTCOME_CONTINUE + 1 &&
+			       OUTCOME_RETURN_UNTRACKED == OUTCOME_CONTINUE_UNTRACKED + 1,
+		       "shifting by one turns going on into going back");
+	return diagram_terminal((values & ~back) | back << 1);
+}
+
+static diagram_node may_go_on(void *context, uint32_t values)
+{
+	(void)context;
+	return diagram_terminal(values | 1u << OUTCOME_CONTINUE);
+}
+
+/* Whether the item is passed, and whether it leads back to the caller: seen without effects, for telling which rules a
+ * packet comes to. A target that is not modelled may do either. */
 static void mean_ways(struct analysis *analysis, struct item *item)
 {
 	struct diagram *diagram = analysis->diagram;
 	const struct target *target = &item->rule->target;
-	diagram_node missed = diagram_not(diagram, item->condition);
-	item->goes_on = DIAGRAM_TRUE;
-	item->goes_back = DIAGRAM_FALSE;
+	struct bounds matches = item->matches;
+	struct bounds missed = {diagram_not(diagram, matches.may), diagram_not(diagram, matches.sure)};
+	item->goes_on = missed;
+	item->goes_back = (struct bounds){DIAGRAM_FALSE, DIAGRAM_FALSE};
 	switch (target->type->kind) {
 	case TARGET_ACCEPT:
 	case TARGET_DROP:
 	case TARGET_REJECT:
-		item->goes_on = missed;
 		break;
 	case TARGET_RETURN:
-		item->goes_on = missed;
-		item->goes_back = item->condition;
+		item->goes_back = matches;
 		break;
 	case TARGET_JUMP:
-		if (!target->chain)
+		if (target->chain) {
+			struct bounds back = analysis_chain(analysis, target->chain)->goes_back;
+			if (target->is_goto) {
+				item->goes_back.sure = diagram_and(diagram, matches.sure, back.sure);
+				item->goes_back.may = diagram_and(diagram, matches.may, back.may);
+			} else {
+				item->goes_on.sure = diagram_or(diagram, missed.sure, back.sure);
+				item->goes_on.may = diagram_or(diagram, missed.may, back.may);
+			}
 			break;
-		diagram_node back = analysis_chain(analysis, target->chain)->goes_back;
-		if (target->is_goto) {
-			item->goes_on = missed;
-			item->goes_back = diagram_and(diagram, item->condition, back);
-		} else {
-			item->goes_on = diagram_or(diagram, missed, back);
 		}
-		break;
+		/* fall through */
 	case TARGET_OPAQUE:
-		item->goes_back = item->condition;
+		item->goes_on.may = DIAGRAM_TRUE;
+		item->goes_back.may = matches.may;
 		break;
 	case TARGET_CONTINUE:
 	case TARGET_NOTRACK:
+		item->goes_on = (struct bounds){DIAGRAM_TRUE, DIAGRAM_TRUE};
 		break;
 	}
 }
 
-static diagram_node goto_outcome(void *context, uint32_t value)
+/* The condition of one match, with what is opaque in it quantified away. */
+static struct bounds match_bounds(struct analysis *analysis, const struct match *match, const struct rule *rule)
 {
-	(void)context;
-	if (value == OUTCOME_CONTINUE)
-		return diagram_terminal(OUTCOME_RETURN);
-	if (value == OUTCOME_CONTINUE_UNTRACKED)
-		return diagram_terminal(OUTCOME_RETURN_UNTRACKED);
-	return diagram_terminal(value);
+	diagram_node condition = match->type->mean(match, rule, analysis->fields);
+	if (!analysis->opaque)
+		return (struct bounds){condition, condition};
+	return (struct bounds){diagram_forall(analysis->diagram, condition, analysis->opaque),
+			       diagram_exists(analysis->diagram, condition, analysis->opaque)};
 }
 
 static void mean_item(struct analysis *analysis, struct item *item)
@@ -318,47 +338,67 @@ static void mean_item(struct analysis *analysis, struct item *item)
 		list && (item->predicate->kind == PREDICATE_DESTINATION ||
 			 (item->predicate->kind == PREDICATE_PAIR && !item->predicate->pair_source_address));
 	bool key_protocol = list && item->predicate->kind == PREDICATE_PAIR;
-	diagram_node condition = head_condition(analysis, rule, key_source, key_destination);
+	diagram_node head = head_condition(analysis, rule, key_source, key_destination);
 	if (!key_protocol)
-		condition = diagram_and(diagram, condition, protocol_condition(analysis, rule));
+		head = diagram_and(diagram, head, protocol_condition(analysis, rule));
 	if (list)
-		condition = diagram_and(diagram, condition, fields_predicate(analysis->fields, item->predicate));
+		head = diagram_and(diagram, head, fields_predicate(analysis->fields, item->predicate));
 	/* Matches are evaluated one after the other, as far as they match: an effect happens where all before did. */
+	struct bounds matches = {head, head};
 	diagram_node effects = DIAGRAM_FALSE;
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		const struct match *match = &rule->matches[i];
 		if (match == item->key_match)
 			continue;
 		if (match->type->effects && (match->type->effects(match) & ~analysis->options->allowed))
-			effects = diagram_or(diagram, effects, condition);
-		condition =
-			diagram_and(diagram, condition, match->type->mean(match, rule, analysis->fields));
+			effects = diagram_or(diagram, effects, matches.may);
+		struct bounds condition = match_bounds(analysis, match, rule);
+		matches.sure = diagram_and(diagram, matches.sure, condition.sure);
+		matches.may = diagram_and(diagram, matches.may, condition.may);
 	}
-	item->condition = condition;
+	item->matches = matches;
 	diagram_node action = target_outcome(analysis, &rule->target);
 	if (rule->target.is_goto)
 		action = diagram_replace(diagram, goto_outcome, NULL, action);
-	item->outcome = diagram_if(diagram, condition, action, diagram_terminal(OUTCOME_CONTINUE));
-	item->outcome = diagram_if(diagram, effects, diagram_terminal(OUTCOME_BLOCKED), item->outcome);
+	diagram_node outcome = OUTCOME_SET(OUTCOME_CONTINUE);
+	if (matches.may != matches.sure)
+		outcome = diagram_if(diagram, matches.may, diagram_replace(diagram, may_go_on, NULL, action), outcome);
+	outcome = diagram_if(diagram, matches.sure, action, outcome);
+	item->outcome = diagram_if(diagram, effects, OUTCOME_SET(OUTCOME_BLOCKED), outcome);
 	mean_ways(analysis, item);
+}
+
+static int find_opaque(struct analysis *analysis)
+{
+	const struct fields *fields = analysis->fields;
+	for (size_t i = 0; i < fields->predicate_count; i++) {
+		if (fields->predicates[i]->kind != PREDICATE_OPAQUE)
+			continue;
+		if (!analysis->opaque)
+			analysis->opaque =
+				arena_array(analysis->arena, diagram_variables(fields->diagram), sizeof(bool));
+		if (!analysis->opaque)
+			return -ENOMEM;
+		analysis->opaque[fields->predicates[i]->variable] = true;
+	}
+	return 0;
 }
 
 int items_mean(struct analysis *analysis)
 {
 	analysis->diagram = analysis->fields->diagram;
+	int result = find_opaque(analysis);
 	for (size_t i = 0; analysis->options->interface && i < analysis->fields->interface_count; i++)
 		if (strncmp(analysis->fields->interfaces[i], analysis->options->interface, INTERFACE_NAME_MAX) == 0)
 			analysis->in_index = (uint32_t)i;
-	for (enum table_id t = 0; t < TABLE_COUNT; t++) {
+	for (enum table_id t = 0; t < TABLE_COUNT && !result; t++) {
 		struct chain_meaning *chains = analysis->chains[t];
 		const struct table *table = &analysis->ruleset->tables[analysis->family][t];
-		for (size_t c = 0; chains && c < table->chain_count; c++) {
+		for (size_t c = 0; chains && c < table->chain_count && !result; c++) {
 			for (size_t i = 0; i < chains[c].item_count; i++)
 				mean_item(analysis, &chains[c].items[i]);
-			int result = chains[c].reachable ? outcomes_compute(analysis, &chains[c]) : 0;
-			if (result)
-				return result;
+			result = chains[c].reachable ? outcomes_compute(analysis, &chains[c]) : 0;
 		}
 	}
-	return 0;
+	return result;
 }

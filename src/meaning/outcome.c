@@ -6,99 +6,145 @@
 
 #include <errno.h>
 
-static diagram_node test_value(void *context, uint32_t value)
+static diagram_node test_values(void *context, uint32_t values)
 {
-	const unsigned *values = context;
-	return value < OUTCOME_COUNT && (*values >> value & 1) ? DIAGRAM_TRUE : DIAGRAM_FALSE;
+	const unsigned *wanted = context;
+	return values & *wanted ? DIAGRAM_TRUE : DIAGRAM_FALSE;
 }
 
-diagram_node outcome_is(struct analysis *analysis, diagram_node outcome, unsigned values)
+diagram_node outcome_may(struct analysis *analysis, diagram_node outcome, unsigned values)
 {
-	return diagram_replace(analysis->diagram, test_value, &values, outcome);
+	return diagram_replace(analysis->diagram, test_values, &values, outcome);
 }
 
-static diagram_node untrack(void *context, uint32_t value)
+#define GOES_ON (1u << OUTCOME_CONTINUE)
+#define GOES_ON_UNTRACKED (1u << OUTCOME_CONTINUE_UNTRACKED)
+
+/* What NOTRACK in front makes of these outcomes. */
+static uint32_t untrack(uint32_t values)
+{
+	enum { SHIFT = OUTCOME_CONTINUE_UNTRACKED - OUTCOME_CONTINUE };
+	_Static_assert(OUTCOME_RETURN_UNTRACKED - OUTCOME_RETURN == SHIFT &&
+			       OUTCOME_ACCEPT_UNTRACKED - OUTCOME_ACCEPT == SHIFT,
+		       "the untracked forms stand in the same order");
+	uint32_t tracked = 1u << OUTCOME_CONTINUE | 1u << OUTCOME_RETURN | 1u << OUTCOME_ACCEPT;
+	return (values & ~tracked) | (values & tracked) << SHIFT;
+}
+
+static diagram_node untrack_values(void *context, uint32_t values)
 {
 	(void)context;
-	switch (value) {
-	case OUTCOME_CONTINUE:
-		return diagram_terminal(OUTCOME_CONTINUE_UNTRACKED);
-	case OUTCOME_RETURN:
-		return diagram_terminal(OUTCOME_RETURN_UNTRACKED);
-	case OUTCOME_ACCEPT:
-		return diagram_terminal(OUTCOME_ACCEPT_UNTRACKED);
-	default:
-		return diagram_terminal(value);
-	}
+	return diagram_terminal(untrack(values));
 }
 
-/* What g does to a packet that NOTRACK has marked before. In raw, rules on the connection's state then see UNTRACKED;
- * elsewhere f never gives an untracked outcome, since NOTRACK stands in raw only. */
-static diagram_node after_notrack(struct analysis *analysis, diagram_node g)
+static diagram_node is_exactly(void *context, uint32_t values)
 {
-	return diagram_replace(analysis->diagram, untrack, NULL, state_fixed(analysis, g, STATE_UNTRACKED));
+	const unsigned *wanted = context;
+	return values == *wanted ? DIAGRAM_TRUE : DIAGRAM_FALSE;
 }
 
-/* f, and where it goes on, g. */
+static diagram_node is_mixed(void *context, uint32_t values)
+{
+	(void)context;
+	bool mixed = (values & (GOES_ON | GOES_ON_UNTRACKED)) && values != GOES_ON && values != GOES_ON_UNTRACKED;
+	return mixed ? DIAGRAM_TRUE : DIAGRAM_FALSE;
+}
+
+static diagram_node join(void *context, uint32_t first, uint32_t second)
+{
+	(void)context;
+	uint32_t values = first & ~(GOES_ON | GOES_ON_UNTRACKED);
+	if (first & GOES_ON)
+		values |= second;
+	if (first & GOES_ON_UNTRACKED)
+		values |= untrack(second);
+	return diagram_terminal(values);
+}
+
+static diagram_node unite(void *context, uint32_t first, uint32_t second)
+{
+	(void)context;
+	return diagram_terminal(first | second);
+}
+
+/* f, and where it goes on, g. In raw, rules on the connection's state see UNTRACKED behind NOTRACK; elsewhere no
+ * outcome is untracked, since NOTRACK stands in raw only. */
 static diagram_node sequence(struct analysis *analysis, diagram_node f, diagram_node g)
 {
 	struct diagram *diagram = analysis->diagram;
-	diagram_node untracked = outcome_is(analysis, f, 1u << OUTCOME_CONTINUE_UNTRACKED);
-	diagram_node goes_on = outcome_is(analysis, f, 1u << OUTCOME_CONTINUE);
+	unsigned wanted = GOES_ON;
+	diagram_node goes_on = diagram_replace(diagram, is_exactly, &wanted, f);
 	diagram_node all = diagram_if(diagram, goes_on, g, f);
-	if (untracked != DIAGRAM_FALSE)
-		all = diagram_if(diagram, untracked, after_notrack(analysis, g), all);
+	wanted = GOES_ON_UNTRACKED;
+	diagram_node untracked = diagram_replace(diagram, is_exactly, &wanted, f);
+	diagram_node seen = g;
+	if (untracked != DIAGRAM_FALSE) {
+		seen = state_fixed(analysis, g, STATE_UNTRACKED);
+		all = diagram_if(diagram, untracked, diagram_replace(diagram, untrack_values, NULL, seen), all);
+	}
+	diagram_node mixed = diagram_replace(diagram, is_mixed, NULL, f);
+	if (mixed != DIAGRAM_FALSE) {
+		/* Where g hangs on the state, both of what it may see. */
+		diagram_node either = g;
+		if (outcome_may(analysis, f, GOES_ON_UNTRACKED) != DIAGRAM_FALSE)
+			either = diagram_apply(diagram, unite, NULL, g, state_fixed(analysis, g, STATE_UNTRACKED));
+		diagram_node none = diagram_terminal(0);
+		diagram_node joined = diagram_apply(diagram, join, NULL, diagram_if(diagram, mixed, f, none),
+						    diagram_if(diagram, mixed, either, none));
+		all = diagram_if(diagram, mixed, joined, all);
+	}
 	return all;
 }
 
 /* Depth: log2 of the number of items. Returns what leaves the run to the chain's caller. */
-static diagram_node run_outcome(struct analysis *analysis, struct chain_meaning *chain, size_t node, size_t first,
-				size_t count)
+static struct bounds run_outcome(struct analysis *analysis, struct chain_meaning *chain, size_t node, size_t first,
+				 size_t count)
 {
 	struct diagram *diagram = analysis->diagram;
+	struct bounds *on = chain->goes_on;
 	if (count == 1) {
 		chain->outcomes[node] = chain->items[first].outcome;
-		chain->goes_on[node] = chain->items[first].goes_on;
+		on[node] = chain->items[first].goes_on;
 		return chain->items[first].goes_back;
 	}
 	size_t half = count / 2, left = 2 * node, right = 2 * node + 1;
-	diagram_node left_back = run_outcome(analysis, chain, left, first, half);
-	diagram_node right_back = run_outcome(analysis, chain, right, first + half, count - half);
+	struct bounds left_back = run_outcome(analysis, chain, left, first, half);
+	struct bounds right_back = run_outcome(analysis, chain, right, first + half, count - half);
 	chain->outcomes[node] = sequence(analysis, chain->outcomes[left], chain->outcomes[right]);
-	chain->goes_on[node] = diagram_and(diagram, chain->goes_on[left], chain->goes_on[right]);
-	return diagram_or(diagram, left_back, diagram_and(diagram, chain->goes_on[left], right_back));
+	on[node].sure = diagram_and(diagram, on[left].sure, on[right].sure);
+	on[node].may = diagram_and(diagram, on[left].may, on[right].may);
+	return (struct bounds){
+		diagram_or(diagram, left_back.sure, diagram_and(diagram, on[left].sure, right_back.sure)),
+		diagram_or(diagram, left_back.may, diagram_and(diagram, on[left].may, right_back.may)),
+	};
 }
 
-static diagram_node leave_user_chain(void *context, uint32_t value)
+static diagram_node leave_user_chain(void *context, uint32_t values)
 {
 	(void)context;
-	if (value == OUTCOME_RETURN)
-		return diagram_terminal(OUTCOME_CONTINUE);
-	if (value == OUTCOME_RETURN_UNTRACKED)
-		return diagram_terminal(OUTCOME_CONTINUE_UNTRACKED);
-	return diagram_terminal(value);
+	uint32_t back = values & (1u << OUTCOME_RETURN | 1u << OUTCOME_RETURN_UNTRACKED);
+	return diagram_terminal((values & ~back) | back >> 1);
 }
 
-static diagram_node leave_builtin_chain(void *context, uint32_t value)
+static diagram_node leave_builtin_chain(void *context, uint32_t values)
 {
 	const struct chain *chain = context;
 	bool accept = chain->policy != POLICY_DROP;
-	switch (value) {
-	case OUTCOME_CONTINUE:
-	case OUTCOME_RETURN:
-		return diagram_terminal(accept ? OUTCOME_ACCEPT : OUTCOME_DROP);
-	case OUTCOME_CONTINUE_UNTRACKED:
-	case OUTCOME_RETURN_UNTRACKED:
-		return diagram_terminal(accept ? OUTCOME_ACCEPT_UNTRACKED : OUTCOME_DROP);
-	default:
-		return diagram_terminal(value);
-	}
+	uint32_t tracked = 1u << OUTCOME_CONTINUE | 1u << OUTCOME_RETURN;
+	uint32_t untracked = 1u << OUTCOME_CONTINUE_UNTRACKED | 1u << OUTCOME_RETURN_UNTRACKED;
+	uint32_t rest = values & ~(tracked | untracked);
+	if (values & tracked)
+		rest |= 1u << (accept ? OUTCOME_ACCEPT : OUTCOME_DROP);
+	if (values & untracked)
+		rest |= 1u << (accept ? OUTCOME_ACCEPT_UNTRACKED : OUTCOME_DROP);
+	return diagram_terminal(rest);
 }
 
 int outcomes_compute(struct analysis *analysis, struct chain_meaning *chain)
 {
-	diagram_node outcome = diagram_terminal(OUTCOME_CONTINUE);
-	chain->goes_back = DIAGRAM_TRUE;
+	struct diagram *diagram = analysis->diagram;
+	diagram_node outcome = OUTCOME_SET(OUTCOME_CONTINUE);
+	chain->goes_back = (struct bounds){DIAGRAM_TRUE, DIAGRAM_TRUE};
 	if (chain->item_count > 0) {
 		size_t size = 1;
 		while (size < chain->item_count)
@@ -108,13 +154,14 @@ int outcomes_compute(struct analysis *analysis, struct chain_meaning *chain)
 		chain->goes_on = arena_array(analysis->arena, chain->tree_size, sizeof(*chain->goes_on));
 		if (!chain->outcomes || !chain->goes_on)
 			return -ENOMEM;
-		chain->goes_back = run_outcome(analysis, chain, 1, 0, chain->item_count);
-		chain->goes_back = diagram_or(analysis->diagram, chain->goes_back, chain->goes_on[1]);
+		struct bounds back = run_outcome(analysis, chain, 1, 0, chain->item_count);
+		chain->goes_back.sure = diagram_or(diagram, back.sure, chain->goes_on[1].sure);
+		chain->goes_back.may = diagram_or(diagram, back.may, chain->goes_on[1].may);
 		outcome = chain->outcomes[1];
 	}
 	if (chain->chain->builtin)
-		chain->outcome = diagram_replace(analysis->diagram, leave_builtin_chain, (void *)chain->chain, outcome);
+		chain->outcome = diagram_replace(diagram, leave_builtin_chain, (void *)chain->chain, outcome);
 	else
-		chain->outcome = diagram_replace(analysis->diagram, leave_user_chain, NULL, outcome);
+		chain->outcome = diagram_replace(diagram, leave_user_chain, NULL, outcome);
 	return 0;
 }

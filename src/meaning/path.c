@@ -53,9 +53,6 @@ static bool *unknown_variables(struct analysis *analysis)
 		return NULL;
 	mark_field(analysis, variables, FIELD_IN);
 	mark_field(analysis, variables, FIELD_OUT);
-	for (size_t i = 0; i < analysis->fields->predicate_count; i++)
-		if (analysis->fields->predicates[i]->kind == PREDICATE_OPAQUE)
-			variables[analysis->fields->predicates[i]->variable] = true;
 	return variables;
 }
 
@@ -199,19 +196,23 @@ static diagram_node local_destinations(struct analysis *analysis)
 
 static diagram_node stage_outcome(const struct analysis *analysis, enum stage stage)
 {
-	return analysis->stages[stage] ? analysis->stages[stage]->outcome : diagram_terminal(OUTCOME_ACCEPT);
+	return analysis->stages[stage] ? analysis->stages[stage]->outcome : OUTCOME_SET(OUTCOME_ACCEPT);
 }
 
-#define VALUES_ACCEPT (1u << OUTCOME_ACCEPT | 1u << OUTCOME_ACCEPT_UNTRACKED)
-
-/* Dropped in one of two stages that follow each other. */
-static diagram_node drop_in(struct analysis *analysis, enum stage first, enum stage second)
+/* Dropped for sure by a stage with this outcome, or else by what comes behind it. */
+static diagram_node drop_or(struct analysis *analysis, diagram_node outcome, diagram_node behind)
 {
 	struct diagram *diagram = analysis->diagram;
-	diagram_node first_drop = outcome_is(analysis, stage_outcome(analysis, first), 1u << OUTCOME_DROP);
-	diagram_node first_pass = outcome_is(analysis, stage_outcome(analysis, first), VALUES_ACCEPT);
-	diagram_node second_drop = outcome_is(analysis, stage_outcome(analysis, second), 1u << OUTCOME_DROP);
-	return diagram_or(diagram, first_drop, diagram_and(diagram, first_pass, second_drop));
+	diagram_node blocked = outcome_may(analysis, outcome, 1u << OUTCOME_BLOCKED);
+	diagram_node passes = outcome_may(analysis, outcome, OUTCOMES_ACCEPT);
+	return diagram_minus(diagram, diagram_or(diagram, behind, diagram_not(diagram, passes)), blocked);
+}
+
+/* Dropped for sure in one of two stages that follow each other. */
+static diagram_node drop_in(struct analysis *analysis, enum stage first, enum stage second)
+{
+	diagram_node behind = drop_or(analysis, stage_outcome(analysis, second), DIAGRAM_FALSE);
+	return drop_or(analysis, stage_outcome(analysis, first), behind);
 }
 
 /* Whether any rule of these hooks, in a table behind conntrack, may look at connection state. */
@@ -290,19 +291,17 @@ void path_compute(struct analysis *analysis)
 	/* raw: in front of conntrack, where a packet that is not untracked has no connection, which is INVALID. */
 	diagram_node raw = state_fixed(analysis, stage_outcome(analysis, STAGE_RAW), STATE_INVALID);
 	raw = fix_field(analysis, raw, FIELD_OUT, no_device);
-	analysis->raw_drop = outcome_is(analysis, raw, 1u << OUTCOME_DROP);
-	analysis->raw_untracked = outcome_is(analysis, raw, 1u << OUTCOME_ACCEPT_UNTRACKED);
-	analysis->raw_tracked = outcome_is(analysis, raw, 1u << OUTCOME_ACCEPT);
+	diagram_node blocked = outcome_may(analysis, raw, 1u << OUTCOME_BLOCKED);
+	diagram_node raw_untracked = outcome_may(analysis, raw, 1u << OUTCOME_ACCEPT_UNTRACKED);
+	diagram_node raw_tracked = outcome_may(analysis, raw, 1u << OUTCOME_ACCEPT);
 	/* What an effect or an unknown target has touched may go on as either. */
-	diagram_node blocked = outcome_is(analysis, raw, 1u << OUTCOME_BLOCKED);
-	analysis->may_untracked =
-		unknowns_exists(analysis, diagram_or(diagram, analysis->raw_untracked, blocked));
-	analysis->may_tracked = unknowns_exists(analysis, diagram_or(diagram, analysis->raw_tracked, blocked));
+	analysis->may_untracked = unknowns_exists(analysis, diagram_or(diagram, raw_untracked, blocked));
+	analysis->may_tracked = unknowns_exists(analysis, diagram_or(diagram, raw_tracked, blocked));
+	diagram_node raw_drop = outcome_may(analysis, raw, 1u << OUTCOME_DROP);
+	analysis->passes_raw = diagram_not(diagram, unknowns_exists(analysis, diagram_or(diagram, raw_drop, blocked)));
 
 	diagram_node prerouting =
 		fix_field(analysis, stage_outcome(analysis, STAGE_MANGLE_PREROUTING), FIELD_OUT, no_device);
-	diagram_node prerouting_drop = outcome_is(analysis, prerouting, 1u << OUTCOME_DROP);
-	diagram_node prerouting_pass = outcome_is(analysis, prerouting, VALUES_ACCEPT);
 	diagram_node behind = fix_field(analysis, drop_in(analysis, STAGE_MANGLE_INPUT, STAGE_FILTER_INPUT), FIELD_OUT,
 					no_device);
 	if (analysis->forwarding != TRUTH_NO) {
@@ -315,17 +314,15 @@ void path_compute(struct analysis *analysis)
 		forward = quantify(analysis, diagram_or(diagram, forward, outside), out, true);
 		behind = diagram_and(diagram, behind, diagram_or(diagram, analysis->local, forward));
 	}
-	diagram_node behind_nat = nat_forall(analysis, behind);
-	diagram_node tracked =
-		diagram_or(diagram, prerouting_drop, diagram_and(diagram, prerouting_pass, behind_nat));
-	diagram_node untracked =
-		diagram_or(diagram, prerouting_drop, diagram_and(diagram, prerouting_pass, behind));
-	analysis->drop_tracked = state_forall(analysis, tracked);
-	analysis->drop_untracked = state_fixed(analysis, untracked, STATE_UNTRACKED);
+	diagram_node tracked = drop_or(analysis, prerouting, nat_forall(analysis, behind));
+	diagram_node untracked = drop_or(analysis, prerouting, behind);
+	tracked = state_forall(analysis, tracked);
+	untracked = state_fixed(analysis, untracked, STATE_UNTRACKED);
 
-	diagram_node all = analysis->raw_drop;
-	all = diagram_or(diagram, all, diagram_and(diagram, analysis->raw_untracked, analysis->drop_untracked));
-	all = diagram_or(diagram, all, diagram_and(diagram, analysis->raw_tracked, analysis->drop_tracked));
+	/* Every outcome of raw that is possible ends in a drop. */
+	diagram_node all = diagram_not(diagram, blocked);
+	all = diagram_and(diagram, all, diagram_or(diagram, untracked, diagram_not(diagram, raw_untracked)));
+	all = diagram_and(diagram, all, diagram_or(diagram, tracked, diagram_not(diagram, raw_tracked)));
 	analysis->decided = unknowns_forall(analysis, all);
 
 	find_conntrack_effect(analysis);

@@ -83,7 +83,7 @@ int weir_xdp(struct xdp_md *context)
 	if (!packet_parse_frame(frame, end, header->mac, &key))
 		return XDP_PASS;
 
-	struct plane_leaves leaves;
+	struct plane_leaves leaves = {0};
 	__u64 mask = weir_mask;
 	const struct plane_family *family = &header->families[0];
 	if (key.family == 6)
