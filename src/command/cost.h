@@ -40,6 +40,7 @@ struct cost {
 	enum flavour flavours[FAMILY_COUNT];
 	uint32_t packets; /* 0: as many as fit a fraction of a second */
 	double rate;
+	unsigned allowed; /* enum effect */
 	struct region *regions[FAMILY_COUNT];
 	struct plane *plane;
 	double compile_seconds;

@@ -124,9 +124,9 @@ static int local_note(struct traffic *traffic, enum family family, address value
 	return 0;
 }
 
-/* Adds the packet when its verdict is the wanted one for certain. 1 added, 0 not, -ENOMEM. A source that is also a
+/* Adds the packet when its verdict is among the wanted ones for certain. 1 added, 0 not, -ENOMEM. A source that is also a
  * local address would be a martian to the routing behind the rules. */
-static int offer(struct search_state *state, struct packet *packet, enum verdict wanted)
+static int offer(struct search_state *state, struct packet *packet, unsigned wanted)
 {
 	struct traffic *traffic = state->traffic;
 	unsigned verdicts = 0;
@@ -138,7 +138,7 @@ static int offer(struct search_state *state, struct packet *packet, enum verdict
 	    local_known(traffic, packet->family, packet_source(packet)))
 		return 0;
 	error = judge(state, packet, &verdicts);
-	if (error || verdicts != (unsigned)wanted)
+	if (error || !verdicts || (verdicts & ~wanted))
 		return error;
 	error = local_note(traffic, packet->family, packet_destination(packet));
 	if (error)
@@ -147,6 +147,11 @@ static int offer(struct search_state *state, struct packet *packet, enum verdict
 	if (error)
 		return error == -ENOMEM ? error : 0;
 	return 1;
+}
+
+static unsigned wanted_dropped(const struct search_state *state)
+{
+	return VERDICT_DROP | (state->search->rejected ? (unsigned)VERDICT_REJECT : 0);
 }
 
 static diagram_node field_interface(const struct fields *fields, const char *name)
@@ -422,17 +427,17 @@ static int offer_banned(struct search_state *state, const struct banned *banned)
 	if (state->header_count) {
 		packet = packet_vary(state, &state->headers[random_next(state) % state->header_count]);
 		address_to_bytes(packet.family, value, packet.source);
-		status = offer(state, &packet, VERDICT_DROP);
+		status = offer(state, &packet, wanted_dropped(state));
 	}
 	if (!status && packet_of_rule(state, banned->rule, &packet)) {
 		address_to_bytes(packet.family, value, packet.source);
-		status = offer(state, &packet, VERDICT_DROP);
+		status = offer(state, &packet, wanted_dropped(state));
 	}
 	for (unsigned which = 0; which < 7 && !status; which++) {
 		packet = packet_plain(state->traffic->family, which);
 		packet = packet_vary(state, &packet);
 		address_to_bytes(packet.family, value, packet.source);
-		status = offer(state, &packet, VERDICT_DROP);
+		status = offer(state, &packet, wanted_dropped(state));
 	}
 	return status;
 }
@@ -476,14 +481,14 @@ int traffic_find_dropped(const struct traffic_search *search, struct traffic *tr
 	for (size_t try = 0; state.values && !search->region->undecided && try < 1024 && !search_over(&state); try++) {
 		if (!packet_of(&state, search->region->root, &packet))
 			break;
-		status = offer(&state, &packet, VERDICT_DROP);
+		status = offer(&state, &packet, wanted_dropped(&state));
 		if (status < 0)
 			return status;
 	}
 	for (unsigned which = 0; which < 7 * 256 && traffic->frames.count < 256 && !search_over(&state); which++) {
 		packet = packet_plain(traffic->family, which);
 		packet = packet_vary(&state, &packet);
-		status = offer(&state, &packet, VERDICT_DROP);
+		status = offer(&state, &packet, wanted_dropped(&state));
 		if (status < 0)
 			return status;
 	}

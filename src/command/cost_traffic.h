@@ -27,6 +27,7 @@ struct traffic_search {
 	const struct ruleset *ruleset;
 	const struct region *region;
 	const char *interface;
+	bool rejected; /* packets that are dropped with an answer count as dropped */
 	uint64_t seed;
 };
 

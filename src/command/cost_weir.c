@@ -30,7 +30,8 @@ int cost_compile(struct cost *cost, struct buffer *why)
 	/* The stage does not forward; NAT is as the rules say. */
 	const struct region_options options = {.interface = cost->interface,
 					       .forwarding = {TRUTH_NO, TRUTH_NO},
-					       .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN}};
+					       .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN},
+					       .allowed = cost->allowed};
 	const struct region *regions[FAMILY_COUNT] = {NULL};
 	double start = seconds_now();
 	int error;

@@ -133,27 +133,43 @@ static const char *describe_blocked(struct region *region, const struct analysis
 	return "a rule on the way has an effect";
 }
 
+/* Whether the walk comes to the same end in every state that a tracked packet can have. */
+static bool any_state(const struct walk *walk, bool forward)
+{
+	struct walk other = *walk;
+	for (enum connection_state state = STATE_NEW; state <= STATE_INVALID; state++) {
+		walk_path(&other, forward, state);
+		if (other.item != walk->item || other.outcome != walk->outcome)
+			return false;
+	}
+	return true;
+}
+
+/* The way such a packet takes when it is not dropped cleanly, in words; false when it is. */
 static bool report(struct region *region, const struct walk *walk, bool forward, enum connection_state state,
 		   struct covered *covered)
 {
-	const struct analysis *analysis = walk->analysis;
 	if (walk->outcome == OUTCOME_DROP)
 		return false;
 	covered->blocker = walk->item ? walk->item->rule : NULL;
 	if (walk->outcome == OUTCOME_BLOCKED && walk->item) {
-		covered->reason = describe_blocked(region, analysis, walk->item);
+		covered->reason = describe_blocked(region, walk->analysis, walk->item);
 		return true;
 	}
-	covered->reason = arena_printf(
-		region->arena, "%s%s%s accepts such a packet%s%s", forward ? "if it is forwarded, " : "",
-		walk->item ? "a rule" : "the policy of ",
-		walk->item ? "" : arena_printf(region->arena, "%.*s", (int)walk->chain->name.size, walk->chain->name.data),
-		walk->tracked ? " when its connection state is " : "", walk->tracked ? connection_state_name(state) : "");
+	struct text chain = walk->chain ? walk->chain->name : TEXT("INPUT");
+	bool told = walk->tracked && !any_state(walk, forward);
+	covered->reason = arena_printf(region->arena, "%s%s%.*s %s such a packet%s%s",
+				       forward ? "if it is forwarded, " : "", walk->item ? "a rule" : "the policy of ",
+				       walk->item ? 0 : (int)chain.size, chain.data,
+				       walk->item && walk->item->matches.may != walk->item->matches.sure ? "may accept" :
+													  "accepts",
+				       told ? " when its connection state is " : "",
+				       told ? connection_state_name(state) : "");
 	return true;
 }
 
 /* Every connection state, both ways. */
-static bool find_reason(struct region *region, struct walk *walk, struct covered *covered)
+static bool find_reason_at(struct region *region, struct walk *walk, struct covered *covered)
 {
 	for (enum connection_state state = STATE_NEW; state <= STATE_INVALID; state++) {
 		walk_path(walk, false, state);
@@ -163,6 +179,23 @@ static bool find_reason(struct region *region, struct walk *walk, struct covered
 			continue;
 		walk_path(walk, true, state);
 		if (report(region, walk, true, state, covered))
+			return true;
+	}
+	return false;
+}
+
+/* At every interface that the packet may arrive at. */
+static bool find_reason(struct region *region, struct walk *walk, struct covered *covered)
+{
+	const struct analysis *analysis = walk->analysis;
+	const struct fields *fields = analysis->fields;
+	if (analysis->options->interface || fields->interface_count == 0)
+		return find_reason_at(region, walk, covered);
+	for (size_t i = fields->interface_count; i-- > 0;) {
+		if (strcmp(fields->interfaces[i], "lo") == 0)
+			continue;
+		set_field(analysis, walk->bits, FIELD_IN, i);
+		if (find_reason_at(region, walk, covered))
 			return true;
 	}
 	return false;

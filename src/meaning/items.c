@@ -148,7 +148,10 @@ int items_find(struct analysis *analysis)
 	static const enum table_id tables[] = {TABLE_RAW, TABLE_MANGLE, TABLE_FILTER};
 	if (analysis->options->interface) {
 		struct interface_match match = {.name = ""};
-		strncpy(match.name, analysis->options->interface, sizeof(match.name) - 1);
+		size_t length = strnlen(analysis->options->interface, sizeof(match.name));
+		if (length == sizeof(match.name))
+			return -EINVAL;
+		memcpy(match.name, analysis->options->interface, length);
 		int result = fields_need_interface(analysis->fields, &match);
 		if (result)
 			return result;

@@ -12,6 +12,7 @@
 
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TCP_FIN_VARIABLE 7 /* within FIELD_TCP_FLAGS, most significant first */
 #define TCP_PSH_VARIABLE 4
@@ -38,12 +39,18 @@ static diagram_node quantify(struct analysis *analysis, diagram_node f, bool *va
 	return result;
 }
 
-/* Interface indexes that exist; the numbers beyond fill the bits up. */
+/* Interface indexes that exist; the numbers beyond fill the bits up. Nothing is attached to lo: it is not among those
+ * where a packet arrives. */
 static diagram_node interface_domain(struct analysis *analysis)
 {
-	uint64_t last = analysis->fields->interface_count ? analysis->fields->interface_count - 1 : 0;
-	return diagram_and(analysis->diagram, fields_range(analysis->fields, FIELD_IN, 0, last),
-			   fields_range(analysis->fields, FIELD_OUT, 0, last));
+	const struct fields *fields = analysis->fields;
+	uint64_t last = fields->interface_count ? fields->interface_count - 1 : 0;
+	diagram_node domain = diagram_and(analysis->diagram, fields_range(fields, FIELD_IN, 0, last),
+					  fields_range(fields, FIELD_OUT, 0, last));
+	for (uint64_t i = 0; i < last; i++)
+		if (strcmp(fields->interfaces[i], "lo") == 0)
+			domain = diagram_minus(analysis->diagram, domain, fields_value(fields, FIELD_IN, i));
+	return domain;
 }
 
 static bool *unknown_variables(struct analysis *analysis)

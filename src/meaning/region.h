@@ -17,7 +17,7 @@ struct region_local {
 
 /* What is known of the host and what the operator allows. */
 struct region_options {
-	const char *interface;	/* NULL: any of them; the region holds whichever it is */
+	const char *interface;	/* NULL: any of them but lo; the region holds whichever it is */
 	enum truth forwarding[FAMILY_COUNT]; /* whether IFACE forwards; UNKNOWN: both paths must drop */
 	size_t local_count;
 	const struct region_local *locals; /* destinations known to be delivered here (routes of type local) */

@@ -110,6 +110,20 @@ PARSE_INLINE int parse_transport(const __u8 *at, const __u8 *end, __u32 size, st
 	return protocol != PARSE_DCCP;
 }
 
+/* A part of a fragmented packet of which a match may hot-drop: a first one with its transport header cut off, and the
+ * one with which a TCP header could be overwritten (xt_tcpudp.c). Its drop is counted on no rule. `offset` in units of 8
+ * bytes, `size` bytes behind it. */
+PARSE_INLINE int parse_fragment_odd(__u32 protocol, __u32 offset, __u32 size)
+{
+	if (protocol == PARSE_TCP)
+		return offset == 1 || (offset == 0 && size < 20);
+	if (protocol == PARSE_SCTP || protocol == PARSE_DCCP)
+		return offset == 0 && size < 12;
+	if (protocol == PARSE_UDP || protocol == PARSE_UDPLITE || protocol == PARSE_ICMP || protocol == PARSE_ICMPV6)
+		return offset == 0 && size < 8;
+	return 0;
+}
+
 PARSE_INLINE int parse_ipv4(const __u8 *at, const __u8 *end, struct packet_key *key)
 {
 	if (at + 20 > end || at[0] != 0x45) /* version 4, no options */
@@ -128,9 +142,10 @@ PARSE_INLINE int parse_ipv4(const __u8 *at, const __u8 *end, struct packet_key *
 	key->length = length;
 	key->family = 4;
 	key->protocol = at[9];
-	if (parse_load16(at + 6) & 0x3fff) { /* more fragments, or an offset */
+	__u32 fragment = parse_load16(at + 6) & 0x3fff; /* more fragments, or an offset */
+	if (fragment) {
 		key->fragment = 1;
-		return 1;
+		return !parse_fragment_odd(key->protocol, fragment & 0x1fff, length - 20);
 	}
 	return parse_transport(at + 20, end, length - 20, key);
 }
@@ -165,6 +180,8 @@ PARSE_INLINE int parse_ipv6(const __u8 *at, const __u8 *end, struct packet_key *
 			if (at + 8 > end || size < 8)
 				return 0;
 			next = at[0];
+			if (parse_fragment_odd(next, parse_load16(at + 2) >> 3, size - 8))
+				return 0;
 			/* Later fragments do not show what an extension header behind this one hides. */
 			key->protocol = (__u8)next;
 			key->fragment = 1;

@@ -169,22 +169,27 @@ PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct p
 	return PLANE_PASS;
 }
 
-/* The entry, with PLANE_END set, at which the packet arrives. */
-PLANE_INLINE __u32 plane_walk(const __u8 *blob, __u64 mask, const struct plane_family *family,
-			      const struct packet_key *key, struct plane_leaves *leaves)
+/* The first step, by the source address: most packets are decided by it, or not at all. */
+PLANE_INLINE __u32 plane_walk_source(const __u8 *blob, __u64 mask, const struct plane_family *family,
+				     const struct packet_key *key, struct plane_leaves *leaves)
 {
-	__u64 rows = family->rows;
 	__u32 entry = family->root;
-
 	leaves->source = leaves->destination = PLANE_NO_LEAF;
 	for (int kind = 0; kind < (int)PLANE_PAIR_KINDS; kind++)
 		leaves->pair[kind] = PLANE_NO_LEAF;
-	if (PLANE_AT(entry, PLANE_SOURCE)) {
-		leaves->source =
-			plane_trie_leaf(blob, mask, &family->tries[0], key->source[0], key->source[1]);
-		entry = plane_step(blob, mask, rows, entry,
-				   plane_leaf_class(blob, mask, &family->tries[0], leaves->source));
-	}
+	if (!PLANE_AT(entry, PLANE_SOURCE))
+		return entry;
+	leaves->source = plane_trie_leaf(blob, mask, &family->tries[0], key->source[0], key->source[1]);
+	return plane_step(blob, mask, family->rows, entry,
+			  plane_leaf_class(blob, mask, &family->tries[0], leaves->source));
+}
+
+/* The other steps: the entry, with PLANE_END set, at which the packet arrives. */
+PLANE_INLINE __u32 plane_walk_rest(const __u8 *blob, __u64 mask, const struct plane_family *family,
+				   const struct packet_key *key, struct plane_leaves *leaves, __u32 entry)
+{
+	__u64 rows = family->rows;
+
 	if (entry & PLANE_END)
 		return entry;
 	if (PLANE_AT(entry, PLANE_DESTINATION)) {

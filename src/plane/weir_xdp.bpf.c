@@ -50,7 +50,9 @@ static __always_inline int count(__u32 slot, __u32 bytes, __u32 first)
 	return 1;
 }
 
-__attribute__((noinline)) __u32 weir_look_up(const struct packet_key *key, struct plane_leaves *leaves)
+/* The rest of the look-up is a function of its own, and not static, so that the verifier goes over it once and not for
+ * each way in which a frame can be parsed. */
+__attribute__((noinline)) __u32 weir_walk_rest(const struct packet_key *key, struct plane_leaves *leaves, __u32 entry)
 {
 	__u32 zero = 0;
 	const __u8 *blob = bpf_map_lookup_elem(&weir_blob, &zero);
@@ -58,19 +60,12 @@ __attribute__((noinline)) __u32 weir_look_up(const struct packet_key *key, struc
 		return PLANE_PASS;
 	const struct plane_header *header = (const struct plane_header *)blob;
 	const struct plane_family *family = &header->families[0];
-	if (key->family == 4) {
-		if (header->present[0] != 4)
-			return PLANE_PASS;
-	} else {
-		if (header->present[1] != 6)
-			return PLANE_PASS;
+	if (key->family == 6)
 		family = &header->families[1];
-	}
-	return plane_walk(blob, weir_mask, family, key, leaves);
+	return plane_walk_rest(blob, weir_mask, family, key, leaves, entry);
 }
 
-SEC("xdp")
-int weir_xdp(struct xdp_md *context)
+static __always_inline int weir_xdp_run(struct xdp_md *context)
 {
 	const __u8 *frame = (const __u8 *)(long)context->data;
 	const __u8 *end = (const __u8 *)(long)context->data_end;
@@ -86,9 +81,17 @@ int weir_xdp(struct xdp_md *context)
 	struct plane_leaves leaves = {0};
 	__u64 mask = weir_mask;
 	const struct plane_family *family = &header->families[0];
-	if (key.family == 6)
+	if (key.family == 4) {
+		if (header->present[0] != 4)
+			return XDP_PASS;
+	} else {
+		if (header->present[1] != 6)
+			return XDP_PASS;
 		family = &header->families[1];
-	__u32 entry = weir_look_up(&key, &leaves);
+	}
+	__u32 entry = plane_walk_source(blob, mask, family, &key, &leaves);
+	if (!(entry & PLANE_END))
+		entry = weir_walk_rest(&key, &leaves, entry);
 	if (!(entry & PLANE_DROP))
 		return XDP_PASS;
 	__u32 hits = (entry >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK;
@@ -103,4 +106,10 @@ int weir_xdp(struct xdp_md *context)
 			count(slot, key.length, first);
 	}
 	return XDP_DROP;
+}
+
+SEC("xdp")
+int weir_xdp(struct xdp_md *context)
+{
+	return weir_xdp_run(context);
 }

@@ -68,7 +68,7 @@ void frame_plan_random(struct frame_plan *plan, const struct pool *pool, bool ke
 	plan->last = random_percent(random, 50);
 	/* A fragment that is not the last one carries a multiple of 8 bytes. */
 	if (plan->fragment == FRAME_FIRST || plan->fragment == FRAME_LATER)
-		plan->payload = 8 * (1 + random_below(random, 3)), plan->cut = 0;
+		plan->payload = 8 * (1 + random_below(random, 3));
 	if (random_percent(random, 6))
 		plan->options = 1 + random_below(random, 10);
 	if (random_percent(random, 10))
@@ -197,9 +197,9 @@ static unsigned build_ipv4(const struct frame_plan *plan, uint8_t *ip)
 	set_transport_checksum(plan, at, transport);
 	if (plan->fragment == FRAME_LATER)
 		memset(at, 0x5a, transport); /* somewhere in the middle of a packet */
-	if (plan->cut)
+	if (plan->cut && plan->fragment != FRAME_LATER)
 		transport = transport - plan->payload > plan->cut ? transport - plan->payload - plan->cut : 0;
-	else if (plan->fragment != FRAME_WHOLE && plan->fragment != FRAME_ATOMIC)
+	if (plan->fragment == FRAME_FIRST || plan->fragment == FRAME_LATER)
 		transport &= ~7u;
 	size = header + transport;
 	ip[0] = (uint8_t)((plan->wrong_version ? 6 : 4) << 4 | header / 4);
@@ -276,9 +276,9 @@ static unsigned build_ipv6(const struct frame_plan *plan, uint8_t *ip)
 	set_transport_checksum(plan, at, transport);
 	if (plan->fragment == FRAME_LATER)
 		memset(at, 0x5a, transport);
-	if (plan->cut)
+	if (plan->cut && plan->fragment != FRAME_LATER)
 		transport = transport - plan->payload > plan->cut ? transport - plan->payload - plan->cut : 0;
-	else if (plan->fragment == FRAME_FIRST || plan->fragment == FRAME_LATER)
+	if (plan->fragment == FRAME_FIRST || plan->fragment == FRAME_LATER)
 		transport &= ~7u;
 	ip[0] = (uint8_t)((plan->wrong_version ? 4 : 6) << 4);
 	put16(ip + 4, (unsigned)(at - ip) - 40 + transport);
