@@ -225,14 +225,34 @@ static int print_verdicts(struct packets *packets, struct stage *stage)
 	return fflush(stdout) ? fail("writing", errno) : 0;
 }
 
-int main(int argc, char **argv)
+enum verb { WRITE, STAGE, VERDICTS, VERBS };
+
+static int run(enum verb verb, const char *argument, struct packets *packets)
 {
-	enum { WRITE, STAGE, VERDICTS, VERBS };
-	static const char *const verbs[VERBS] = {"write", "stage", "verdicts"};
-	struct packets packets = {.arena = arena_new()};
 	struct buffer why = {0};
 	struct stage stage;
-	int error, verb = 0;
+	int error = verb == STAGE ? 0 : read_packets(packets);
+
+	if (error)
+		return fail("reading packets", error);
+	if (verb == WRITE)
+		return write_capture(packets, argument);
+	error = verb == STAGE ? stage_make(&stage, argument, &why) : stage_join(&stage, argument, STAGE_THROUGH, &why);
+	if (error) {
+		fprintf(stderr, "weir-inject: %s\n", why.data ? why.data : "out of memory");
+		buffer_fini(&why);
+		return 1;
+	}
+	error = verb == STAGE ? 0 : print_verdicts(packets, &stage);
+	stage_close(&stage);
+	return error;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const verbs[VERBS] = {"write", "stage", "verdicts"};
+	struct packets packets = {.arena = arena_new()};
+	int verb = 0, status;
 
 	if (!packets.arena)
 		return fail("memory", ENOMEM);
@@ -240,19 +260,10 @@ int main(int argc, char **argv)
 		verb++;
 	if (verb == VERBS) {
 		fputs("usage: weir-inject write FILE | stage IFACE | verdicts IFACE  <PACKETS\n", stderr);
-		return 2;
+		status = 2;
+	} else {
+		status = run((enum verb)verb, argv[2], &packets);
 	}
-	error = verb == STAGE ? 0 : read_packets(&packets);
-	if (error)
-		return fail("reading packets", error);
-	if (verb == WRITE)
-		return write_capture(&packets, argv[2]);
-	error = verb == STAGE ? stage_make(&stage, argv[2], &why) : stage_join(&stage, argv[2], STAGE_THROUGH, &why);
-	if (error) {
-		fprintf(stderr, "weir-inject: %s\n", why.data ? why.data : "out of memory");
-		return 1;
-	}
-	error = verb == STAGE ? 0 : print_verdicts(&packets, &stage);
-	stage_close(&stage);
-	return error;
+	arena_free(packets.arena);
+	return status;
 }

@@ -77,6 +77,8 @@ struct analysis {
 	uint32_t in_index; /* of options->interface, when given */
 	bool *opaque;	   /* by variable; NULL when there is no opaque predicate */
 	unsigned list_clashes;
+	size_t list_count, list_capacity;
+	struct predicate **lists; /* their predicates, each once */
 
 	/* The path, set by path_compute(): boolean diagrams. */
 	diagram_node local;	   /* destinations known to be local */

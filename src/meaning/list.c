@@ -369,6 +369,33 @@ static struct key_shape best_shape(const struct rule *rules, size_t count, enum 
 	return best;
 }
 
+/* A list seen before with the same keys in the same order: a listener's NOTRACK and ACCEPT rules, say. Sharing its
+ * predicate tells the diagram that both hold for the same packets. */
+static struct predicate *find_same(const struct analysis *analysis, const struct predicate *predicate)
+{
+	for (size_t i = 0; i < analysis->list_count; i++) {
+		struct predicate *other = analysis->lists[i];
+		if (other->kind != predicate->kind || other->range_count != predicate->range_count ||
+		    other->point_count != predicate->point_count ||
+		    other->pair_source_address != predicate->pair_source_address ||
+		    other->pair_source_port != predicate->pair_source_port)
+			continue;
+		bool same = true;
+		for (size_t r = 0; r < predicate->range_count && same; r++)
+			same = other->ranges[r].low == predicate->ranges[r].low &&
+			       other->ranges[r].high == predicate->ranges[r].high &&
+			       other->ranges[r].element == predicate->ranges[r].element;
+		for (size_t p = 0; p < predicate->point_count && same; p++)
+			same = other->points[p].address == predicate->points[p].address &&
+			       other->points[p].protocol == predicate->points[p].protocol &&
+			       other->points[p].port == predicate->points[p].port &&
+			       other->points[p].element == predicate->points[p].element;
+		if (same)
+			return other;
+	}
+	return NULL;
+}
+
 int list_find(struct analysis *analysis, const struct rule *rules, size_t count, struct item *item,
 	      struct predicate **made)
 {
@@ -398,6 +425,14 @@ int list_find(struct analysis *analysis, const struct rule *rules, size_t count,
 		if (used < LIST_MIN)
 			return 0;
 	}
+	struct predicate *same = find_same(analysis, predicate);
+	struct predicate **kept = same ? &same
+				       : arena_push(analysis->arena, (void **)&analysis->lists, &analysis->list_count,
+						    &analysis->list_capacity, sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	if (!same)
+		*kept = predicate;
 	const struct chain *chain = rules->chain;
 	predicate->name = arena_printf(analysis->fields->arena, "rules %u to %u of %.*s", rules[0].number,
 				       rules[length - 1].number, (int)chain->name.size, chain->name.data);
@@ -407,8 +442,8 @@ int list_find(struct analysis *analysis, const struct rule *rules, size_t count,
 	uint16_t port;
 	item->rule = rules;
 	item->count = length;
-	item->predicate = predicate;
+	item->predicate = *kept;
 	item->key_match = shape.kind == KEY_PAIR ? key_port(rules, &source, &port) : NULL;
-	*made = predicate;
+	*made = *kept;
 	return 1;
 }

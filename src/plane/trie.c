@@ -208,7 +208,7 @@ static uint32_t root_bits(uint32_t width, size_t intervals)
 {
 	if (width == 128)
 		return 1;
-	return intervals <= 16 ? 4 : intervals <= 256 ? 10 : 16;
+	return intervals <= 16 ? 4 : intervals <= 256 ? 10 : intervals <= 4096 ? 14 : 16;
 }
 
 int trie_lay_out(struct build *build, const struct leaf_interval *intervals, size_t count, struct plane_trie *trie)

@@ -149,10 +149,11 @@ attached() { in_a ip -d link show dev out0 | sed -n 's/.*prog\/xdp.* id \([0-9]*
 	cc -o "$kill_at" "$BATS_TEST_DIRNAME/../helper/kill_at.c" || skip "needs a C compiler"
 	in_a "$weir" attach out0 "$rules"
 	send 198.51.100.7 9 6
-	# in one process, so that each kill comes at the next step of the switch
-	call=0 code=0 swaps=0 before=$(attached)
-	while [ "$code" -eq 0 ] && [ "$call" -lt 200 ]; do
-		call=$((call + 1)) code=0
+	# every one of some 115 steps takes two minutes: every sixth by default, from a start that differs
+	every=${WEIR_KILL_EVERY:-6}
+	call=$((1 + RANDOM % every - every)) code=0 swaps=0 before=$(attached)
+	while [ "$code" -eq 0 ] && [ "$call" -lt 400 ]; do
+		call=$((call + every)) code=0
 		in_a "$kill_at" "$call" "$weir" attach out0 "$rules" --trust-files >/dev/null || code=$?
 		now=$(attached)
 		[ -n "$now" ]
@@ -161,7 +162,7 @@ attached() { in_a ip -d link show dev out0 | sed -n 's/.*prog\/xdp.* id \([0-9]*
 		counted=$(packets 198.51.100.7/32)
 		[ "$counted" -eq 6 ] || { echo "call $call: $counted"; false; }
 	done
-	echo "# killed at $((call - 1)) steps, $swaps of them behind the switch" >&3
+	echo "# killed at every $every. of $call steps, $swaps times behind the switch" >&3
 	[ "$code" -eq 1 ] # the last one was not killed
 	[ "$call" -gt 20 ]
 	[ "$swaps" -gt 3 ]
