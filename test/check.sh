@@ -17,7 +17,7 @@ result() {
 
 # What meson logged for each test program, one JSON object a line, as test cases.
 collect() { # label, log
-	jq -r --arg label "$1" '
+	jq -r --arg prefix "$1" '
 		. as $test
 		| [(.stdout // "") | split("\n")[]
 		   | select(test("^(not )?ok\\b"))
@@ -25,12 +25,12 @@ collect() { # label, log
 		     // {not: "not ", number: "", name: .}] as $cases
 		| ($cases | map(select(.not != null and .skip == null)) | length) as $bad
 		| ($cases[] | [if .skip != null then "skipped" elif .not != null then "failed" else "passed" end,
-			       $label + $test.name + ": " + .name, .why // ""]),
+			       $prefix + $test.name + ": " + .name, .why // ""]),
 		  (if (["OK", "SKIP", "EXPECTEDFAIL"] | index($test.result)) == null and $bad == 0
-		   then ["failed", $label + $test.name + ": " + $test.result, ""]
+		   then ["failed", $prefix + $test.name + ": " + $test.result, ""]
 		   elif ($cases | length) > 0 then empty
-		   elif $test.result == "OK" then ["passed", $label + $test.name, ""]
-		   else ["skipped", $label + $test.name,
+		   elif $test.result == "OK" then ["passed", $prefix + $test.name, ""]
+		   else ["skipped", $prefix + $test.name,
 			 ((.stdout // "") | capture("1\\.\\.0 *# *(?i)skip\\S* *(?<why>[^\n]*)").why // "no reason given")]
 		   end)
 		| map(gsub("[\t\n]"; " ")) | join("\t")' "$2" >>"$results" || result failed "$1: no log of the tests"

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A helper of `make run` and of the tests; not installed. Packets come on standard input, one a line, in weir's notation.
+/* A helper of `make run` and of the tests; not installed. Packets come on standard input, one a line, in
+ * weir's notation.
  *
  *     weir-inject write FILE       writes them as a capture
  *     weir-inject stage IFACE      makes the veth pair IFACE in this network namespace (no packets are read)
- *     weir-inject verdicts IFACE   sends each of them once to that IFACE and prints, in their order, what became of it:
- *                                  accept or drop
+ *     weir-inject verdicts IFACE   sends each of them once to that IFACE and prints, in their order, what
+ * became of it: accept or drop
  *
- * "accept" is what a raw socket saw: raw(7) sockets are given each packet behind the last hook of LOCAL_IN, and only
- * there. Every packet carries its number, so each is told from each. */
+ * "accept" is what a raw socket saw: raw(7) sockets are given each packet behind the last hook of LOCAL_IN,
+ * and only there. Every packet carries its number, so each is told from each. */
 #include "observe/inject.h"
 #include "observe/stage.h"
 
@@ -52,8 +53,8 @@ static int read_packets(struct packets *packets)
 			line[--size] = '\0';
 		source = source_new(packets->arena, "packet", arena_copy(packets->arena, line, (size_t)size),
 				    (size_t)size);
-		packet = arena_push(packets->arena, (void **)&packets->list, &packets->count, &packets->capacity,
-				    sizeof(*packet));
+		packet = arena_push(packets->arena, (void **)&packets->list, &packets->count,
+				    &packets->capacity, sizeof(*packet));
 		error = !source || !packet ? -ENOMEM : packet_parse(source, sink, packet);
 	}
 	free(line);
@@ -79,7 +80,8 @@ static int make_frames(const struct packets *packets, size_t first, size_t most,
 
 static int write_capture(const struct packets *packets, const char *path)
 {
-	struct frames frames = {.arena = packets->arena, .destination = {2, 0, 0, 0, 0, 1}, .source = {2, 0, 0, 0, 0, 2}};
+	struct frames frames = {
+	    .arena = packets->arena, .destination = {2, 0, 0, 0, 0, 1}, .source = {2, 0, 0, 0, 0, 2}};
 	pcap_dumper_t *dumper;
 	pcap_t *pcap;
 	int error = make_frames(packets, 0, FRAMES_MAX, &frames);
@@ -149,11 +151,13 @@ static int collect(const struct listeners *listeners, unsigned *seen, size_t cou
 		ssize_t size;
 
 		while ((size = recv(listener->descriptor, bytes, sizeof(bytes), 0)) >= 0) {
-			size_t header = listener->family == AF_INET && size > 0 ? (size_t)(bytes[0] & 0x0f) * 4 : 0;
+			size_t header =
+			    listener->family == AF_INET && size > 0 ? (size_t)(bytes[0] & 0x0f) * 4 : 0;
 			uint32_t tag;
 
 			if ((size_t)size < header ||
-			    !frame_tag(listener->protocol, bytes + header, (size_t)size - header, &tag) || tag >= count)
+			    !frame_tag(listener->protocol, bytes + header, (size_t)size - header, &tag) ||
+			    tag >= count)
 				return -EBADMSG; /* no packet of ours: the namespace is not quiet */
 			seen[tag]++;
 		}
@@ -196,8 +200,9 @@ static int print_verdicts(struct packets *packets, struct stage *stage)
 	for (size_t i = 0; i < packets->count && !error; i++) {
 		error = listen_to(&listeners, packets->list[i].family, packets->list[i].protocol);
 		if (!error)
-			error = stage_add_local(stage, packets->list[i].family,
-						address_from_bytes(packets->list[i].family, packets->list[i].destination));
+			error = stage_add_local(
+			    stage, packets->list[i].family,
+			    address_from_bytes(packets->list[i].family, packets->list[i].destination));
 	}
 	if (error)
 		return fail("preparing", error);
@@ -237,7 +242,8 @@ static int run(enum verb verb, const char *argument, struct packets *packets)
 		return fail("reading packets", error);
 	if (verb == WRITE)
 		return write_capture(packets, argument);
-	error = verb == STAGE ? stage_make(&stage, argument, &why) : stage_join(&stage, argument, STAGE_THROUGH, &why);
+	error = verb == STAGE ? stage_make(&stage, argument, &why)
+			      : stage_join(&stage, argument, STAGE_THROUGH, &why);
 	if (error) {
 		fprintf(stderr, "weir-inject: %s\n", why.data ? why.data : "out of memory");
 		buffer_fini(&why);

@@ -547,6 +547,10 @@ static int print_text(const struct attach *attach)
 	if (!attach->host.hooks.listed)
 		printf("  note: this kernel does not list netfilter hooks; nft chains, flowtables and BPF programs were looked "
 		       "at, hooks of other modules cannot be\n");
+	if (attach->host.vlan_elsewhere)
+		printf("  note: VLAN devices on top of %s in other network namespaces cannot be seen from here; if there are any, "
+		       "turn its rxvlan offload off first\n",
+		       attach->interface);
 	if (!totals.all && !totals.some)
 		printf("  note: nothing in these rules can be dropped early\n");
 	printf("  to take it away: weir detach %s, or ip link set dev %s xdp off (iptables -F alone does not)\n",

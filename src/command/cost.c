@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* weir cost: what rules cost on this machine, measured in a network namespace of its own, alone and with weir in front.
+/* weir cost: what rules cost on this machine, measured in a network namespace of its own, alone and with weir
+ * in front.
  *
- * The rules are loaded there as they are. The process moves into that namespace once and for all, so nothing outside is
- * touched, and whatever ends the process takes the namespace along. */
+ * The rules are loaded there as they are. The process moves into that namespace once and for all, so nothing
+ * outside is touched, and whatever ends the process takes the namespace along. */
 #include "command/cost.h"
 
 #include "command/command.h"
@@ -15,17 +16,19 @@
 #include <string.h>
 
 static const char usage[] =
-	"usage: weir cost RULES... | --live  [--traffic CAPTURE] [--interface NAME] [--rate RATE]\n"
-	"                                    [--packets N] [--flavour legacy|nft] [--allow LIST] [--json]\n"
-	"Measures what the rules cost per packet, alone and with weir in front, in a network namespace of its own.\n"
-	"  --live            the rules and sets of this host\n"
-	"  --traffic FILE    packets of a pcap or pcapng, in place of packets found from the rules\n"
-	"  --interface NAME  the interface they arrive at (default: the one that the rules name)\n"
-	"  --rate RATE       packets a second, for the share of a core: 100k (default), 1.5M, 250000\n"
-	"  --packets N       packets in each round (default: a fraction of a second)\n"
-	"  --flavour NAME    load with iptables-legacy or iptables-nft (default: as the dump says)\n"
-	"  --allow LIST      what weir may take away with a packet that is dropped, as in weir attach: reject, log, ...\n"
-	"  --json            machine-readable\n";
+    "usage: weir cost RULES... | --live  [--traffic CAPTURE] [--interface NAME] [--rate RATE]\n"
+    "                                    [--packets N] [--flavour legacy|nft] [--allow LIST] [--json]\n"
+    "Measures what the rules cost per packet, alone and with weir in front, in a network namespace of its "
+    "own.\n"
+    "  --live            the rules and sets of this host\n"
+    "  --traffic FILE    packets of a pcap or pcapng, in place of packets found from the rules\n"
+    "  --interface NAME  the interface they arrive at (default: the one that the rules name)\n"
+    "  --rate RATE       packets a second, for the share of a core: 100k (default), 1.5M, 250000\n"
+    "  --packets N       packets in each round (default: a fraction of a second)\n"
+    "  --flavour NAME    load with iptables-legacy or iptables-nft (default: as the dump says)\n"
+    "  --allow LIST      what weir may take away with a packet that is dropped, as in weir attach: reject, "
+    "log, ...\n"
+    "  --json            machine-readable\n";
 
 struct options {
 	bool live, json;
@@ -67,16 +70,16 @@ static int parse_options(int argc, char **argv, struct options *options)
 {
 	enum { LIVE = 256, TRAFFIC, INTERFACE, RATE, PACKETS, FLAVOUR, ALLOW, JSON };
 	static const struct option known[] = {
-		{"live", no_argument, NULL, LIVE},
-		{"traffic", required_argument, NULL, TRAFFIC},
-		{"interface", required_argument, NULL, INTERFACE},
-		{"rate", required_argument, NULL, RATE},
-		{"packets", required_argument, NULL, PACKETS},
-		{"flavour", required_argument, NULL, FLAVOUR},
-		{"allow", required_argument, NULL, ALLOW},
-		{"json", no_argument, NULL, JSON},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+	    {"live", no_argument, NULL, LIVE},
+	    {"traffic", required_argument, NULL, TRAFFIC},
+	    {"interface", required_argument, NULL, INTERFACE},
+	    {"rate", required_argument, NULL, RATE},
+	    {"packets", required_argument, NULL, PACKETS},
+	    {"flavour", required_argument, NULL, FLAVOUR},
+	    {"allow", required_argument, NULL, ALLOW},
+	    {"json", no_argument, NULL, JSON},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
 	};
 	uint64_t number;
 	int option;
@@ -93,12 +96,14 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case INTERFACE:
 			if (!interface_valid(optarg))
-				return command_fail("cost", EXIT_USAGE, "'%s' cannot name the interface", optarg);
+				return command_fail("cost", EXIT_USAGE, "'%s' cannot name the interface",
+						    optarg);
 			options->interface = optarg;
 			break;
 		case RATE:
 			if (!parse_rate(optarg, &options->rate))
-				return command_fail("cost", EXIT_USAGE, "'%s' is no rate: 100k, 1.5M, 250000", optarg);
+				return command_fail("cost", EXIT_USAGE, "'%s' is no rate: 100k, 1.5M, 250000",
+						    optarg);
 			break;
 		case PACKETS:
 			if (number_parse(text_of(optarg), 100000000, &number) || number < 1000)
@@ -112,7 +117,8 @@ static int parse_options(int argc, char **argv, struct options *options)
 			else if (!strcmp(optarg, "nft"))
 				options->flavour = FLAVOUR_NFT;
 			else
-				return command_fail("cost", EXIT_USAGE, "--flavour is legacy or nft, not '%s'", optarg);
+				return command_fail("cost", EXIT_USAGE,
+						    "--flavour is legacy or nft, not '%s'", optarg);
 			break;
 		case ALLOW:
 			if (command_parse_effects(optarg, &options->allowed))
@@ -145,7 +151,8 @@ struct votes {
 	} names[64];
 };
 
-/* Bridges, which programs name so: rules speak of them a lot, but no frame arrives there that XDP could see first. */
+/* Bridges, which programs name so: rules speak of them a lot, but no frame arrives there that XDP could see
+ * first. */
 static bool bridge_named(const char *name)
 {
 	static const char *const prefixes[] = {"br-", "docker", "virbr", "lxcbr", "cni"};
@@ -183,7 +190,8 @@ static void choose_interface(const struct ruleset *ruleset, char *interface)
 	for (int family = 0; family < FAMILY_COUNT; family++)
 		for (int table = 0; table < TABLE_COUNT; table++)
 			for (size_t c = 0; c < ruleset->tables[family][table].chain_count; c++)
-				for (size_t i = 0; i < ruleset->tables[family][table].chains[c]->rule_count; i++)
+				for (size_t i = 0; i < ruleset->tables[family][table].chains[c]->rule_count;
+				     i++)
 					vote(&votes, &ruleset->tables[family][table].chains[c]->rules[i].in);
 	for (size_t i = 1; i < votes.count; i++)
 		if (votes.names[i].rules > votes.names[best].rules)
@@ -207,8 +215,8 @@ static int kind_new(struct cost *cost, struct cost_kind **kind)
 
 static int find_traffic(struct cost *cost)
 {
-	static int (*const finders[])(const struct traffic_search *, struct traffic *) = {traffic_find_dropped,
-											  traffic_find_accepted};
+	static int (*const finders[])(const struct traffic_search *,
+				      struct traffic *) = {traffic_find_dropped, traffic_find_accepted};
 	static const char *const missing[] = {"no packet was found that the rules drop for certain",
 					      "no packet was found that the rules accept for certain"};
 	static const char *const names[] = {"dropped", "accepted"};
@@ -219,9 +227,11 @@ static int find_traffic(struct cost *cost)
 		if (!cost->regions[family])
 			continue;
 		for (size_t i = 0; i < 2; i++) {
-			struct traffic_search search = {.ruleset = cost->ruleset, .region = cost->regions[family],
+			struct traffic_search search = {.ruleset = cost->ruleset,
+							.region = cost->regions[family],
 							.interface = cost->interface,
-							.rejected = cost->allowed & EFFECT_REJECT, .seed = 1};
+							.rejected = cost->allowed & EFFECT_REJECT,
+							.seed = 1};
 
 			error = kind_new(cost, &kind);
 			if (error)
@@ -281,8 +291,8 @@ static int run(struct cost *cost, const struct options *options)
 	}
 	cost_print(cost, &out);
 	code = out.failed || fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout)
-		       ? command_fail("cost", EXIT_SYSTEM, "writing: %s", strerror(errno))
-		       : EXIT_DONE;
+		   ? command_fail("cost", EXIT_SYSTEM, "writing: %s", strerror(errno))
+		   : EXIT_DONE;
 out:
 	buffer_fini(&why);
 	buffer_fini(&out);
@@ -308,7 +318,8 @@ static int cost_main(int argc, char **argv)
 
 	if (code)
 		return code < 0 ? EXIT_DONE : code;
-	code = command_load((const char *const *)argv + optind, (size_t)(argc - optind), options.live, &ruleset);
+	code =
+	    command_load((const char *const *)argv + optind, (size_t)(argc - optind), options.live, &ruleset);
 	if (code)
 		return code;
 	cost.ruleset = ruleset;
@@ -327,7 +338,7 @@ static int cost_main(int argc, char **argv)
 }
 
 const struct command command_cost = {
-	.name = "cost",
-	.main = cost_main,
-	.summary = "measure what rules cost per packet, alone and with weir in front",
+    .name = "cost",
+    .main = cost_main,
+    .summary = "measure what rules cost per packet, alone and with weir in front",
 };

@@ -21,8 +21,8 @@ struct figure {
 };
 
 /* One kind of traffic. What `injection` is: the same frames by the same way, dropped by an XDP program of two
- * instructions at the receiving end: making the frame, sending it over the veth pair, polling it there, calling a
- * program. It is measured in turn with the others and taken off each of them in what is printed. */
+ * instructions at the receiving end: making the frame, sending it over the veth pair, polling it there,
+ * calling a program. It is measured in turn with the others and taken off each of them in what is printed. */
 struct cost_kind {
 	struct traffic traffic;
 	const char *missing; /* no such packet was found: what was looked for; no figures */
@@ -49,9 +49,11 @@ struct cost {
 	struct cost_kind kinds[COST_KINDS_MAX];
 };
 
-/* Regions and plane, proven: as they would be attached on a host that does not forward. 0, or -errno with `why`. */
+/* Regions and plane, proven: as they would be attached on a host that does not forward. 0, or -errno with
+ * `why`. */
 int cost_compile(struct cost *cost, struct buffer *why);
-/* A descriptor of weir's program, loaded with these tables for the stage's interface, or -errno with `why`. */
+/* A descriptor of weir's program, loaded with these tables for the stage's interface, or -errno with `why`.
+ */
 int cost_take_weir(struct cost *cost, struct buffer *why);
 /* All figures: first those without rules, then the rules are loaded. 0, or -errno with `why`. */
 int cost_measure(struct cost *cost, struct buffer *why);

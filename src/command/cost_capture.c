@@ -17,8 +17,9 @@ static unsigned get16(const uint8_t *at)
 	return (unsigned)at[0] << 8 | at[1];
 }
 
-/* Where the IP header begins, whatever the ether type said: the version nibble decides. 0 with *offset, or -EINVAL. A
- * VLAN tag is taken off: the injected frame stands for what arrives at the interface that the rules name. */
+/* Where the IP header begins, whatever the ether type said: the version nibble decides. 0 with *offset, or
+ * -EINVAL. A VLAN tag is taken off: the injected frame stands for what arrives at the interface that the
+ * rules name. */
 static int network_offset(int link_type, const uint8_t *frame, size_t size, size_t *offset)
 {
 	unsigned type;
@@ -33,7 +34,9 @@ static int network_offset(int link_type, const uint8_t *frame, size_t size, size
 		break;
 	case DLT_LINUX_SLL2:
 		*offset = 20;
-		return size > 20 && (get16(frame) == ETHERTYPE_IPV4_ || get16(frame) == ETHERTYPE_IPV6_) ? 0 : -EINVAL;
+		return size > 20 && (get16(frame) == ETHERTYPE_IPV4_ || get16(frame) == ETHERTYPE_IPV6_)
+			   ? 0
+			   : -EINVAL;
 	case DLT_RAW:
 	case DLT_IPV4:
 	case DLT_IPV6:
@@ -58,8 +61,8 @@ static int network_offset(int link_type, const uint8_t *frame, size_t size, size
 }
 
 /* The addresses, and the packet's size without padding of the link. False when this is no whole IP packet. */
-static bool network_read(const uint8_t *network, size_t captured, enum family *family, size_t *size, address *source,
-			 address *destination)
+static bool network_read(const uint8_t *network, size_t captured, enum family *family, size_t *size,
+			 address *source, address *destination)
 {
 	unsigned version = captured ? network[0] >> 4 : 0;
 
@@ -87,7 +90,7 @@ struct peers {
 		bool used, local;
 		enum family family;
 		address value;
-	} *table;
+	} * table;
 };
 
 static struct peer *peer_find(struct peers *peers, enum family family, address value)
@@ -101,8 +104,8 @@ static struct peer *peer_find(struct peers *peers, enum family family, address v
 	return &peers->table[at];
 }
 
-/* The first packet between two addresses says which of them is the host: its destination. What comes from an address
- * that is the host's is an answer. Returns whether the packet arrives. */
+/* The first packet between two addresses says which of them is the host: its destination. What comes from an
+ * address that is the host's is an answer. Returns whether the packet arrives. */
 static bool peers_arriving(struct peers *peers, enum family family, address source, address destination)
 {
 	struct peer *from = peer_find(peers, family, source), *to;

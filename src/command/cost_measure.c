@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The measuring of `weir cost`. The figures that are compared with each other are taken in turn, round by round, so that
- * a machine that gets slower or faster in between changes all of them alike. */
+/* The measuring of `weir cost`. The figures that are compared with each other are taken in turn, round by
+ * round, so that a machine that gets slower or faster in between changes all of them alike. */
 #include "command/cost.h"
 
 #include "observe/inject.h"
@@ -46,9 +46,10 @@ double cost_net(const struct cost_kind *kind, const struct figure *figure)
 	return net > 0 ? net : 0;
 }
 
-/* Sends the packets with that program (-1: none) in front. A packet that was lost on the way (its ring was full, for
- * another process had the processor) would have cost nothing: such a run is made again. */
-static int measure(struct cost *cost, struct injector *injector, int program, uint32_t packets, double *nanoseconds)
+/* Sends the packets with that program (-1: none) in front. A packet that was lost on the way (its ring was
+ * full, for another process had the processor) would have cost nothing: such a run is made again. */
+static int measure(struct cost *cost, struct injector *injector, int program, uint32_t packets,
+		   double *nanoseconds)
 {
 	int error = stage_put_program(&cost->stage, program);
 
@@ -82,7 +83,8 @@ static int measure_into(struct cost *cost, struct cost_kind *kind, struct inject
 
 static int injector_make(struct cost *cost, const struct cost_kind *kind, struct injector **injector)
 {
-	return injector_new(&kind->traffic.frames, cost->stage.interface_index, cost->stage.through_index, injector);
+	return injector_new(&kind->traffic.frames, cost->stage.interface_index, cost->stage.through_index,
+			    injector);
 }
 
 /* How many packets take about ROUND_NS. */
@@ -102,8 +104,8 @@ static int calibrate(struct cost *cost, struct cost_kind *kind, struct injector 
 	return 0;
 }
 
-/* The path without rules. Its injection is measured beside it, and `bare` is stored as if both had been taken together
- * with the later figures: corrected by how the injection has changed in between. */
+/* The path without rules. Its injection is measured beside it, and `bare` is stored as if both had been taken
+ * together with the later figures: corrected by how the injection has changed in between. */
 static int measure_bare(struct cost *cost, struct cost_kind *kind)
 {
 	__attribute__((cleanup(injector_cleanup))) struct injector *injector = NULL;
@@ -141,7 +143,8 @@ static int measure_rules(struct cost *cost, struct cost_kind *kind, int weir)
 		if (!error)
 			error = measure_into(cost, kind, injector, weir, &kind->weir);
 		if (!error)
-			kind->added.rounds[kind->added.count++] = kind->weir.rounds[round] - kind->alone.rounds[round];
+			kind->added.rounds[kind->added.count++] =
+			    kind->weir.rounds[round] - kind->alone.rounds[round];
 	}
 	if (!error)
 		error = stage_put_program(&cost->stage, -1);
@@ -155,8 +158,9 @@ static int measure_rules(struct cost *cost, struct cost_kind *kind, int weir)
 	return error;
 }
 
-/* The frames are made and received on the processor of the caller: moving costs caches, and what others run there in
- * between would be taken for the packets' cost. Where either is refused the spread of the rounds tells. */
+/* The frames are made and received on the processor of the caller: moving costs caches, and what others run
+ * there in between would be taken for the packets' cost. Where either is refused the spread of the rounds
+ * tells. */
 static void stay_here(void)
 {
 	int processor = sched_getcpu();
@@ -175,7 +179,8 @@ static int describe(struct buffer *why, const char *what, int error)
 	if (why->size)
 		return error;
 	if (error == -EAGAIN)
-		buffer_printf(why, "%s: packets were lost on the way each time; is the machine too busy?", what);
+		buffer_printf(why, "%s: packets were lost on the way each time; is the machine too busy?",
+			      what);
 	else if (error == -ENOTSUP)
 		buffer_printf(why, "%s: this kernel cannot inject frames (needs Linux 5.18)", what);
 	else
@@ -191,7 +196,8 @@ int cost_measure(struct cost *cost, struct buffer *why)
 		const struct traffic *traffic = &cost->kinds[k].traffic;
 
 		for (size_t i = 0; i < traffic->local_count; i++) {
-			error = stage_add_local(&cost->stage, traffic->locals[i].family, traffic->locals[i].value);
+			error = stage_add_local(&cost->stage, traffic->locals[i].family,
+						traffic->locals[i].value);
 			if (error)
 				return describe(why, "giving the interface its addresses", error);
 		}

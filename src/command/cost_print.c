@@ -41,7 +41,8 @@ static void print_comparison(const struct cost_kind *kind, struct buffer *out)
 
 	/* Below a nanosecond the measurement says nothing but "less". */
 	if (alone > 2 * weir && alone > 20)
-		buffer_printf(out, "%s%.0f times cheaper", weir < 1 ? "more than " : "", alone / (weir < 1 ? 1 : weir));
+		buffer_printf(out, "%s%.0f times cheaper", weir < 1 ? "more than " : "",
+			      alone / (weir < 1 ? 1 : weir));
 	else
 		buffer_printf(out, "weir adds %.0f ns", kind->added.median);
 }
@@ -73,30 +74,35 @@ void cost_print(const struct cost *cost, struct buffer *out)
 	for (int family = 0; family < FAMILY_COUNT; family++) {
 		if (!cost->ruleset->has_family[family])
 			continue;
-		buffer_printf(out, " %zu rules of IPv%d (%s);", rule_count(cost->ruleset, family), family ? 6 : 4,
-			      flavour_name(cost->flavours[family]));
+		buffer_printf(out, " %zu rules of IPv%d (%s);", rule_count(cost->ruleset, family),
+			      family ? 6 : 4, flavour_name(cost->flavours[family]));
 		undecided |= cost->regions[family] && cost->regions[family]->undecided;
 	}
-	buffer_printf(out, " tables of %zu bytes, compiled in %.2f s\n\n", cost->plane->size, cost->compile_seconds);
+	buffer_printf(out, " tables of %zu bytes, compiled in %.2f s\n\n", cost->plane->size,
+		      cost->compile_seconds);
 	buffer_printf(out, "ns per packet          no rules    rules alone    weir in front\n");
 	for (size_t k = 0; k < cost->kind_count; k++)
 		print_kind(cost, &cost->kinds[k], out);
-	buffer_printf(out, "\nShares of a core at %.0f packets a second. Each figure is the whole receive path up to the "
-			   "verdict, the\nmiddle of %d rounds; what sending a packet to an XDP program that drops all "
-			   "costs is taken off:\n",
-		      cost->rate, COST_ROUNDS);
+	buffer_printf(
+	    out,
+	    "\nShares of a core at %.0f packets a second. Each figure is the whole receive path up to the "
+	    "verdict, the\nmiddle of %d rounds; what sending a packet to an XDP program that drops all "
+	    "costs is taken off:\n",
+	    cost->rate, COST_ROUNDS);
 	for (size_t k = 0; k < cost->kind_count; k++)
 		if (!cost->kinds[k].missing)
 			buffer_printf(out, "%.0f ns for %s%s (%zu distinct packets, %u a round)\n",
 				      cost->kinds[k].injection.median, kind_name(&cost->kinds[k]),
-				      family_name(&cost->kinds[k].traffic), cost->kinds[k].traffic.frames.count,
-				      cost->kinds[k].packets);
+				      family_name(&cost->kinds[k].traffic),
+				      cost->kinds[k].traffic.frames.count, cost->kinds[k].packets);
 	for (size_t k = 0; k < cost->kind_count; k++)
 		if (cost->kinds[k].traffic.left_out)
-			buffer_printf(out, "%zu packets of the capture were left out: answers, not IP, or cut off\n",
-				      cost->kinds[k].traffic.left_out);
+			buffer_printf(
+			    out, "%zu packets of the capture were left out: answers, not IP, or cut off\n",
+			    cost->kinds[k].traffic.left_out);
 	if (undecided)
-		buffer_puts(out, "note: what may be dropped early is undecided within the budget; weir drops less\n");
+		buffer_puts(
+		    out, "note: what may be dropped early is undecided within the budget; weir drops less\n");
 }
 
 static struct json_object *figure_json(const struct figure *figure)
@@ -115,7 +121,8 @@ static void add_net(struct json_object *object, const char *name, const struct c
 	struct json_object *net = figure_json(figure);
 
 	json_object_object_add(net, "net", json_object_new_double(cost_net(kind, figure)));
-	json_object_object_add(net, "core", json_object_new_double(share(cost_net(kind, figure), cost->rate)));
+	json_object_object_add(net, "core",
+			       json_object_new_double(share(cost_net(kind, figure), cost->rate)));
 	json_object_object_add(object, name, net);
 }
 
@@ -130,7 +137,8 @@ static struct json_object *kind_json(const struct cost *cost, const struct cost_
 		json_object_object_add(object, "missing", json_object_new_string(kind->missing));
 		return object;
 	}
-	json_object_object_add(object, "distinct", json_object_new_int64((int64_t)kind->traffic.frames.count));
+	json_object_object_add(object, "distinct",
+			       json_object_new_int64((int64_t)kind->traffic.frames.count));
 	json_object_object_add(object, "left_out", json_object_new_int64((int64_t)kind->traffic.left_out));
 	json_object_object_add(object, "packets", json_object_new_int64(kind->packets));
 	json_object_object_add(object, "injection", figure_json(&kind->injection));
@@ -161,9 +169,11 @@ struct json_object *cost_json(const struct cost *cost)
 		json_object_object_add(one, "family", json_object_new_int(family ? 6 : 4));
 		json_object_object_add(one, "rules",
 				       json_object_new_int64((int64_t)rule_count(cost->ruleset, family)));
-		json_object_object_add(one, "flavour", json_object_new_string(flavour_name(cost->flavours[family])));
-		json_object_object_add(one, "undecided",
-				       json_object_new_boolean(cost->regions[family] && cost->regions[family]->undecided));
+		json_object_object_add(one, "flavour",
+				       json_object_new_string(flavour_name(cost->flavours[family])));
+		json_object_object_add(
+		    one, "undecided",
+		    json_object_new_boolean(cost->regions[family] && cost->regions[family]->undecided));
 		json_object_array_add(rules, one);
 	}
 	json_object_object_add(object, "rulesets", rules);

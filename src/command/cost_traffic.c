@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Finds packets for `weir cost`. Whatever a packet was guessed from, the engine judges it: only what it calls accepted
- * (or dropped) for certain, as the first packet of a connection, is sent as such. */
+/* Finds packets for `weir cost`. Whatever a packet was guessed from, the engine judges it: only what it calls
+ * accepted (or dropped) for certain, as the first packet of a connection, is sent as such. */
 #include "command/cost_traffic.h"
 
 #include "engine/engine.h"
@@ -22,7 +22,7 @@ struct search_state {
 	uint64_t random;
 	size_t work; /* rules evaluated */
 	size_t rules;
-	int8_t *values; /* room for a witness */
+	int8_t *values;        /* room for a witness */
 	diagram_node arriving; /* whole first packets at the interface */
 	size_t header_count;
 	struct packet *headers; /* accepted ones */
@@ -85,13 +85,14 @@ static int judge(struct search_state *state, struct packet *packet, unsigned *ve
 	struct outcome outcome;
 	int error;
 
-	packet->known |= KNOWN_IN | KNOWN_PROTOCOL | KNOWN_SOURCE | KNOWN_DESTINATION | KNOWN_PORTS | KNOWN_SOURCE_PORT |
-			 KNOWN_DESTINATION_PORT | KNOWN_TCP_FLAGS | KNOWN_ICMP | KNOWN_STATE | KNOWN_LENGTH |
-			 KNOWN_FRAGMENT;
+	packet->known |= KNOWN_IN | KNOWN_PROTOCOL | KNOWN_SOURCE | KNOWN_DESTINATION | KNOWN_PORTS |
+			 KNOWN_SOURCE_PORT | KNOWN_DESTINATION_PORT | KNOWN_TCP_FLAGS | KNOWN_ICMP |
+			 KNOWN_STATE | KNOWN_LENGTH | KNOWN_FRAGMENT;
 	packet->state = STATE_NEW;
 	packet->length = packet->family == FAMILY_IPV4 ? 40 : 60;
 	memset(packet->in, 0, sizeof(packet->in));
-	memcpy(packet->in, state->search->interface, strnlen(state->search->interface, sizeof(packet->in) - 1));
+	memcpy(packet->in, state->search->interface,
+	       strnlen(state->search->interface, sizeof(packet->in) - 1));
 	state->work += state->rules + 1;
 	error = engine_run(state->search->ruleset, packet, PATH_INPUT, NULL, NULL, &outcome);
 	if (!error)
@@ -124,8 +125,8 @@ static int local_note(struct traffic *traffic, enum family family, address value
 	return 0;
 }
 
-/* Adds the packet when its verdict is among the wanted ones for certain. 1 added, 0 not, -ENOMEM. A source that is also a
- * local address would be a martian to the routing behind the rules. */
+/* Adds the packet when its verdict is among the wanted ones for certain. 1 added, 0 not, -ENOMEM. A source
+ * that is also a local address would be a martian to the routing behind the rules. */
 static int offer(struct search_state *state, struct packet *packet, unsigned wanted)
 {
 	struct traffic *traffic = state->traffic;
@@ -162,7 +163,8 @@ static diagram_node field_interface(const struct fields *fields, const char *nam
 	return fields_value(fields, FIELD_IN, fields->interface_count - 1); /* "another" */
 }
 
-static int state_init(struct search_state *state, const struct traffic_search *search, struct traffic *traffic)
+static int state_init(struct search_state *state, const struct traffic_search *search,
+		      struct traffic *traffic)
 {
 	const struct fields *fields = search->region->fields;
 
@@ -182,11 +184,12 @@ static int state_init(struct search_state *state, const struct traffic_search *s
 	state->arriving = diagram_and(fields->diagram, fields_domain(fields),
 				      fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE));
 	if (fields->interface_count)
-		state->arriving = diagram_and(fields->diagram, state->arriving,
-					      field_interface(fields, search->interface));
-	state->arriving = diagram_and(fields->diagram, state->arriving,
-				      diagram_or(fields->diagram, fields_value(fields, FIELD_STATE, STATE_NEW),
-						 fields_value(fields, FIELD_STATE, STATE_UNTRACKED)));
+		state->arriving =
+		    diagram_and(fields->diagram, state->arriving, field_interface(fields, search->interface));
+	state->arriving =
+	    diagram_and(fields->diagram, state->arriving,
+			diagram_or(fields->diagram, fields_value(fields, FIELD_STATE, STATE_NEW),
+				   fields_value(fields, FIELD_STATE, STATE_UNTRACKED)));
 	return 0;
 }
 
@@ -226,18 +229,19 @@ static bool packet_of_rule(struct search_state *state, const struct rule *rule, 
 	diagram = fields->diagram;
 	f = not_if(diagram, fields_masked(fields, FIELD_SOURCE, rule->source.value, rule->source.mask),
 		   rule->source.inverted);
-	f = diagram_and(diagram, f,
-			not_if(diagram,
-			       fields_masked(fields, FIELD_DESTINATION, rule->destination.value,
-					     rule->destination.mask),
-			       rule->destination.inverted));
+	f = diagram_and(
+	    diagram, f,
+	    not_if(diagram,
+		   fields_masked(fields, FIELD_DESTINATION, rule->destination.value, rule->destination.mask),
+		   rule->destination.inverted));
 	if (rule->protocol)
 		f = diagram_and(diagram, f,
 				not_if(diagram, fields_value(fields, FIELD_PROTOCOL, rule->protocol),
 				       rule->protocol_inverted));
 	for (uint32_t i = 0; i < rule->match_count; i++)
 		if (rule->matches[i].type->mean)
-			f = diagram_and(diagram, f, rule->matches[i].type->mean(&rule->matches[i], rule, fields));
+			f = diagram_and(diagram, f,
+					rule->matches[i].type->mean(&rule->matches[i], rule, fields));
 	return packet_of(state, f, packet);
 }
 
@@ -247,8 +251,8 @@ static struct packet packet_plain(enum family family, unsigned which)
 	static const struct {
 		uint8_t protocol;
 		uint16_t port;
-	} plain[] = {{IPPROTO_TCP, 443}, {IPPROTO_TCP, 80}, {IPPROTO_TCP, 22}, {IPPROTO_TCP, 25},
-		     {IPPROTO_UDP, 53},	 {IPPROTO_UDP, 443}, {IPPROTO_ICMP, 0}};
+	} plain[] = {{IPPROTO_TCP, 443}, {IPPROTO_TCP, 80},  {IPPROTO_TCP, 22}, {IPPROTO_TCP, 25},
+		     {IPPROTO_UDP, 53},  {IPPROTO_UDP, 443}, {IPPROTO_ICMP, 0}};
 	struct packet packet = {.family = family};
 
 	which %= sizeof(plain) / sizeof(plain[0]);
@@ -289,8 +293,7 @@ static int headers_find(struct search_state *state)
 	for (size_t c = 0; c < filter->chain_count; c++) {
 		const struct chain *chain = filter->chains[c];
 
-		/* All rules lie in the filter table only for packets of INPUT; those of FORWARD and OUTPUT are
-		 * no use, but judged like any other. */
+		/* User chains too, whoever jumps to them: the engine has the last word on each packet. */
 		for (size_t i = 0; i < chain->rule_count && state->header_count < HEADERS_MAX; i++) {
 			const struct rule *rule = &chain->rules[i];
 
@@ -360,8 +363,8 @@ struct banned_list {
 
 static int banned_add(struct banned_list *list, const struct rule *rule, address low, address high)
 {
-	struct banned *item = arena_push(list->arena, (void **)&list->items, &list->count, &list->capacity,
-					 sizeof(*item));
+	struct banned *item =
+	    arena_push(list->arena, (void **)&list->items, &list->count, &list->capacity, sizeof(*item));
 
 	if (!item)
 		return -ENOMEM;
@@ -376,14 +379,16 @@ static int banned_add_predicate(struct banned_list *list, const struct unit *uni
 
 	if (predicate->kind == PREDICATE_SOURCE)
 		for (size_t i = 0; i < predicate->range_count && !error; i++)
-			error = banned_add(list, unit->kind == UNIT_LIST &&
-							 predicate->ranges[i].element < unit->rule_count
-						 ? unit->rule + predicate->ranges[i].element
-						 : unit->rule,
+			error = banned_add(list,
+					   unit->kind == UNIT_LIST &&
+						   predicate->ranges[i].element < unit->rule_count
+					       ? unit->rule + predicate->ranges[i].element
+					       : unit->rule,
 					   predicate->ranges[i].low, predicate->ranges[i].high);
 	if (predicate->kind == PREDICATE_PAIR && predicate->pair_source_address)
 		for (size_t i = 0; i < predicate->point_count && !error; i++)
-			error = banned_add(list, unit->rule, predicate->points[i].address, predicate->points[i].address);
+			error = banned_add(list, unit->rule, predicate->points[i].address,
+					   predicate->points[i].address);
 	return error;
 }
 
@@ -406,16 +411,16 @@ static int banned_collect(const struct region *region, struct banned_list *list)
 			if (!source->inverted && source->mask)
 				error = banned_add(list, &unit->rule[r], source->value,
 						   mask_length(region->family, source->mask) < 0
-							   ? source->value
-							   : source->value |
-								     (family_max(region->family) & ~source->mask));
+						       ? source->value
+						       : source->value |
+							     (family_max(region->family) & ~source->mask));
 		}
 	}
 	return error;
 }
 
-/* A packet of that source that is dropped: like an accepted one but for its source; else as the rule itself wants it;
- * else plain. */
+/* A packet of that source that is dropped: like an accepted one but for its source; else as the rule itself
+ * wants it; else plain. */
 static int offer_banned(struct search_state *state, const struct banned *banned)
 {
 	address span = banned->high - banned->low, value = banned->low;
@@ -423,7 +428,8 @@ static int offer_banned(struct search_state *state, const struct banned *banned)
 	int status = 0;
 
 	if (span)
-		value += (((address)random_next(state) << 64) | random_next(state)) % (span + 1 ? span + 1 : span);
+		value +=
+		    (((address)random_next(state) << 64) | random_next(state)) % (span + 1 ? span + 1 : span);
 	if (state->header_count) {
 		packet = packet_vary(state, &state->headers[random_next(state) % state->header_count]);
 		address_to_bytes(packet.family, value, packet.source);
@@ -458,7 +464,8 @@ int traffic_find_dropped(const struct traffic_search *search, struct traffic *tr
 		return status;
 	traffic->kind = "dropped source";
 	/* Each once, in random order, so that no prefetcher sees the next; and again while there is room. */
-	for (size_t round = 0; list.count && round * list.count < PACKETS_WANTED && !search_over(&state); round++) {
+	for (size_t round = 0; list.count && round * list.count < PACKETS_WANTED && !search_over(&state);
+	     round++) {
 		size_t before = traffic->frames.count;
 
 		for (size_t i = 0; i < list.count && !search_over(&state); i++) {
@@ -476,16 +483,19 @@ int traffic_find_dropped(const struct traffic_search *search, struct traffic *tr
 	}
 	if (traffic->frames.count)
 		return 0;
-	/* No rule names a source: whatever is dropped early will do, and failing that whatever the policy drops. */
+	/* No rule names a source: whatever is dropped early will do, and failing that whatever the policy
+	 * drops. */
 	traffic->kind = "dropped";
-	for (size_t try = 0; state.values && !search->region->undecided && try < 1024 && !search_over(&state); try++) {
+	for (size_t try = 0; state.values && !search->region->undecided && try < 1024 && !search_over(&state);
+	     try++) {
 		if (!packet_of(&state, search->region->root, &packet))
 			break;
 		status = offer(&state, &packet, wanted_dropped(&state));
 		if (status < 0)
 			return status;
 	}
-	for (unsigned which = 0; which < 7 * 256 && traffic->frames.count < 256 && !search_over(&state); which++) {
+	for (unsigned which = 0; which < 7 * 256 && traffic->frames.count < 256 && !search_over(&state);
+	     which++) {
 		packet = packet_plain(traffic->family, which);
 		packet = packet_vary(&state, &packet);
 		status = offer(&state, &packet, wanted_dropped(&state));

@@ -18,7 +18,7 @@ struct traffic {
 	struct traffic_local {
 		enum family family;
 		address value;
-	} *locals; /* destinations, to be made the host's own */
+	} * locals;      /* destinations, to be made the host's own */
 	size_t left_out; /* packets of the capture that were not taken */
 };
 
@@ -31,13 +31,13 @@ struct traffic_search {
 	uint64_t seed;
 };
 
-/* Packets that the engine says are accepted, from clients of all sorts; and packets that it says are dropped, their
- * sources spread evenly over those that the dropping rules name. traffic->frames has its arena and MAC addresses set.
- * 0, -ENOMEM, or -ESRCH when the rules have no such packet that could be found. */
+/* Packets that the engine says are accepted, from clients of all sorts; and packets that it says are dropped,
+ * their sources spread evenly over those that the dropping rules name. traffic->frames has its arena and MAC
+ * addresses set. 0, -ENOMEM, or -ESRCH when the rules have no such packet that could be found. */
 int traffic_find_accepted(const struct traffic_search *search, struct traffic *traffic);
 int traffic_find_dropped(const struct traffic_search *search, struct traffic *traffic);
-/* The packets of a capture, all taken as arriving. Answers (from an address that was sent to, back to its peer) are
- * left out, as are frames that hold no IP. 0, or -errno with `why`. */
+/* The packets of a capture, all taken as arriving. Answers (from an address that was sent to, back to its
+ * peer) are left out, as are frames that hold no IP. 0, or -errno with `why`. */
 int traffic_read(const char *path, struct traffic *traffic, struct buffer *why);
 
 #endif

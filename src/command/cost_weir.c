@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Weir itself, for `weir cost`: compiled and loaded as `weir attach` would on a host that does not forward. */
+/* Weir itself, for `weir cost`: compiled and loaded as `weir attach` would on a host that does not forward.
+ */
 #include "command/cost.h"
 
 #include "kernel/attach.h"
@@ -54,19 +55,20 @@ int cost_compile(struct cost *cost, struct buffer *why)
 	return 0;
 }
 
-/* Loaded and tried like any; put at the interface by the measuring itself, which puts it there and takes it away again
- * round by round, so that no description and no counters of predecessors are wanted. */
+/* Loaded and tried like any; put at the interface by the measuring itself, which puts it there and takes it
+ * away again round by round, so that no description and no counters of predecessors are wanted. */
 int cost_take_weir(struct cost *cost, struct buffer *why)
 {
-	const struct region *const regions[FAMILY_COUNT] = {cost->regions[FAMILY_IPV4], cost->regions[FAMILY_IPV6]};
+	const struct region *const regions[FAMILY_COUNT] = {cost->regions[FAMILY_IPV4],
+							    cost->regions[FAMILY_IPV6]};
 	__attribute__((cleanup(plane_xdp_cleanup))) struct plane_xdp *xdp = NULL;
 	int error, program;
 
 	error = plane_xdp_open(cost->plane, cost->stage.interface_mac, NULL, &xdp);
 	if (error)
 		return refused(why, "loading the XDP program", error);
-	error = attach_rehearse(xdp->program_fd, xdp->counters_fd, xdp->stride, cost->plane, cost->stage.interface_mac,
-				regions, why);
+	error = attach_rehearse(xdp->program_fd, xdp->counters_fd, xdp->stride, cost->plane,
+				cost->stage.interface_mac, regions, why);
 	if (error)
 		return refused(why, "trying the XDP program", error);
 	program = fcntl(xdp->program_fd, F_DUPFD_CLOEXEC, 3);

@@ -51,7 +51,7 @@ static bool is_declared(const struct fields *fields, const char *name, bool wild
 {
 	struct interface_match match = {.wildcard = wildcard};
 	char key[INTERFACE_NAME_MAX + 2];
-	strncpy(match.name, name, INTERFACE_NAME_MAX - 1);
+	memcpy(match.name, name, strnlen(name, INTERFACE_NAME_MAX - 1));
 	return fields_find(fields, key, pattern_key(&match, key));
 }
 

@@ -384,12 +384,19 @@ static int read_bpf_links(struct reading *reading)
 	uint32_t id = 0;
 	int result = 0;
 
-	for (unsigned i = 0; i < LINKS_MAX && !result && !bpf_link_get_next_id(id, &id); i++) {
+	for (unsigned i = 0; !result; i++) {
 		struct netfilter_link_info info = {0};
 		struct hook_entry entry = {.class = HOOK_CLASS_UNKNOWN};
 		uint32_t size = sizeof(info);
-		int fd = bpf_link_get_fd_by_id(id);
+		int fd = bpf_link_get_next_id(id, &id);
 
+		if (fd == -ENOENT)
+			return 0; /* that was the last */
+		if (fd)
+			return fd;
+		if (i >= LINKS_MAX)
+			return -E2BIG;
+		fd = bpf_link_get_fd_by_id(id);
 		if (fd == -ENOENT)
 			continue;
 		if (fd < 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const char *const vouch_names[VOUCH_COUNT] = {"hooks", "tc", "upper", "vlan"};
 
@@ -76,6 +77,13 @@ static uint32_t count_listeners(int index)
 	return count;
 }
 
+/* Whether a frame's VLAN tag may be taken off before XDP sees it. veth hands it over beside the frame, whatever its
+ * features say. */
+static bool tag_hidden(const struct link *link)
+{
+	return !link->rx_vlan_known || link->rx_vlan || !strcmp(link->driver, "veth") || !strcmp(link->kind, "veth");
+}
+
 int host_read(struct arena *arena, const char *interface, struct host *host)
 {
 	struct host found = {0};
@@ -94,6 +102,8 @@ int host_read(struct arena *arena, const char *interface, struct host *host)
 	found.forwarding[FAMILY_IPV4] = forwarding_ipv4(interface);
 	found.forwarding[FAMILY_IPV6] = forwarding_ipv6(interface);
 	found.packet_listeners = count_listeners(found.link.index);
+	/* the folder is there where VLAN devices can be */
+	found.vlan_elsewhere = tag_hidden(&found.link) && !access("/proc/net/vlan", F_OK);
 	*host = found;
 	return 0;
 }
@@ -175,9 +185,6 @@ static bool upper_is_harmless(const char *kind)
 static void check_uppers(struct findings *findings, const struct host *host, unsigned vouched)
 {
 	const struct link *link = &host->link;
-	/* veth hands the tag over beside the frame, whatever its features say */
-	bool tag_hidden = !link->rx_vlan_known || link->rx_vlan || !strcmp(link->driver, "veth") ||
-			  !strcmp(link->kind, "veth");
 
 	for (size_t i = 0; i < link->upper_count; i++) {
 		const struct link_upper *upper = &link->uppers[i];
@@ -190,7 +197,7 @@ static void check_uppers(struct findings *findings, const struct host *host, uns
 				    "attach where no such device is, or answer for it with --vouch upper",
 				    "the device %s (%s) stands on top of %s and may take frames before the rules see them",
 				    upper->name, *upper->kind ? upper->kind : "of unknown kind", link->name);
-		} else if (tag_hidden && !(vouched & VOUCH_VLAN)) {
+		} else if (tag_hidden(link) && !(vouched & VOUCH_VLAN)) {
 			add(findings, "vlan-offload",
 			    strcmp(link->driver, "veth") ?
 				    "turn the offload off with `ethtool -K IFACE rxvlan off`, or answer for it with --vouch vlan" :

@@ -71,8 +71,10 @@ static void visit_item(struct credit *credit, struct way *way, const struct item
 /* Recursion: log2 of the number of items, for each of at most CHAIN_DEPTH_MAX chains. */
 static void visit_run(struct credit *credit, struct way *way, size_t node, size_t first, size_t count)
 {
-	if (credit->overflow)
+	if (credit->overflow || diagram_exhausted(credit->analysis->diagram)) {
+		credit->overflow = true;
 		return;
+	}
 	if (count > 1) {
 		size_t half = count / 2;
 		visit_run(credit, way, 2 * node, first, half);

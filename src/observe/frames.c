@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Frames to inject. Every checksum must be right: the kernel drops a packet with a wrong IP header checksum before
- * PREROUTING, and conntrack calls one with a wrong transport checksum INVALID; either would make every figure and
- * every verdict the same. */
+/* Frames to inject. Every checksum must be right: the kernel drops a packet with a wrong IP header checksum
+ * before PREROUTING, and conntrack calls one with a wrong transport checksum INVALID; either would make every
+ * figure and every verdict the same. */
 #include "observe/frames.h"
 
 #include "packet/frame.h"
@@ -122,7 +122,8 @@ static int frame_new(struct frames *frames, size_t network_size, struct frame **
 	bytes = arena_alloc(frames->arena, ETHER_HDR_LEN + network_size);
 	if (!bytes)
 		return -ENOMEM;
-	made = arena_push(frames->arena, (void **)&frames->frames, &frames->count, &frames->capacity, sizeof(*made));
+	made = arena_push(frames->arena, (void **)&frames->frames, &frames->count, &frames->capacity,
+			  sizeof(*made));
 	if (!made)
 		return -ENOMEM;
 	made->length = (uint32_t)(ETHER_HDR_LEN + network_size);
@@ -163,7 +164,8 @@ int frames_add_network(struct frames *frames, enum family family, const uint8_t 
 	size_t words;
 	int error;
 
-	if (size + ETHER_HDR_LEN > FRAME_BYTES_MAX || size < (family == FAMILY_IPV4 ? IPV4_HEADER : IPV6_HEADER))
+	if (size + ETHER_HDR_LEN > FRAME_BYTES_MAX ||
+	    size < (family == FAMILY_IPV4 ? IPV4_HEADER : IPV6_HEADER))
 		return -EMSGSIZE;
 	error = frame_new(frames, size, &frame);
 	if (error)

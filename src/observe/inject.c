@@ -44,7 +44,8 @@ static int frames_fill(int map, const struct frames *frames, size_t value_size)
 	return error;
 }
 
-static int injector_load(struct injector *injector, const struct frames *frames, uint32_t room, unsigned through)
+static int injector_load(struct injector *injector, const struct frames *frames, uint32_t room,
+			 unsigned through)
 {
 	size_t value_size = (sizeof(uint32_t) + room + 7) & ~(size_t)7;
 	struct inject_bpf *skeleton = inject_bpf__open();
@@ -66,7 +67,8 @@ static int injector_load(struct injector *injector, const struct frames *frames,
 	return error;
 }
 
-int injector_new(const struct frames *frames, unsigned receiving, unsigned through, struct injector **injector)
+int injector_new(const struct frames *frames, unsigned receiving, unsigned through,
+		 struct injector **injector)
 {
 	__attribute__((cleanup(injector_cleanup))) struct injector *made = NULL;
 	libbpf_print_fn_t before;

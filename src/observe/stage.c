@@ -27,7 +27,8 @@
 static const uint8_t INTERFACE_MAC[6] = {0x02, 0x77, 0x65, 0x69, 0x72, 0x01};
 static const uint8_t THROUGH_MAC[6] = {0x02, 0x77, 0x65, 0x69, 0x72, 0x02};
 
-__attribute__((format(printf, 3, 4))) static int refused(struct buffer *why, int error, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int refused(struct buffer *why, int error, const char *format,
+							 ...)
 {
 	va_list arguments;
 
@@ -52,7 +53,8 @@ static int request(struct stage *stage, struct nlmsghdr *message, mnl_cb_t each,
 		size = mnl_socket_recvfrom(stage->netlink, buffer, sizeof(buffer));
 		if (size < 0)
 			return -errno;
-		status = mnl_cb_run(buffer, (size_t)size, 1, mnl_socket_get_portid(stage->netlink), each, context);
+		status =
+		    mnl_cb_run(buffer, (size_t)size, 1, mnl_socket_get_portid(stage->netlink), each, context);
 		if (status < 0)
 			return -errno;
 	} while (status > MNL_CB_STOP);
@@ -103,8 +105,8 @@ static int link_up(struct stage *stage, unsigned index)
 	return request(stage, message, NULL, NULL);
 }
 
-/* A veth end polls its ring, and so takes redirected frames and runs native XDP, only with GRO or XDP on (veth.c,
- * veth_set_features()). */
+/* A veth end polls its ring, and so takes redirected frames and runs native XDP, only with GRO or XDP on
+ * (veth.c, veth_set_features()). */
 static int link_gro(const char *interface)
 {
 	struct ethtool_value value = {.cmd = ETHTOOL_SGRO, .data = 1};
@@ -133,23 +135,24 @@ static int sysctl_write(const char *path, const char *value)
 	return error;
 }
 
-/* Before the links are up: an IPv6 link that comes up speaks (MLD, solicitations), and a rule would count that. */
+/* Before the links are up: an IPv6 link that comes up speaks (MLD, solicitations), and a rule would count
+ * that. */
 static int stage_quiet(const struct stage *stage, struct buffer *why)
 {
 	static const struct {
 		const char *format, *value;
 		bool outside, optional;
 	} settings[] = {
-		/* Sources have no route back, on purpose: no reverse path check. The kernel takes the larger of
-		 * `all` and the interface's. */
-		{"/proc/sys/net/ipv4/conf/all/rp_filter", "0", false, false},
-		{"/proc/sys/net/ipv4/conf/%s/rp_filter", "0", false, false},
-		{"/proc/sys/net/ipv4/ip_forward", "0", false, false},
-		{"/proc/sys/net/ipv6/conf/all/forwarding", "0", false, true},
-		{"/proc/sys/net/ipv6/conf/%s/disable_ipv6", "1", true, true},
-		{"/proc/sys/net/ipv6/conf/%s/addr_gen_mode", "1", false, true},
-		{"/proc/sys/net/ipv6/conf/%s/accept_ra", "0", false, true},
-		{"/proc/sys/net/ipv6/conf/%s/accept_dad", "0", false, true},
+	    /* Sources have no route back, on purpose: no reverse path check. The kernel takes the larger of
+	     * `all` and the interface's. */
+	    {"/proc/sys/net/ipv4/conf/all/rp_filter", "0", false, false},
+	    {"/proc/sys/net/ipv4/conf/%s/rp_filter", "0", false, false},
+	    {"/proc/sys/net/ipv4/ip_forward", "0", false, false},
+	    {"/proc/sys/net/ipv6/conf/all/forwarding", "0", false, true},
+	    {"/proc/sys/net/ipv6/conf/%s/disable_ipv6", "1", true, true},
+	    {"/proc/sys/net/ipv6/conf/%s/addr_gen_mode", "1", false, true},
+	    {"/proc/sys/net/ipv6/conf/%s/accept_ra", "0", false, true},
+	    {"/proc/sys/net/ipv6/conf/%s/accept_dad", "0", false, true},
 	};
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {

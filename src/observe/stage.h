@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The stage: a network namespace with one veth pair, in which rules are loaded and frames injected. Nothing outside it
- * is touched, and all of it goes away with the process.
+ * The stage: a network namespace with one veth pair, in which rules are loaded and frames injected. Nothing
+ * outside it is touched, and all of it goes away with the process.
  *
  *     through (weir-out) ----- veth ----- interface (eth0, or whatever the rules call it): rules, XDP
  *
- * There is no route back to the sources, so that answers of the host (a TCP reset, an ICMP error) fail at their route,
- * before OUTPUT: what is measured is the receive path alone, and nothing travels the other way. */
+ * There is no route back to the sources, so that answers of the host (a TCP reset, an ICMP error) fail at
+ * their route, before OUTPUT: what is measured is the receive path alone, and nothing travels the other way.
+ */
 #ifndef WEIR_OBSERVE_STAGE_H
 #define WEIR_OBSERVE_STAGE_H
 
@@ -23,10 +24,11 @@ struct stage {
 	struct mnl_socket *netlink;
 };
 
-/* Moves the process (of one thread) into a network namespace of its own, for good, and sets it up. 0, or -errno with
- * what was refused in words in `why`. */
+/* Moves the process (of one thread) into a network namespace of its own, for good, and sets it up. 0, or
+ * -errno with what was refused in words in `why`. */
 int stage_open(struct stage *stage, const char *interface, struct buffer *why);
-/* The same in the network namespace where the process is, which is then changed: links, addresses, sysctls. */
+/* The same in the network namespace where the process is, which is then changed: links, addresses, sysctls.
+ */
 int stage_make(struct stage *stage, const char *interface, struct buffer *why);
 /* Fills the stage from a pair that stands in this network namespace already. */
 int stage_join(struct stage *stage, const char *interface, const char *through, struct buffer *why);
@@ -37,7 +39,8 @@ int stage_add_local(struct stage *stage, enum family family, address value);
 int stage_received(struct stage *stage, uint64_t *packets);
 /* Puts an XDP program at the interface, native mode, in place of what is there; -1: none. */
 int stage_put_program(const struct stage *stage, int program);
-/* A descriptor of the program that is there, native or generic, for the caller to close; -ENOENT without one. */
+/* A descriptor of the program that is there, native or generic, for the caller to close; -ENOENT without one.
+ */
 int stage_get_program(const struct stage *stage);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loads rules into the kernel as they were read. Each chain and set knows the text it came from (its span's source),
- * and a source is of one kind and family; so the distinct sources, in the order of the ruleset, are what is fed. */
+/* Loads rules into the kernel as they were read. Each chain and set knows the text it came from (its span's
+ * source), and a source is of one kind and family; so the distinct sources, in the order of the ruleset, are
+ * what is fed. */
 #include "observe/stage_rules.h"
 
 #include <errno.h>
@@ -56,8 +57,8 @@ static int spawn(const char *const *arguments, int input, int said, pid_t *child
 	return -error;
 }
 
-/* Runs the program with the text as its input. Input and complaint are files in memory, so neither side waits for the
- * other. */
+/* Runs the program with the text as its input. Input and complaint are files in memory, so neither side waits
+ * for the other. */
 static int feed_through(const char *const *arguments, const struct source *source, int input, int said,
 			struct buffer *why)
 {
@@ -81,7 +82,8 @@ static int feed_through(const char *const *arguments, const struct source *sourc
 	size = pread(said, complaint, sizeof(complaint), 0);
 	while (size > 0 && complaint[size - 1] == '\n')
 		size--;
-	buffer_printf(why, "%s refuses %s: %.*s", arguments[0], source->name, size > 0 ? (int)size : 0, complaint);
+	buffer_printf(why, "%s refuses %s: %.*s", arguments[0], source->name, size > 0 ? (int)size : 0,
+		      complaint);
 	return -EINVAL;
 }
 
@@ -124,11 +126,12 @@ static int load_sets(const struct ruleset *ruleset, struct buffer *why)
 	return error;
 }
 
-static int load_family(const struct ruleset *ruleset, enum family family, enum flavour flavour, struct buffer *why)
+static int load_family(const struct ruleset *ruleset, enum family family, enum flavour flavour,
+		       struct buffer *why)
 {
 	static const char *const programs[FAMILY_COUNT][2] = {
-		{"iptables-legacy-restore", "iptables-nft-restore"},
-		{"ip6tables-legacy-restore", "ip6tables-nft-restore"},
+	    {"iptables-legacy-restore", "iptables-nft-restore"},
+	    {"ip6tables-legacy-restore", "ip6tables-nft-restore"},
 	};
 	/* -w: the lock of iptables-legacy is of the machine, not of the namespace. */
 	const char *legacy[] = {programs[family][0], "-w", "10", NULL}, *nft[] = {programs[family][1], NULL};
@@ -144,7 +147,8 @@ static int load_family(const struct ruleset *ruleset, enum family family, enum f
 	return error;
 }
 
-int stage_load_rules(const struct ruleset *ruleset, const enum flavour flavours[FAMILY_COUNT], struct buffer *why)
+int stage_load_rules(const struct ruleset *ruleset, const enum flavour flavours[FAMILY_COUNT],
+		     struct buffer *why)
 {
 	int error = load_sets(ruleset, why);
 

@@ -6,8 +6,10 @@
 
 #include "ruleset/ruleset.h"
 
-/* Sets first (ipset restore), then each family's rules by iptables-legacy-restore or iptables-nft-restore and their
- * IPv6 forms. flavours: FLAVOUR_UNKNOWN counts as legacy. 0, or -errno with what a program said in `why`. */
-int stage_load_rules(const struct ruleset *ruleset, const enum flavour flavours[FAMILY_COUNT], struct buffer *why);
+/* Sets first (ipset restore), then each family's rules by iptables-legacy-restore or iptables-nft-restore and
+ * their IPv6 forms. flavours: FLAVOUR_UNKNOWN counts as legacy. 0, or -errno with what a program said in
+ * `why`. */
+int stage_load_rules(const struct ruleset *ruleset, const enum flavour flavours[FAMILY_COUNT],
+		     struct buffer *why);
 
 #endif

@@ -110,17 +110,16 @@ PARSE_INLINE int parse_transport(const __u8 *at, const __u8 *end, __u32 size, st
 	return protocol != PARSE_DCCP;
 }
 
-/* A part of a fragmented packet of which a match may hot-drop: a first one with its transport header cut off, and the
- * one with which a TCP header could be overwritten (xt_tcpudp.c). Its drop is counted on no rule. `offset` in units of 8
- * bytes, `size` bytes behind it. */
-PARSE_INLINE int parse_fragment_odd(__u32 protocol, __u32 offset, __u32 size)
+/* Whether a first part of a fragmented packet, of `size` bytes, has less of its transport header than the matches ask for:
+ * they hot-drop it, and it is counted on no rule. */
+PARSE_INLINE int parse_first_short(__u32 protocol, __u32 size)
 {
 	if (protocol == PARSE_TCP)
-		return offset == 1 || (offset == 0 && size < 20);
+		return size < 20;
 	if (protocol == PARSE_SCTP || protocol == PARSE_DCCP)
-		return offset == 0 && size < 12;
+		return size < 12;
 	if (protocol == PARSE_UDP || protocol == PARSE_UDPLITE || protocol == PARSE_ICMP || protocol == PARSE_ICMPV6)
-		return offset == 0 && size < 8;
+		return size < 8;
 	return 0;
 }
 
@@ -145,7 +144,10 @@ PARSE_INLINE int parse_ipv4(const __u8 *at, const __u8 *end, struct packet_key *
 	__u32 fragment = parse_load16(at + 6) & 0x3fff; /* more fragments, or an offset */
 	if (fragment) {
 		key->fragment = 1;
-		return !parse_fragment_odd(key->protocol, fragment & 0x1fff, length - 20);
+		__u32 offset = fragment & 0x1fff;
+		/* The part that could overwrite a TCP header is hot-dropped, too (xt_tcpudp.c; not so in IPv6). */
+		return offset ? offset != 1 || key->protocol != PARSE_TCP
+			      : !parse_first_short(key->protocol, length - 20);
 	}
 	return parse_transport(at + 20, end, length - 20, key);
 }
@@ -180,7 +182,7 @@ PARSE_INLINE int parse_ipv6(const __u8 *at, const __u8 *end, struct packet_key *
 			if (at + 8 > end || size < 8)
 				return 0;
 			next = at[0];
-			if (parse_fragment_odd(next, parse_load16(at + 2) >> 3, size - 8))
+			if (parse_load16(at + 2) < 8 && parse_first_short(next, size - 8))
 				return 0;
 			/* Later fragments do not show what an extension header behind this one hides. */
 			key->protocol = (__u8)next;

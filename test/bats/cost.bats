@@ -71,7 +71,6 @@ needs_kernel() {
 
 @test "figures for both kinds of traffic, and nothing is left behind" {
 	needs_kernel
-	before=$(ip -o link; ip netns list)
 	run "$weir" cost "$rules" --packets 2000 --rate 250k --json
 	[ "$status" -eq 3 ] && [[ $output == *"cannot inject"* ]] && skip "$output"
 	[ "$status" -eq 0 ]
@@ -80,7 +79,10 @@ needs_kernel() {
 	echo "$output" | jq -e '.traffic | all(.packets == 2000 and .distinct > 0)'
 	echo "$output" | jq -e '.traffic | all(.rules.median > 0 and .weir.median > 0 and .injection.median > 0)'
 	echo "$output" | jq -e '.traffic[0] | (.rules.core - .rules.net * 250000 / 1e9) | fabs < 1e-9'
-	[ "$before" = "$(ip -o link; ip netns list)" ]
+	run ip link show wan0
+	[ "$status" -ne 0 ]
+	run ip link show weir-out
+	[ "$status" -ne 0 ]
 }
 
 @test "rules that accept everything: the other kind is said to be missing" {

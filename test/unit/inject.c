@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The frames that are injected have checksums that hold, carry their tag where it is looked for, and keep what a
- * capture said; and the injector sends each of them in turn, so that what arrives is what was asked for. */
-#include "observe/frames.h"
+/* The frames that are injected have checksums that hold, carry their tag where it is looked for, and keep
+ * what a capture said; and the injector sends each of them in turn, so that what arrives is what was asked
+ * for. */
 #include "observe/inject.h"
+#include "observe/frames.h"
 #include "observe/stage.h"
 
 #include <errno.h>
@@ -17,14 +18,16 @@
 #include <cmocka.h>
 
 static const uint8_t CLIENT4[4] = {198, 51, 100, 7}, SERVICE4[4] = {192, 0, 2, 1};
-static const uint8_t CLIENT6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 7}, SERVICE6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+static const uint8_t CLIENT6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 7},
+		     SERVICE6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
 
 static struct packet packet_from_client(enum family family, uint8_t protocol)
 {
 	struct packet packet = {.family = family, .protocol = protocol};
 
 	memcpy(packet.source, family == FAMILY_IPV4 ? CLIENT4 : CLIENT6, family == FAMILY_IPV4 ? 4 : 16);
-	memcpy(packet.destination, family == FAMILY_IPV4 ? SERVICE4 : SERVICE6, family == FAMILY_IPV4 ? 4 : 16);
+	memcpy(packet.destination, family == FAMILY_IPV4 ? SERVICE4 : SERVICE6,
+	       family == FAMILY_IPV4 ? 4 : 16);
 	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) {
 		packet.source_port = 40000;
 		packet.destination_port = 443;
@@ -35,8 +38,8 @@ static struct packet packet_from_client(enum family family, uint8_t protocol)
 		packet.icmp_type = 8;
 	if (protocol == IPPROTO_ICMPV6)
 		packet.icmp_type = 128;
-	packet.known = KNOWN_SOURCE | KNOWN_DESTINATION | KNOWN_PROTOCOL | KNOWN_PORTS | KNOWN_TCP_FLAGS | KNOWN_ICMP |
-		       KNOWN_FRAGMENT;
+	packet.known = KNOWN_SOURCE | KNOWN_DESTINATION | KNOWN_PROTOCOL | KNOWN_PORTS | KNOWN_TCP_FLAGS |
+		       KNOWN_ICMP | KNOWN_FRAGMENT;
 	return packet;
 }
 
@@ -59,8 +62,9 @@ static void assert_checksums(const struct frame *frame, enum family family, uint
 	if (family == FAMILY_IPV4)
 		assert_int_equal(sum_words(0, network, 20), 0xffff);
 	if (protocol != IPPROTO_ICMP)
-		pseudo = sum_words(0, network + (family == FAMILY_IPV4 ? 12 : 8), family == FAMILY_IPV4 ? 8 : 32) + size +
-			 protocol;
+		pseudo =
+		    sum_words(0, network + (family == FAMILY_IPV4 ? 12 : 8), family == FAMILY_IPV4 ? 8 : 32) +
+		    size + protocol;
 	assert_int_equal(sum_words(pseudo, network + header, size), 0xffff);
 }
 
@@ -69,11 +73,12 @@ static void checksums_hold_and_tags_are_found(void **state)
 	static const struct {
 		enum family family;
 		uint8_t protocol;
-	} cases[] = {{FAMILY_IPV4, IPPROTO_TCP},  {FAMILY_IPV4, IPPROTO_UDP}, {FAMILY_IPV4, IPPROTO_ICMP},
-		     {FAMILY_IPV6, IPPROTO_TCP},  {FAMILY_IPV6, IPPROTO_UDP}, {FAMILY_IPV6, IPPROTO_ICMPV6},
+	} cases[] = {{FAMILY_IPV4, IPPROTO_TCP},    {FAMILY_IPV4, IPPROTO_UDP}, {FAMILY_IPV4, IPPROTO_ICMP},
+		     {FAMILY_IPV6, IPPROTO_TCP},    {FAMILY_IPV6, IPPROTO_UDP}, {FAMILY_IPV6, IPPROTO_ICMPV6},
 		     {FAMILY_IPV4, IPPROTO_UDPLITE}};
 	static const uint32_t tags[] = {0, 1, 255, 256, 65535, 65536, 0x89abcdef, UINT32_MAX};
-	struct frames frames = {.arena = arena_new(), .destination = {2, 0, 0, 0, 0, 1}, .source = {2, 0, 0, 0, 0, 2}};
+	struct frames frames = {
+	    .arena = arena_new(), .destination = {2, 0, 0, 0, 0, 1}, .source = {2, 0, 0, 0, 0, 2}};
 	size_t n = 0;
 
 	(void)state;
@@ -91,7 +96,8 @@ static void checksums_hold_and_tags_are_found(void **state)
 			assert_memory_equal(frame->bytes, frames.destination, 6);
 			assert_memory_equal(frame->bytes + 6, frames.source, 6);
 			assert_checksums(frame, cases[i].family, cases[i].protocol);
-			assert_true(frame_tag(cases[i].protocol, frame->bytes + header, frame->length - header, &tag));
+			assert_true(frame_tag(cases[i].protocol, frame->bytes + header,
+					      frame->length - header, &tag));
 			assert_int_equal(tag, tags[t]);
 		}
 	}
@@ -144,8 +150,8 @@ static void a_tag_needs_room(void **state)
 	assert_false(frame_tag(IPPROTO_TCP, bytes, 0, &tag));
 }
 
-/* Two frames of different length, five packets: the first frame three times, the second twice. What the namespace
- * received is the interface's own count, bytes included by way of the packets' lengths. */
+/* Two frames of different length, five packets: the first frame three times, the second twice. What the
+ * namespace received is the interface's own count, bytes included by way of the packets' lengths. */
 static void frames_are_sent_in_turn_through_the_pair(void **state)
 {
 	__attribute__((cleanup(injector_cleanup))) struct injector *injector = NULL;
@@ -201,11 +207,11 @@ static void frames_are_sent_in_turn_through_the_pair(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(checksums_hold_and_tags_are_found),
-		cmocka_unit_test(fragments_are_refused),
-		cmocka_unit_test(a_captured_packet_gets_our_addresses_and_its_header_checksum),
-		cmocka_unit_test(a_tag_needs_room),
-		cmocka_unit_test(frames_are_sent_in_turn_through_the_pair),
+	    cmocka_unit_test(checksums_hold_and_tags_are_found),
+	    cmocka_unit_test(fragments_are_refused),
+	    cmocka_unit_test(a_captured_packet_gets_our_addresses_and_its_header_checksum),
+	    cmocka_unit_test(a_tag_needs_room),
+	    cmocka_unit_test(frames_are_sent_in_turn_through_the_pair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

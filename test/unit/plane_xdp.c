@@ -50,8 +50,8 @@ static void fix_checksum(struct frame *frame)
 
 static size_t put_transport(uint8_t *at, const struct packet_key *key)
 {
-	if (key->fragment)
-		return 16;
+	if (key->fragment) /* a first one, with room for any transport header */
+		return 24;
 	put16(at, key->source_port);
 	put16(at + 2, key->destination_port);
 	if (key->protocol == 6) {
