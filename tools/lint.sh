@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # make lint: layout, layers, shell, and unless --quick clang-tidy and cppcheck. Every complaint is an error.
+# Lists of file names are meant to be split.
+# shellcheck disable=SC2046
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * weir attach: rules to region to tables to XDP. Everything is computed, proven and tried before the one call that
- * switches; whatever stands against it is said in words and nothing is changed. */
+ * weir attach: rules to region to tables to XDP. Everything is computed, proven and tried before the one call
+ * that switches; whatever stands against it is said in words and nothing is changed. */
+#include "kernel/attach.h"
 #include "command/command.h"
 #include "command/region_options.h"
-#include "kernel/attach.h"
 #include "plane/xdp.h"
 #include "read/load.h"
 
@@ -17,26 +17,30 @@
 #include <time.h>
 
 static const char help[] =
-	"Usage: weir attach IFACE RULES... [options]\n"
-	"       weir attach IFACE --live [options]\n"
-	"\n"
-	"Drops in XDP, on arrival at IFACE, what the rules drop whatever the unknowns are. The kernel's rules are not\n"
-	"touched. Where weir is attached already the program is swapped in one step, and the counters of rules that are\n"
-	"in both stay.\n"
-	"\n"
-	"RULES: files of iptables-save, ip6tables-save or ipset save, or a directory like /etc/iptables. They must equal\n"
-	"the rules that are live.\n"
-	"\n"
-	"  --live                  the rules and sets of this network namespace\n"
-	"  --trust-files           do not compare the files with the live rules\n"
-	"  --mode MODE             native, generic, or auto (default): native, else generic\n"
-	"  --vouch LIST            answer for these in place of weir's check: hooks, tc, upper, vlan (with commas)\n"
-	"  --dry-run               everything but the attaching\n"
-	"  --verbose               what is not dropped early and why, and the verifier's log when it refuses\n"
-	"  --json                  as JSON\n" REGION_OPTIONS_HELP_WITHOUT_INTERFACE "  --help\n"
-	"\n"
-	"To take weir away: weir detach IFACE, or without weir: ip link set dev IFACE xdp off\n"
-	"iptables -F alone does not.\n";
+    "Usage: weir attach IFACE RULES... [options]\n"
+    "       weir attach IFACE --live [options]\n"
+    "\n"
+    "Drops in XDP, on arrival at IFACE, what the rules drop whatever the unknowns are. The kernel's rules "
+    "are not\n"
+    "touched. Where weir is attached already the program is swapped in one step, and the counters of rules "
+    "that are\n"
+    "in both stay.\n"
+    "\n"
+    "RULES: files of iptables-save, ip6tables-save or ipset save, or a directory like /etc/iptables. They "
+    "must equal\n"
+    "the rules that are live.\n"
+    "\n"
+    "  --live                  the rules and sets of this network namespace\n"
+    "  --trust-files           do not compare the files with the live rules\n"
+    "  --mode MODE             native, generic, or auto (default): native, else generic\n"
+    "  --vouch LIST            answer for these in place of weir's check: hooks, tc, upper, vlan (with "
+    "commas)\n"
+    "  --dry-run               everything but the attaching\n"
+    "  --verbose               what is not dropped early and why, and the verifier's log when it refuses\n"
+    "  --json                  as JSON\n" REGION_OPTIONS_HELP_WITHOUT_INTERFACE "  --help\n"
+    "\n"
+    "To take weir away: weir detach IFACE, or without weir: ip link set dev IFACE xdp off\n"
+    "iptables -F alone does not.\n";
 
 enum {
 	OPTION_LIVE = OPTION_OWN,
@@ -50,16 +54,16 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{"live", no_argument, NULL, OPTION_LIVE},
-	{"trust-files", no_argument, NULL, OPTION_TRUST},
-	{"mode", required_argument, NULL, OPTION_MODE},
-	{"vouch", required_argument, NULL, OPTION_VOUCH},
-	{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-	{"verbose", no_argument, NULL, OPTION_VERBOSE},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{"help", no_argument, NULL, OPTION_HELP},
-	REGION_OPTIONS_WITHOUT_INTERFACE,
-	{NULL, 0, NULL, 0},
+    {"live", no_argument, NULL, OPTION_LIVE},
+    {"trust-files", no_argument, NULL, OPTION_TRUST},
+    {"mode", required_argument, NULL, OPTION_MODE},
+    {"vouch", required_argument, NULL, OPTION_VOUCH},
+    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"verbose", no_argument, NULL, OPTION_VERBOSE},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    REGION_OPTIONS_WITHOUT_INTERFACE,
+    {NULL, 0, NULL, 0},
 };
 
 static const char *const family_names[FAMILY_COUNT] = {"IPv4", "IPv6"};
@@ -103,9 +107,10 @@ static uint64_t now(void)
 static int fail_system(const struct attach *attach, int error, const char *doing)
 {
 	if (error == -EPERM || error == -EACCES)
-		return command_fail("attach", EXIT_SYSTEM,
-				    "%s: %s: not permitted; weir needs root (CAP_NET_ADMIN, CAP_BPF and CAP_SYS_ADMIN)",
-				    attach->interface, doing);
+		return command_fail(
+		    "attach", EXIT_SYSTEM,
+		    "%s: %s: not permitted; weir needs root (CAP_NET_ADMIN, CAP_BPF and CAP_SYS_ADMIN)",
+		    attach->interface, doing);
 	return command_fail("attach", EXIT_SYSTEM, "%s: %s: %s", attach->interface, doing, strerror(-error));
 }
 
@@ -130,7 +135,7 @@ static int take_vouch(unsigned *vouched, const char *list)
 static int take_mode(enum attach_mode *mode, const char *name)
 {
 	static const char *const names[] = {
-		[ATTACH_AUTO] = "auto", [ATTACH_NATIVE] = "native", [ATTACH_GENERIC] = "generic"};
+	    [ATTACH_AUTO] = "auto", [ATTACH_NATIVE] = "native", [ATTACH_GENERIC] = "generic"};
 
 	for (enum attach_mode i = ATTACH_AUTO; i <= ATTACH_GENERIC; i++) {
 		if (!strcmp(name, names[i])) {
@@ -165,11 +170,13 @@ static int take_option(struct attach *attach, int option)
 		return EXIT_DONE;
 	case OPTION_MODE:
 		if (take_mode(&attach->mode, optarg))
-			return command_fail("attach", EXIT_USAGE, "--mode %s: expected native, generic or auto", optarg);
+			return command_fail("attach", EXIT_USAGE,
+					    "--mode %s: expected native, generic or auto", optarg);
 		return EXIT_DONE;
 	case OPTION_VOUCH:
 		if (take_vouch(&attach->vouched, optarg))
-			return command_fail("attach", EXIT_USAGE, "--vouch %s: expected hooks, tc, upper or vlan, with commas",
+			return command_fail("attach", EXIT_USAGE,
+					    "--vouch %s: expected hooks, tc, upper or vlan, with commas",
 					    optarg);
 		return EXIT_DONE;
 	}
@@ -199,7 +206,8 @@ static int take_arguments(struct attach *attach, int argc, char **argv)
 	if (attach->live && attach->path_count)
 		return command_fail("attach", EXIT_USAGE, "either files or --live");
 	if (!attach->live && !attach->path_count)
-		return command_fail("attach", EXIT_USAGE, "no rules given: name files, a directory, or --live");
+		return command_fail("attach", EXIT_USAGE,
+				    "no rules given: name files, a directory, or --live");
 	return -1;
 }
 
@@ -233,25 +241,27 @@ static int examine_host(struct attach *attach)
 		return fail_system(attach, error, "cannot check the interface");
 	if (count)
 		return report_problems(attach, problems, count);
-	other = attach->host.link.xdp_offload ? attach->host.link.xdp_offload :
-		attach->host.link.xdp_native  ? attach->host.link.xdp_native :
-						attach->host.link.xdp_generic;
+	other = attach->host.link.xdp_offload  ? attach->host.link.xdp_offload
+		: attach->host.link.xdp_native ? attach->host.link.xdp_native
+					       : attach->host.link.xdp_generic;
 	if (other) {
 		struct attachment attachment __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
 
 		error = attachment_open(other, &attachment);
 		if (error == -ENOENT)
-			return command_fail("attach", EXIT_SYSTEM,
-					    "%s: another XDP program (id %u) is attached; weir does not replace what is "
-					    "not its own",
-					    attach->interface, other);
+			return command_fail(
+			    "attach", EXIT_SYSTEM,
+			    "%s: another XDP program (id %u) is attached; weir does not replace what is "
+			    "not its own",
+			    attach->interface, other);
 		if (error && error != -EPROTO && error != -EBADMSG)
 			return fail_system(attach, error, "cannot read the attached program");
 	}
 	return EXIT_DONE;
 }
 
-/* --trust-files does without the comparison, but what is live is remembered all the same: status tells when it changes. */
+/* --trust-files does without the comparison, but what is live is remembered all the same: status tells when
+ * it changes. */
 static int compare_live(struct attach *attach)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
@@ -263,7 +273,8 @@ static int compare_live(struct attach *attach)
 		return fail_system(attach, -ENOMEM, "reading the live rules");
 	if (attach->live) {
 		attach->has_fingerprint = !meta_fingerprint(attach->ruleset, &attach->fingerprint);
-		return attach->has_fingerprint ? EXIT_DONE : fail_system(attach, -ENOMEM, "reading the live rules");
+		return attach->has_fingerprint ? EXIT_DONE
+					       : fail_system(attach, -ENOMEM, "reading the live rules");
 	}
 	error = rules_load_live(sink, &live);
 	if (error) {
@@ -273,14 +284,16 @@ static int compare_live(struct attach *attach)
 		fputs(text.data ? text.data : "", stderr);
 		buffer_fini(&text);
 		return command_fail("attach", EXIT_SYSTEM,
-				    "%s: cannot read the live rules to compare the files with (%s); --trust-files does without",
+				    "%s: cannot read the live rules to compare the files with (%s); "
+				    "--trust-files does without",
 				    attach->interface, strerror(-error));
 	}
 	attach->has_fingerprint = !meta_fingerprint(live, &attach->fingerprint);
 	if (!attach->trust && !ruleset_equal(attach->ruleset, live, &text)) {
 		code = command_fail("attach", EXIT_SYSTEM, "%s: the files differ from the live rules: %s",
 				    attach->interface, text.data ? text.data : "");
-		fputs("  hint: load them first, or attach with --live; --trust-files if you know better\n", stderr);
+		fputs("  hint: load them first, or attach with --live; --trust-files if you know better\n",
+		      stderr);
 	}
 	buffer_fini(&text);
 	return code;
@@ -306,10 +319,11 @@ static int collect_facts(struct attach *attach, struct region_options *options)
 	if (!attach->locals)
 		return -ENOMEM;
 	if (forwards && attach->host.local_count)
-		memcpy(attach->locals, attach->host.locals, attach->host.local_count * sizeof(*attach->locals));
+		memcpy(attach->locals, attach->host.locals,
+		       attach->host.local_count * sizeof(*attach->locals));
 	if (attach->arguments.local_count)
-		memcpy(attach->locals + (attach->local_count - attach->arguments.local_count), attach->arguments.locals,
-		       attach->arguments.local_count * sizeof(*attach->locals));
+		memcpy(attach->locals + (attach->local_count - attach->arguments.local_count),
+		       attach->arguments.locals, attach->arguments.local_count * sizeof(*attach->locals));
 	options->locals = attach->locals;
 	options->local_count = attach->local_count;
 	return 0;
@@ -329,7 +343,8 @@ static int compute(struct attach *attach)
 			break;
 		if (attach->regions[family]->undecided) {
 			command_fail("attach", EXIT_UNDECIDED,
-				     "%s: what may be dropped of %s is undecided within the budget of nodes; all of it goes up",
+				     "%s: what may be dropped of %s is undecided within the budget of nodes; "
+				     "all of it goes up",
 				     attach->interface, family_names[family]);
 			continue;
 		}
@@ -343,19 +358,23 @@ static int compute(struct attach *attach)
 		return command_fail("attach", EXIT_UNDECIDED, "%s: nothing was changed", attach->interface);
 	error = plane_build(attach->used, &attach->plane);
 	if (error)
-		return error == -E2BIG ? command_fail("attach", EXIT_UNDECIDED, "%s: the tables would be too large; nothing was changed",
-						      attach->interface) :
-					 fail_system(attach, error, "cannot build the tables");
+		return error == -E2BIG
+			   ? command_fail("attach", EXIT_UNDECIDED,
+					  "%s: the tables would be too large; nothing was changed",
+					  attach->interface)
+			   : fail_system(attach, error, "cannot build the tables");
 	attach->compile_ns = now() - start;
 	start = now();
 	error = plane_prove(attach->plane, attach->used, &why);
 	attach->proof_ns = now() - start;
 	if (error)
-		error = error == -ENOMEM ? fail_system(attach, error, "cannot prove the tables") :
-					   command_fail("attach", EXIT_UNDECIDED,
-							"%s: the tables could not be proven equal to the rules (%s); nothing "
-							"was changed. Please report this",
-							attach->interface, why.data ? why.data : strerror(-error));
+		error =
+		    error == -ENOMEM
+			? fail_system(attach, error, "cannot prove the tables")
+			: command_fail("attach", EXIT_UNDECIDED,
+				       "%s: the tables could not be proven equal to the rules (%s); nothing "
+				       "was changed. Please report this",
+				       attach->interface, why.data ? why.data : strerror(-error));
 	buffer_fini(&why);
 	return error;
 }
@@ -363,17 +382,17 @@ static int compute(struct attach *attach)
 static int describe(struct attach *attach)
 {
 	struct meta_header header = {
-		.namespace_inode = attach->host.namespace_inode,
-		.fingerprint = attach->fingerprint,
-		.has_fingerprint = attach->has_fingerprint,
-		.trusted = attach->trust,
-		.compile_ns = attach->compile_ns,
-		.proof_ns = attach->proof_ns,
-		.blob_bytes = attach->plane->size,
-		.ifindex = (uint32_t)attach->host.link.index,
-		.forwarding_given = attach->arguments.forwarding != TRUTH_UNKNOWN,
-		.allowed = attach->arguments.allowed,
-		.vouched = attach->vouched,
+	    .namespace_inode = attach->host.namespace_inode,
+	    .fingerprint = attach->fingerprint,
+	    .has_fingerprint = attach->has_fingerprint,
+	    .trusted = attach->trust,
+	    .compile_ns = attach->compile_ns,
+	    .proof_ns = attach->proof_ns,
+	    .blob_bytes = attach->plane->size,
+	    .ifindex = (uint32_t)attach->host.link.index,
+	    .forwarding_given = attach->arguments.forwarding != TRUTH_UNKNOWN,
+	    .allowed = attach->arguments.allowed,
+	    .vouched = attach->vouched,
 	};
 	struct buffer sources = {0};
 	int error;
@@ -393,9 +412,9 @@ static int describe(struct attach *attach)
 	for (size_t i = 0; i < attach->path_count; i++)
 		buffer_printf(&sources, "%s%s", i ? " " : "", attach->paths[i]);
 	/* of the local addresses only those found on the host are looked after */
-	error = meta_build(attach->arena, &header, sources.data ? sources.data : "", attach->used, attach->plane,
-			   attach->locals, attach->local_count - attach->arguments.local_count, &attach->meta,
-			   &attach->meta_size);
+	error = meta_build(attach->arena, &header, sources.data ? sources.data : "", attach->used,
+			   attach->plane, attach->locals, attach->local_count - attach->arguments.local_count,
+			   &attach->meta, &attach->meta_size);
 	buffer_fini(&sources);
 	return error;
 }
@@ -406,21 +425,25 @@ static int load(struct attach *attach)
 	struct buffer why = {0}, log = {0};
 	int code = EXIT_DONE, error;
 
-	error = plane_xdp_open(attach->plane, attach->host.link.mac, attach->verbose ? &log : NULL, &attach->xdp);
+	error =
+	    plane_xdp_open(attach->plane, attach->host.link.mac, attach->verbose ? &log : NULL, &attach->xdp);
 	if (error) {
-		code = fail_system(attach, error,
-				   error == -EOPNOTSUPP || error == -ENOSYS || error == -EINVAL ?
-					   "this kernel does not load the program (weir needs BPF and Linux 5.15)" :
-					   "cannot load the program");
+		code =
+		    fail_system(attach, error,
+				error == -EOPNOTSUPP || error == -ENOSYS || error == -EINVAL
+				    ? "this kernel does not load the program (weir needs BPF and Linux 5.15)"
+				    : "cannot load the program");
 		if (attach->verbose && log.data)
 			fputs(log.data, stderr);
 		else if (error == -EINVAL || error == -EACCES)
 			fputs("  hint: --verbose prints the verifier's log\n", stderr);
 	} else {
-		error = attach_rehearse(attach->xdp->program_fd, attach->xdp->counters_fd, attach->xdp->stride,
-					attach->plane, attach->host.link.mac, attach->used, &why);
+		error =
+		    attach_rehearse(attach->xdp->program_fd, attach->xdp->counters_fd, attach->xdp->stride,
+				    attach->plane, attach->host.link.mac, attach->used, &why);
 		if (error)
-			code = command_fail("attach", EXIT_SYSTEM, "%s: trying the program: %s; nothing was changed",
+			code = command_fail("attach", EXIT_SYSTEM,
+					    "%s: trying the program: %s; nothing was changed",
 					    attach->interface, why.data ? why.data : strerror(-error));
 	}
 	buffer_fini(&why);
@@ -431,14 +454,14 @@ static int load(struct attach *attach)
 static int switch_program(struct attach *attach)
 {
 	struct attach_request request = {
-		.ifindex = attach->host.link.index,
-		.mode = attach->mode,
-		.program = attach->xdp->program_fd,
-		.counters = attach->xdp->counters_fd,
-		.stride = attach->xdp->stride,
-		.copies = attach->xdp->cpus,
-		.meta = attach->meta,
-		.meta_size = attach->meta_size,
+	    .ifindex = attach->host.link.index,
+	    .mode = attach->mode,
+	    .program = attach->xdp->program_fd,
+	    .counters = attach->xdp->counters_fd,
+	    .stride = attach->xdp->stride,
+	    .copies = attach->xdp->cpus,
+	    .meta = attach->meta,
+	    .meta_size = attach->meta_size,
 	};
 	struct buffer why = {0};
 	int error = attach_run(&request, &attach->result, &why), code = EXIT_DONE;
@@ -448,9 +471,9 @@ static int switch_program(struct attach *attach)
 	else if (error)
 		code = command_fail("attach", EXIT_SYSTEM, "%s: %s%s", attach->interface,
 				    why.data ? why.data : strerror(-error),
-				    error == -EOPNOTSUPP && attach->mode == ATTACH_NATIVE ?
-					    "; its driver has no native mode, --mode generic works everywhere" :
-					    "");
+				    error == -EOPNOTSUPP && attach->mode == ATTACH_NATIVE
+					? "; its driver has no native mode, --mode generic works everywhere"
+					: "");
 	buffer_fini(&why);
 	return code;
 }
@@ -497,9 +520,11 @@ static void print_left_out(const struct attach *attach)
 				buffer_puts(&text, "the policy");
 			else
 				rule_print(unit->rule, true, &text);
-			printf("  %s: %s %.*s: %s: %s\n", covered->coverage == COVERAGE_SOME ? "in part" : "not early",
-			       table_names[unit->chain->table->id], (int)unit->chain->name.size, unit->chain->name.data,
-			       text.data ? text.data : "", covered->reason ? covered->reason : "");
+			printf("  %s: %s %.*s: %s: %s\n",
+			       covered->coverage == COVERAGE_SOME ? "in part" : "not early",
+			       table_names[unit->chain->table->id], (int)unit->chain->name.size,
+			       unit->chain->name.data, text.data ? text.data : "",
+			       covered->reason ? covered->reason : "");
 			buffer_fini(&text);
 		}
 	}
@@ -508,9 +533,11 @@ static void print_left_out(const struct attach *attach)
 static const char *note_of_mode(const struct attach *attach)
 {
 	if (attach->result.gap)
-		return "the mode was changed: for a moment nothing was attached, and the kernel's rules alone dropped";
+		return "the mode was changed: for a moment nothing was attached, and the kernel's rules "
+		       "alone dropped";
 	if (attach->result.native_refused)
-		return "the driver refused native mode: generic mode drops the same packets, later and at a higher cost";
+		return "the driver refused native mode: generic mode drops the same packets, later and at a "
+		       "higher cost";
 	if (attach->result.swapped && attach->result.generic && attach->mode == ATTACH_AUTO)
 		return "generic mode as before; --mode native changes it";
 	return NULL;
@@ -524,9 +551,11 @@ static int print_text(const struct attach *attach)
 	if (attach->dry_run)
 		printf("%s: would attach\n", attach->interface);
 	else
-		printf("%s: %s in %s mode\n", attach->interface, attach->result.swapped ? "swapped" : "attached",
+		printf("%s: %s in %s mode\n", attach->interface,
+		       attach->result.swapped ? "swapped" : "attached",
 		       attach->result.generic ? "generic" : "native");
-	printf("  %zu of %zu rules and policies that drop are dropped early", totals.all + totals.some, totals.rules);
+	printf("  %zu of %zu rules and policies that drop are dropped early", totals.all + totals.some,
+	       totals.rules);
 	if (totals.some)
 		printf(", %zu of them in part", totals.some);
 	printf("\n");
@@ -541,20 +570,24 @@ static int print_text(const struct attach *attach)
 	if (attach->result.counters_lost)
 		printf("  note: the program before was of another version of weir: its counters are lost\n");
 	if (attach->host.packet_listeners)
-		printf("  note: %u packet socket%s (tcpdump and its kind) no longer see%s what is dropped early\n",
+		printf("  note: %u packet socket%s (tcpdump and its kind) no longer see%s what is dropped "
+		       "early\n",
 		       attach->host.packet_listeners, attach->host.packet_listeners == 1 ? "" : "s",
 		       attach->host.packet_listeners == 1 ? "s" : "");
 	if (!attach->host.hooks.listed)
-		printf("  note: this kernel does not list netfilter hooks; nft chains, flowtables and BPF programs were looked "
+		printf("  note: this kernel does not list netfilter hooks; nft chains, flowtables and BPF "
+		       "programs were looked "
 		       "at, hooks of other modules cannot be\n");
 	if (attach->host.vlan_elsewhere)
-		printf("  note: VLAN devices on top of %s in other network namespaces cannot be seen from here; if there are any, "
+		printf("  note: VLAN devices on top of %s in other network namespaces cannot be seen from "
+		       "here; if there are any, "
 		       "turn its rxvlan offload off first\n",
 		       attach->interface);
 	if (!totals.all && !totals.some)
 		printf("  note: nothing in these rules can be dropped early\n");
-	printf("  to take it away: weir detach %s, or ip link set dev %s xdp off (iptables -F alone does not)\n",
-	       attach->interface, attach->interface);
+	printf(
+	    "  to take it away: weir detach %s, or ip link set dev %s xdp off (iptables -F alone does not)\n",
+	    attach->interface, attach->interface);
 	return EXIT_DONE;
 }
 
@@ -572,9 +605,11 @@ static int print_json(const struct attach *attach)
 	json_object_object_add(object, "interface", json_object_new_string(attach->interface));
 	json_object_object_add(object, "attached", json_object_new_boolean(!attach->dry_run));
 	if (!attach->dry_run) {
-		json_object_object_add(object, "mode", json_object_new_string(attach->result.generic ? "generic" : "native"));
+		json_object_object_add(object, "mode",
+				       json_object_new_string(attach->result.generic ? "generic" : "native"));
 		json_object_object_add(object, "swapped", json_object_new_boolean(attach->result.swapped));
-		json_object_object_add(object, "counters_lost", json_object_new_boolean(attach->result.counters_lost));
+		json_object_object_add(object, "counters_lost",
+				       json_object_new_boolean(attach->result.counters_lost));
 		if (note)
 			json_object_object_add(object, "note", json_object_new_string(note));
 	}
@@ -645,4 +680,5 @@ static int attach_main(int argc, char **argv)
 	return code;
 }
 
-const struct command command_attach = {"attach", attach_main, "drop early, in XDP, what the rules drop anyway"};
+const struct command command_attach = {"attach", attach_main,
+				       "drop early, in XDP, what the rules drop anyway"};

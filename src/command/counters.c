@@ -12,15 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "Usage: weir counters IFACE [options]\n"
-			   "\n"
-			   "Packets and bytes dropped early at IFACE, for each rule that would have counted them, most first.\n"
-			   "\n"
-			   "  --members               for rules that match a set, each member too\n"
-			   "  --top N                 the N first only (of each rule's members too)\n"
-			   "  --all                   those that counted nothing too\n"
-			   "  --json                  as JSON\n"
-			   "  --help\n";
+static const char help[] =
+    "Usage: weir counters IFACE [options]\n"
+    "\n"
+    "Packets and bytes dropped early at IFACE, for each rule that would have counted them, most first.\n"
+    "\n"
+    "  --members               for rules that match a set, each member too\n"
+    "  --top N                 the N first only (of each rule's members too)\n"
+    "  --all                   those that counted nothing too\n"
+    "  --json                  as JSON\n"
+    "  --help\n";
 
 struct counters {
 	const char *interface;
@@ -119,13 +120,14 @@ static void print_item(const struct counters *counters, uint32_t index)
 	const struct meta_item *item = &meta->items[index];
 	struct text chain = meta_text(meta, item->chain), text = meta_text(meta, item->text);
 
-	printf("%12" PRIu64 " %15" PRIu64 "  ", counters->tallies[index].packets, counters->tallies[index].bytes);
+	printf("%12" PRIu64 " %15" PRIu64 "  ", counters->tallies[index].packets,
+	       counters->tallies[index].bytes);
 	if (item->kind == META_MEMBER)
 		printf("    %.*s", (int)text.size, text.data);
 	else
-		printf("%s%s -%c %.*s %.*s%s", item->family == FAMILY_IPV6 ? "ip6 " : "", table_names[item->table],
-		       item->kind == META_POLICY ? 'P' : 'A', (int)chain.size, chain.data, (int)text.size, text.data,
-		       item->uncounted ? " (counted in part)" : "");
+		printf("%s%s -%c %.*s %.*s%s", item->family == FAMILY_IPV6 ? "ip6 " : "",
+		       table_names[item->table], item->kind == META_POLICY ? 'P' : 'A', (int)chain.size,
+		       chain.data, (int)text.size, text.data, item->uncounted ? " (counted in part)" : "");
 	print_place(meta, item);
 }
 
@@ -149,7 +151,8 @@ static int print_text(const struct counters *counters, const struct line *lines,
 
 static struct json_object *item_json(const struct counters *counters, uint32_t index)
 {
-	static const char *const kinds[] = {[META_RULE] = "rule", [META_POLICY] = "policy", [META_MEMBER] = "member"};
+	static const char *const kinds[] = {
+	    [META_RULE] = "rule", [META_POLICY] = "policy", [META_MEMBER] = "member"};
 	const struct meta *meta = counters->meta;
 	const struct meta_item *item = &meta->items[index];
 	struct text chain = meta_text(meta, item->chain), text = meta_text(meta, item->text),
@@ -227,22 +230,25 @@ static int run(struct counters *counters, struct arena *arena)
 	int error = link_read(arena, counters->interface, &link), code;
 
 	if (error == -ENODEV)
-		return command_fail("counters", EXIT_SYSTEM, "%s: no such interface in this network namespace",
-				    counters->interface);
+		return command_fail("counters", EXIT_SYSTEM,
+				    "%s: no such interface in this network namespace", counters->interface);
 	if (error)
-		return command_fail("counters", EXIT_SYSTEM, "%s: %s%s", counters->interface, strerror(-error),
-				    error == -EPERM ? "; weir needs root" : "");
+		return command_fail("counters", EXIT_SYSTEM, "%s: %s%s", counters->interface,
+				    strerror(-error), error == -EPERM ? "; weir needs root" : "");
 	id = link.xdp_offload ? link.xdp_offload : link.xdp_native ? link.xdp_native : link.xdp_generic;
 	error = id ? attachment_open(id, &attachment) : -ENOENT;
 	if (error == -ENOENT)
-		return command_fail("counters", EXIT_SYSTEM, "%s: weir is not attached there", counters->interface);
+		return command_fail("counters", EXIT_SYSTEM, "%s: weir is not attached there",
+				    counters->interface);
 	if (error == -EPROTO)
-		return command_fail("counters", EXIT_SYSTEM, "%s: attached by another version of weir", counters->interface);
+		return command_fail("counters", EXIT_SYSTEM, "%s: attached by another version of weir",
+				    counters->interface);
 	if (!error)
 		error = attachment_count(&attachment, &tallies);
 	if (error)
-		return command_fail("counters", EXIT_SYSTEM, "%s: cannot read the program's maps: %s%s", counters->interface,
-				    strerror(-error), error == -EPERM ? "; weir needs root" : "");
+		return command_fail("counters", EXIT_SYSTEM, "%s: cannot read the program's maps: %s%s",
+				    counters->interface, strerror(-error),
+				    error == -EPERM ? "; weir needs root" : "");
 	counters->meta = &attachment.meta;
 	counters->tallies = tallies;
 	code = print(counters);
@@ -252,9 +258,10 @@ static int run(struct counters *counters, struct arena *arena)
 
 static int counters_main(int argc, char **argv)
 {
-	static const struct option options[] = {{"members", no_argument, NULL, 'm'}, {"top", required_argument, NULL, 't'},
-						{"all", no_argument, NULL, 'a'},     {"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},    {NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+	    {"members", no_argument, NULL, 'm'}, {"top", required_argument, NULL, 't'},
+	    {"all", no_argument, NULL, 'a'},     {"json", no_argument, NULL, 'j'},
+	    {"help", no_argument, NULL, 'h'},    {NULL, 0, NULL, 0}};
 	struct counters counters = {0};
 	struct arena *arena;
 	int option, code;
@@ -273,7 +280,8 @@ static int counters_main(int argc, char **argv)
 			break;
 		case 't':
 			if (number_parse(text_of(optarg), UINT32_MAX, &counters.top) || !counters.top)
-				return command_fail("counters", EXIT_USAGE, "--top %s: expected a number from 1 on", optarg);
+				return command_fail("counters", EXIT_USAGE,
+						    "--top %s: expected a number from 1 on", optarg);
 			break;
 		case 'h':
 			fputs(help, stdout);

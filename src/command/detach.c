@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] = "Usage: weir detach IFACE\n"
-			   "       weir detach --all\n"
-			   "\n"
-			   "Takes weir's program away from the interface; the kernel's rules go on dropping what they drop.\n"
-			   "Without weir: ip link set dev IFACE xdp off\n"
-			   "\n"
-			   "  --all                   from all interfaces of this network namespace\n"
-			   "  --help\n";
+static const char help[] =
+    "Usage: weir detach IFACE\n"
+    "       weir detach --all\n"
+    "\n"
+    "Takes weir's program away from the interface; the kernel's rules go on dropping what they drop.\n"
+    "Without weir: ip link set dev IFACE xdp off\n"
+    "\n"
+    "  --all                   from all interfaces of this network namespace\n"
+    "  --help\n";
 
 static int detach_one(const struct link *link, bool named)
 {
@@ -30,7 +31,8 @@ static int detach_one(const struct link *link, bool named)
 	else if (error == -EPERM || error == -EACCES)
 		code = command_fail("detach", EXIT_SYSTEM, "%s: not permitted; weir needs root", link->name);
 	else if (error != -ENOENT && (named || error != -EBUSY))
-		code = command_fail("detach", EXIT_SYSTEM, "%s: %s", link->name, why.data ? why.data : strerror(-error));
+		code = command_fail("detach", EXIT_SYSTEM, "%s: %s", link->name,
+				    why.data ? why.data : strerror(-error));
 	buffer_fini(&why);
 	return code;
 }
@@ -43,9 +45,11 @@ static int run(struct arena *arena, const char *interface)
 
 	error = interface ? link_read(arena, interface, &single) : link_with_xdp(arena, &links, &count);
 	if (error == -ENODEV)
-		return command_fail("detach", EXIT_SYSTEM, "%s: no such interface in this network namespace", interface);
+		return command_fail("detach", EXIT_SYSTEM, "%s: no such interface in this network namespace",
+				    interface);
 	if (error)
-		return command_fail("detach", EXIT_SYSTEM, "cannot read the interfaces: %s", strerror(-error));
+		return command_fail("detach", EXIT_SYSTEM, "cannot read the interfaces: %s",
+				    strerror(-error));
 	for (size_t i = 0; i < count; i++) {
 		int one = detach_one(&links[i], interface != NULL);
 
@@ -58,7 +62,7 @@ static int run(struct arena *arena, const char *interface)
 static int detach_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"all", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"all", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct arena *arena;
 	bool all = false;
 	int option, code;

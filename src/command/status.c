@@ -14,13 +14,14 @@
 #include <string.h>
 #include <time.h>
 
-static const char help[] = "Usage: weir status [IFACE] [--json]\n"
-			   "\n"
-			   "Where weir is attached, since when, what it drops, and whether what it was computed from still holds:\n"
-			   "MAC address, forwarding, local addresses, devices on top, hooks, NAT, the live rules. If not: exit 1.\n"
-			   "\n"
-			   "  --json                  as JSON\n"
-			   "  --help\n";
+static const char help[] =
+    "Usage: weir status [IFACE] [--json]\n"
+    "\n"
+    "Where weir is attached, since when, what it drops, and whether what it was computed from still holds:\n"
+    "MAC address, forwarding, local addresses, devices on top, hooks, NAT, the live rules. If not: exit 1.\n"
+    "\n"
+    "  --json                  as JSON\n"
+    "  --help\n";
 
 struct status {
 	struct arena *arena;
@@ -96,7 +97,8 @@ static void show_text(struct status *status, const struct link *link, const stru
 	count_rules(&attachment->meta, &early, &partly, &all);
 	print_time(header->attached_at, since, sizeof(since));
 	printf("%s: attached in %s mode since %s, program %u\n", link->name,
-	       link->xdp_native == attachment->program_id ? "native" : "generic", since, attachment->program_id);
+	       link->xdp_native == attachment->program_id ? "native" : "generic", since,
+	       attachment->program_id);
 	printf("  rules: %.*s%s\n", (int)sources.size, sources.data, header->trusted ? " (trusted)" : "");
 	printf("  %zu of %zu rules and policies that drop are dropped early", early + partly, all);
 	if (partly)
@@ -105,12 +107,14 @@ static void show_text(struct status *status, const struct link *link, const stru
 	if (!header->has_fingerprint)
 		printf("  note: the live rules were not known at attach and are not watched\n");
 	else if (!status->live_known)
-		printf("  note: the live rules cannot be read now: %s\n", status->live_error ? status->live_error : "?");
+		printf("  note: the live rules cannot be read now: %s\n",
+		       status->live_error ? status->live_error : "?");
 	for (size_t i = 0; i < count; i++)
 		printf("  STALE: %s [%s]\n", problems[i].text, problems[i].code);
 	if (count)
-		printf("  take it away with: weir detach %s, or ip link set dev %s xdp off; or attach again\n", link->name,
-		       link->name);
+		printf(
+		    "  take it away with: weir detach %s, or ip link set dev %s xdp off; or attach again\n",
+		    link->name, link->name);
 }
 
 static void add_string(struct json_object *object, const char *key, const char *value)
@@ -130,7 +134,8 @@ static void show_json(struct status *status, const struct link *link, const stru
 	add_string(object, "interface", link->name);
 	add_string(object, "mode", link->xdp_native == attachment->program_id ? "native" : "generic");
 	json_object_object_add(object, "program", json_object_new_uint64(attachment->program_id));
-	json_object_object_add(object, "attached_at", json_object_new_double((double)header->attached_at / 1e9));
+	json_object_object_add(object, "attached_at",
+			       json_object_new_double((double)header->attached_at / 1e9));
 	json_object_object_add(object, "rules", json_object_new_string_len(sources.data, (int)sources.size));
 	json_object_object_add(object, "trusted", json_object_new_boolean(header->trusted));
 	json_object_object_add(object, "dropping", json_object_new_uint64(all));
@@ -138,7 +143,8 @@ static void show_json(struct status *status, const struct link *link, const stru
 	json_object_object_add(object, "early_in_part", json_object_new_uint64(partly));
 	json_object_object_add(object, "packets", json_object_new_uint64(sum.packets));
 	json_object_object_add(object, "bytes", json_object_new_uint64(sum.bytes));
-	json_object_object_add(object, "rules_watched", json_object_new_boolean(header->has_fingerprint && status->live_known));
+	json_object_object_add(object, "rules_watched",
+			       json_object_new_boolean(header->has_fingerprint && status->live_known));
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *reason = json_object_new_object();
 
@@ -159,15 +165,16 @@ static int show(struct status *status, const struct link *link, const struct att
 	int error = host_read(status->arena, link->name, &host);
 
 	if (error)
-		return command_fail("status", EXIT_SYSTEM, "%s: cannot read its state: %s", link->name, strerror(-error));
+		return command_fail("status", EXIT_SYSTEM, "%s: cannot read its state: %s", link->name,
+				    strerror(-error));
 	read_live(status);
-	error = attachment_stale(status->arena, &attachment->meta, &host, status->live_known ? &status->fingerprint : NULL,
-				 &problems, &count);
+	error = attachment_stale(status->arena, &attachment->meta, &host,
+				 status->live_known ? &status->fingerprint : NULL, &problems, &count);
 	if (!error)
 		error = attachment_count(attachment, &items);
 	if (error)
-		return command_fail("status", EXIT_SYSTEM, "%s: cannot read the program's maps: %s", link->name,
-				    strerror(-error));
+		return command_fail("status", EXIT_SYSTEM, "%s: cannot read the program's maps: %s",
+				    link->name, strerror(-error));
 	sum = total(&attachment->meta, items);
 	free(items);
 	if (status->json)
@@ -182,24 +189,29 @@ static int show(struct status *status, const struct link *link, const struct att
 static int look_at(struct status *status, const struct link *link, bool named)
 {
 	struct attachment attachment __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
-	uint32_t id = link->xdp_offload ? link->xdp_offload : link->xdp_native ? link->xdp_native : link->xdp_generic;
+	uint32_t id = link->xdp_offload  ? link->xdp_offload
+		      : link->xdp_native ? link->xdp_native
+					 : link->xdp_generic;
 	int error = id ? attachment_open(id, &attachment) : -ENOENT;
 
 	if (!error)
 		return show(status, link, &attachment);
 	if (error == -ENOENT) {
 		if (named && id)
-			command_fail("status", EXIT_DONE, "%s: another XDP program is attached, id %u", link->name, id);
+			command_fail("status", EXIT_DONE, "%s: another XDP program is attached, id %u",
+				     link->name, id);
 		return EXIT_DONE;
 	}
 	if (error == -EPROTO)
-		return command_fail("status", EXIT_SYSTEM, "%s: attached by another version of weir; weir detach %s works",
+		return command_fail("status", EXIT_SYSTEM,
+				    "%s: attached by another version of weir; weir detach %s works",
 				    link->name, link->name);
 	if (error == -EBADMSG)
-		return command_fail("status", EXIT_SYSTEM, "%s: attached, but its description is damaged; weir detach %s works",
+		return command_fail("status", EXIT_SYSTEM,
+				    "%s: attached, but its description is damaged; weir detach %s works",
 				    link->name, link->name);
-	return command_fail("status", EXIT_SYSTEM, "%s: cannot read program %u: %s%s", link->name, id, strerror(-error),
-			    error == -EPERM ? "; weir needs root" : "");
+	return command_fail("status", EXIT_SYSTEM, "%s: cannot read program %u: %s%s", link->name, id,
+			    strerror(-error), error == -EPERM ? "; weir needs root" : "");
 }
 
 static int run(struct status *status, const char *interface)
@@ -208,12 +220,14 @@ static int run(struct status *status, const char *interface)
 	int code = EXIT_DONE, error;
 	size_t count = 1;
 
-	error = interface ? link_read(status->arena, interface, &single) : link_with_xdp(status->arena, &links, &count);
+	error = interface ? link_read(status->arena, interface, &single)
+			  : link_with_xdp(status->arena, &links, &count);
 	if (error == -ENODEV)
-		return command_fail("status", EXIT_SYSTEM, "%s: no such interface in this network namespace", interface);
+		return command_fail("status", EXIT_SYSTEM, "%s: no such interface in this network namespace",
+				    interface);
 	if (error)
-		return command_fail("status", EXIT_SYSTEM, "cannot read the interfaces: %s%s", strerror(-error),
-				    error == -EPERM ? "; weir needs root" : "");
+		return command_fail("status", EXIT_SYSTEM, "cannot read the interfaces: %s%s",
+				    strerror(-error), error == -EPERM ? "; weir needs root" : "");
 	for (size_t i = 0; i < count; i++) {
 		int one = look_at(status, &links[i], interface != NULL);
 
@@ -230,7 +244,7 @@ static int run(struct status *status, const char *interface)
 static int status_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct status status = {0};
 	int option, code;
 
@@ -257,4 +271,5 @@ static int status_main(int argc, char **argv)
 	return code;
 }
 
-const struct command command_status = {"status", status_main, "where weir is attached, and whether that still fits"};
+const struct command command_status = {"status", status_main,
+				       "where weir is attached, and whether that still fits"};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The switch. Everything that can fail by itself is done before it: maps made, filled and bound. One netlink message
- * replaces the program that the caller has seen (XDP_FLAGS_REPLACE with its descriptor), or sets one where there is none
- * (XDP_FLAGS_UPDATE_IF_NOEXIST); if anything else was attached meanwhile, the kernel refuses. */
+ * The switch. Everything that can fail by itself is done before it: maps made, filled and bound. One netlink
+ * message replaces the program that the caller has seen (XDP_FLAGS_REPLACE with its descriptor), or sets one
+ * where there is none (XDP_FLAGS_UPDATE_IF_NOEXIST); if anything else was attached meanwhile, the kernel
+ * refuses. */
 #include "kernel/attach.h"
 
 #include <bpf/bpf.h>
@@ -116,13 +117,14 @@ static int map_id(int map, uint32_t *id)
 	return result;
 }
 
-/* An array that holds one map, of exactly that map's shape, and is bound to the program: keeps the map alive until it is
- * emptied, and updating it waits for running programs (attachment.c). */
+/* An array that holds one map, of exactly that map's shape, and is bound to the program: keeps the map alive
+ * until it is emptied, and updating it waits for running programs (attachment.c). */
 static int bind_predecessor(int program, const char *name, int map)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = (uint32_t)map);
 	uint32_t zero = 0;
-	int outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, name, sizeof(uint32_t), sizeof(uint32_t), 1, &options);
+	int outer =
+	    bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, name, sizeof(uint32_t), sizeof(uint32_t), 1, &options);
 	int result;
 
 	if (outer < 0)
@@ -141,7 +143,8 @@ static int make_array(const char *name, uint32_t value_size, uint64_t bytes)
 
 	if (entries > UINT32_MAX)
 		return -E2BIG;
-	return bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t), value_size, (uint32_t)entries, &options);
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t), value_size, (uint32_t)entries,
+			      &options);
 }
 
 static int fill(int map, const void *data, size_t bytes)
@@ -222,11 +225,12 @@ static int set_program(int ifindex, int program, int old, bool generic)
 /* Errors that say "not in this mode", not "somebody else was faster" or "you may not". */
 static bool mode_refused(int error)
 {
-	return error && error != -EBUSY && error != -EEXIST && error != -EPERM && error != -EACCES && error != -ENODEV &&
-	       error != -ENOMEM;
+	return error && error != -EBUSY && error != -EEXIST && error != -EPERM && error != -EACCES &&
+	       error != -ENODEV && error != -ENOMEM;
 }
 
-/* Between the modes: the kernel has "native and generic XDP can't be active at the same time" (dev_xdp_attach()). */
+/* Between the modes: the kernel has "native and generic XDP can't be active at the same time"
+ * (dev_xdp_attach()). */
 static int change_mode(const struct attach_request *request, int old, bool old_generic, bool generic,
 		       struct attach_result *result, struct buffer *why)
 {
@@ -240,7 +244,8 @@ static int change_mode(const struct attach_request *request, int old, bool old_g
 		int back = set_program(request->ifindex, old, -1, old_generic);
 
 		if (back)
-			buffer_printf(why, "the program before could not be put back (%s): nothing is attached; ",
+			buffer_printf(why,
+				      "the program before could not be put back (%s): nothing is attached; ",
 				      strerror(-back));
 	}
 	return error;
@@ -286,7 +291,8 @@ static int run_locked(const struct attach_request *request, struct attach_result
 	if (has_counts(&old, result)) {
 		error = attachment_fold(&old);
 		if (error) {
-			buffer_printf(why, "cannot read the counters of the attached program: %s", strerror(-error));
+			buffer_printf(why, "cannot read the counters of the attached program: %s",
+				      strerror(-error));
 			return error;
 		}
 	}
@@ -308,7 +314,8 @@ static int run_locked(const struct attach_request *request, struct attach_result
 	if (!error)
 		error = attachment_fold(&made);
 	if (error)
-		buffer_printf(why, "attached, but the counters of before are not folded in yet: %s", strerror(-error));
+		buffer_printf(why, "attached, but the counters of before are not folded in yet: %s",
+			      strerror(-error));
 	return error;
 }
 

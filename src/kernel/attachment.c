@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Finding, reading and folding attached programs. What is read comes from maps that any privileged program may have
- * made: ids, shapes and contents are checked. */
+ * Finding, reading and folding attached programs. What is read comes from maps that any privileged program
+ * may have made: ids, shapes and contents are checked. */
 #include "kernel/attachment.h"
 
 #include <bpf/bpf.h>
@@ -150,7 +150,8 @@ int attachment_open(uint32_t program_id, struct attachment *attachment)
 	result = bpf_obj_get_info_by_fd(opened.program, &info, &size);
 	if (!result) {
 		info.name[sizeof(info.name) - 1] = 0;
-		if (strcmp(info.name, PROGRAM_NAME) || info.type != BPF_PROG_TYPE_XDP || info.nr_map_ids > MAPS_MAX)
+		if (strcmp(info.name, PROGRAM_NAME) || info.type != BPF_PROG_TYPE_XDP ||
+		    info.nr_map_ids > MAPS_MAX)
 			result = -ENOENT;
 	}
 	if (!result)
@@ -169,7 +170,8 @@ int attachment_open(uint32_t program_id, struct attachment *attachment)
 	return result;
 }
 
-/* weir_counters is an array of copies, one for each possible processor, `stride` entries each (plane/xdp.h). */
+/* weir_counters is an array of copies, one for each possible processor, `stride` entries each (plane/xdp.h).
+ */
 static int read_slots(const struct meta_header *header, int map, struct tally *slots)
 {
 	const struct tally *window;
@@ -293,10 +295,11 @@ int attachment_count(const struct attachment *attachment, struct tally **items)
 	return 0;
 }
 
-/* Waits until no processor is in a program that was replaced before the call. The kernel documents that an update of a
- * map of maps returns only when "all programs that could be running use the new map value" (maybe_wait_bpf_programs(),
- * kernel/bpf/syscall.c, since 5.0: synchronize_rcu(), which waits for softirq handlers too); here the value is put back as
- * it was. membarrier(2) promises an ordering of memory only, and a sleep nothing. */
+/* Waits until no processor is in a program that was replaced before the call. The kernel documents that an
+ * update of a map of maps returns only when "all programs that could be running use the new map value"
+ * (maybe_wait_bpf_programs(), kernel/bpf/syscall.c, since 5.0: synchronize_rcu(), which waits for softirq
+ * handlers too); here the value is put back as it was. membarrier(2) promises an ordering of memory only, and
+ * a sleep nothing. */
 static int wait_for_processors(int old_map, uint32_t inner_id)
 {
 	uint32_t zero = 0;

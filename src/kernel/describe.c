@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Making the description of what is about to be attached: an item for each thing that is counted, and which counter
- * slots are credited to it. A slot that is credited to a set's member is credited to the member's rule too, once. */
+ * Making the description of what is about to be attached: an item for each thing that is counted, and which
+ * counter slots are credited to it. A slot that is credited to a set's member is credited to the member's
+ * rule too, once. */
 #include "kernel/meta.h"
 
 #include <errno.h>
@@ -86,7 +87,8 @@ static uint32_t find_line(struct description *description, const struct source *
 	return (uint32_t)low + 1;
 }
 
-static void place(struct description *description, struct meta_item *item, const struct source *source, uint32_t offset)
+static void place(struct description *description, struct meta_item *item, const struct source *source,
+		  uint32_t offset)
 {
 	if (!source)
 		return;
@@ -98,10 +100,12 @@ static void place(struct description *description, struct meta_item *item, const
 	item->line = find_line(description, source, offset);
 }
 
-static struct meta_item *add_item(struct description *description, enum meta_kind kind, const struct chain *chain)
+static struct meta_item *add_item(struct description *description, enum meta_kind kind,
+				  const struct chain *chain)
 {
-	struct meta_item *item = arena_push(description->arena, (void **)&description->items, &description->item_count,
-					    &description->item_capacity, sizeof(*item));
+	struct meta_item *item =
+	    arena_push(description->arena, (void **)&description->items, &description->item_count,
+		       &description->item_capacity, sizeof(*item));
 
 	if (!item)
 		return NULL;
@@ -159,7 +163,8 @@ static void set_coverage(struct description *description, const struct region *r
 
 		if (covered->reason && covered->reason != description->last_reason) {
 			description->last_reason = covered->reason;
-			description->last_reason_text = add_text(description, covered->reason, strlen(covered->reason));
+			description->last_reason_text =
+			    add_text(description, covered->reason, strlen(covered->reason));
 		}
 		for (size_t j = 0; j < count; j++) {
 			struct meta_item *item = &description->items[first[covered->unit] + j];
@@ -274,8 +279,8 @@ static int member_item(struct description *description, uint32_t rule, const str
 	return result;
 }
 
-static int credit_unit(struct description *description, const struct region *region, const struct plane_credit *credit,
-		       const uint32_t *first, uint32_t **members)
+static int credit_unit(struct description *description, const struct region *region,
+		       const struct plane_credit *credit, const uint32_t *first, uint32_t **members)
 {
 	const struct unit *unit;
 	uint32_t item;
@@ -289,15 +294,17 @@ static int credit_unit(struct description *description, const struct region *reg
 		if (credit->element >= (int64_t)unit->rule_count)
 			return -EINVAL;
 		/* the list as a whole: which of its rules is not told; the first stands for it */
-		return add_credit(description, credit->slot, item + (credit->element < 0 ? 0 : (uint32_t)credit->element));
+		return add_credit(description, credit->slot,
+				  item + (credit->element < 0 ? 0 : (uint32_t)credit->element));
 	}
 	result = add_credit(description, credit->slot, item);
-	if (result || credit->element < 0 || unit->kind != UNIT_RULE || !unit->predicate || !unit->predicate->set)
+	if (result || credit->element < 0 || unit->kind != UNIT_RULE || !unit->predicate ||
+	    !unit->predicate->set)
 		return result;
 	if ((uint64_t)credit->element >= unit->predicate->set->member_count)
 		return -EINVAL;
-	result = member_item(description, item, unit->predicate->set, (size_t)credit->element, &members[credit->unit],
-			     &item);
+	result = member_item(description, item, unit->predicate->set, (size_t)credit->element,
+			     &members[credit->unit], &item);
 	return result ? result : add_credit(description, credit->slot, item);
 }
 
@@ -350,8 +357,8 @@ static void copy_section(char *data, const struct meta_section *section, const v
 		memcpy(data + section->offset, from, section->count * size);
 }
 
-static int lay_out(struct description *description, struct meta_header *header, const struct region_local *locals,
-		   size_t local_count, void **data, size_t *size)
+static int lay_out(struct description *description, struct meta_header *header,
+		   const struct region_local *locals, size_t local_count, void **data, size_t *size)
 {
 	struct meta_local *local;
 	uint64_t at = sizeof(*header);

@@ -3,7 +3,6 @@
  * SipHash-2-4 (Aumasson and Bernstein, 2012), with test vectors of its paper in test/unit/kernel_meta.c. */
 #include "kernel/hash.h"
 
-
 struct state {
 	uint64_t v0, v1, v2, v3;
 };

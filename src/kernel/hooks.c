@@ -2,10 +2,10 @@
  *
  * What stands in the receive path besides the rules that weir reads.
  *
- * A kernel with CONFIG_NETFILTER_NETLINK_HOOK (5.14) lists every hook with its function. Without it the list is put
- * together from who may register hooks there: nf_tables (chains and flowtables are dumped), BPF links, x_tables. The
- * nf_tables dump is read in both cases: a NAT chain of nft stands behind nf_nat's hook and a flowtable's devices are not
- * in the list of hooks. */
+ * A kernel with CONFIG_NETFILTER_NETLINK_HOOK (5.14) lists every hook with its function. Without it the list
+ * is put together from who may register hooks there: nf_tables (chains and flowtables are dumped), BPF links,
+ * x_tables. The nf_tables dump is read in both cases: a NAT chain of nft stands behind nf_nat's hook and a
+ * flowtable's devices are not in the list of hooks. */
 #include "kernel/hooks.h"
 #include "kernel/hash.h"
 #include "kernel/netlink.h"
@@ -27,48 +27,49 @@
 #define LINKS_MAX 100000
 
 static const int priorities[TABLE_COUNT] = {
-	/* include/uapi/linux/netfilter_ipv4.h; the same numbers in netfilter_ipv6.h */
-	[TABLE_RAW] = -300, [TABLE_MANGLE] = -150, [TABLE_NAT] = -100, [TABLE_FILTER] = 0, [TABLE_SECURITY] = 50,
+    /* include/uapi/linux/netfilter_ipv4.h; the same numbers in netfilter_ipv6.h */
+    [TABLE_RAW] = -300, [TABLE_MANGLE] = -150, [TABLE_NAT] = -100, [TABLE_FILTER] = 0, [TABLE_SECURITY] = 50,
 };
 
-/* Functions known, with what they do on the receive path. net/netfilter and net/ipv[46]/netfilter of 5.15 to 6.18. */
+/* Functions known, with what they do on the receive path. net/netfilter and net/ipv[46]/netfilter of 5.15
+ * to 6.18. */
 static const struct known {
 	const char *function;
 	enum hook_class class;
 } known[] = {
-	{"ipt_do_table", HOOK_CLASS_RULES},
-	{"ip6t_do_table", HOOK_CLASS_RULES},
-	{"iptable_raw_hook", HOOK_CLASS_RULES},
-	{"iptable_mangle_hook", HOOK_CLASS_RULES},
-	{"iptable_filter_hook", HOOK_CLASS_RULES},
-	{"iptable_security_hook", HOOK_CLASS_RULES},
-	{"ip6table_raw_hook", HOOK_CLASS_RULES},
-	{"ip6table_mangle_hook", HOOK_CLASS_RULES},
-	{"ip6table_filter_hook", HOOK_CLASS_RULES},
-	{"ip6table_security_hook", HOOK_CLASS_RULES},
-	/* the region takes connection state, reassembly and conntrack's own effect into account */
-	{"ipv4_conntrack_in", HOOK_CLASS_HARMLESS},
-	{"ipv6_conntrack_in", HOOK_CLASS_HARMLESS},
-	{"ipv4_conntrack_defrag", HOOK_CLASS_HARMLESS},
-	{"ipv6_defrag", HOOK_CLASS_HARMLESS},
-	{"ipv4_confirm", HOOK_CLASS_HARMLESS},
-	{"ipv6_confirm", HOOK_CLASS_HARMLESS},
-	{"nf_confirm", HOOK_CLASS_HARMLESS},
-	/* acts on frames that came through a bridge only; the interface has no master */
-	{"ip_sabotage_in", HOOK_CLASS_HARMLESS},
-	/* only ever drops what it sees */
-	{"selinux_ip_forward", HOOK_CLASS_HARMLESS},
-	{"selinux_ipv4_forward", HOOK_CLASS_HARMLESS},
-	{"selinux_ipv6_forward", HOOK_CLASS_HARMLESS},
-	{"nf_nat_ipv4_pre_routing", HOOK_CLASS_NAT},
-	{"nf_nat_ipv4_in", HOOK_CLASS_NAT},
-	{"nf_nat_ipv4_local_in", HOOK_CLASS_NAT},
-	{"nf_nat_ipv4_fn", HOOK_CLASS_NAT},
-	{"nf_nat_ipv6_pre_routing", HOOK_CLASS_NAT},
-	{"nf_nat_ipv6_in", HOOK_CLASS_NAT},
-	{"nf_nat_ipv6_fn", HOOK_CLASS_NAT},
-	{"iptable_nat_do_chain", HOOK_CLASS_NAT},
-	{"ip6table_nat_do_chain", HOOK_CLASS_NAT},
+    {"ipt_do_table", HOOK_CLASS_RULES},
+    {"ip6t_do_table", HOOK_CLASS_RULES},
+    {"iptable_raw_hook", HOOK_CLASS_RULES},
+    {"iptable_mangle_hook", HOOK_CLASS_RULES},
+    {"iptable_filter_hook", HOOK_CLASS_RULES},
+    {"iptable_security_hook", HOOK_CLASS_RULES},
+    {"ip6table_raw_hook", HOOK_CLASS_RULES},
+    {"ip6table_mangle_hook", HOOK_CLASS_RULES},
+    {"ip6table_filter_hook", HOOK_CLASS_RULES},
+    {"ip6table_security_hook", HOOK_CLASS_RULES},
+    /* the region takes connection state, reassembly and conntrack's own effect into account */
+    {"ipv4_conntrack_in", HOOK_CLASS_HARMLESS},
+    {"ipv6_conntrack_in", HOOK_CLASS_HARMLESS},
+    {"ipv4_conntrack_defrag", HOOK_CLASS_HARMLESS},
+    {"ipv6_defrag", HOOK_CLASS_HARMLESS},
+    {"ipv4_confirm", HOOK_CLASS_HARMLESS},
+    {"ipv6_confirm", HOOK_CLASS_HARMLESS},
+    {"nf_confirm", HOOK_CLASS_HARMLESS},
+    /* acts on frames that came through a bridge only; the interface has no master */
+    {"ip_sabotage_in", HOOK_CLASS_HARMLESS},
+    /* only ever drops what it sees */
+    {"selinux_ip_forward", HOOK_CLASS_HARMLESS},
+    {"selinux_ipv4_forward", HOOK_CLASS_HARMLESS},
+    {"selinux_ipv6_forward", HOOK_CLASS_HARMLESS},
+    {"nf_nat_ipv4_pre_routing", HOOK_CLASS_NAT},
+    {"nf_nat_ipv4_in", HOOK_CLASS_NAT},
+    {"nf_nat_ipv4_local_in", HOOK_CLASS_NAT},
+    {"nf_nat_ipv4_fn", HOOK_CLASS_NAT},
+    {"nf_nat_ipv6_pre_routing", HOOK_CLASS_NAT},
+    {"nf_nat_ipv6_in", HOOK_CLASS_NAT},
+    {"nf_nat_ipv6_fn", HOOK_CLASS_NAT},
+    {"iptable_nat_do_chain", HOOK_CLASS_NAT},
+    {"ip6table_nat_do_chain", HOOK_CLASS_NAT},
 };
 
 static int add(struct hooks *hooks, const struct hook_entry *entry)
@@ -78,13 +79,15 @@ static int add(struct hooks *hooks, const struct hook_entry *entry)
 	for (size_t i = 0; i < hooks->count; i++) {
 		const struct hook_entry *have = &hooks->list[i];
 
-		if (have->family == entry->family && have->ingress == entry->ingress && have->place == entry->place &&
-		    have->priority == entry->priority && !strcmp(have->name, entry->name))
+		if (have->family == entry->family && have->ingress == entry->ingress &&
+		    have->place == entry->place && have->priority == entry->priority &&
+		    !strcmp(have->name, entry->name))
 			return 0; /* both lists have it */
 	}
 	if (hooks->count >= HOOKS_MAX)
 		return -E2BIG;
-	added = arena_push(hooks->arena, (void **)&hooks->list, &hooks->count, &hooks->capacity, sizeof(*added));
+	added =
+	    arena_push(hooks->arena, (void **)&hooks->list, &hooks->count, &hooks->capacity, sizeof(*added));
 	if (!added)
 		return -ENOMEM;
 	*added = *entry;
@@ -93,9 +96,10 @@ static int add(struct hooks *hooks, const struct hook_entry *entry)
 	return 0;
 }
 
-/* Base chains that iptables-nft makes: the table and chain names of x_tables at their places (iptables/nft.c). */
-static bool is_iptables_chain(enum family family, const char *nft_family, const char *table, const char *chain,
-			      enum hook place, int32_t priority)
+/* Base chains that iptables-nft makes: the table and chain names of x_tables at their places
+ * (iptables/nft.c). */
+static bool is_iptables_chain(enum family family, const char *nft_family, const char *table,
+			      const char *chain, enum hook place, int32_t priority)
 {
 	if (strcmp(nft_family, family == FAMILY_IPV4 ? "ip" : "ip6") || strcmp(chain, hook_names[place]))
 		return false;
@@ -161,11 +165,14 @@ static void name_chain(struct hook_entry *entry, const char *family, const char 
 
 static int receive_hook(const struct nlmsghdr *message, void *context)
 {
-	const struct nlattr *attributes[NFNLA_HOOK_MAX + 1], *info[NFNLA_HOOK_INFO_MAX + 1], *chain[NFNLA_CHAIN_MAX + 1];
+	const struct nlattr *attributes[NFNLA_HOOK_MAX + 1], *info[NFNLA_HOOK_INFO_MAX + 1],
+	    *chain[NFNLA_CHAIN_MAX + 1];
 	char function[64], module[48], table[64], name[64];
 	struct reading *reading = context;
-	struct hook_entry entry = {
-		.family = reading->family, .ingress = reading->ingress, .place = reading->place, .class = HOOK_CLASS_UNKNOWN};
+	struct hook_entry entry = {.family = reading->family,
+				   .ingress = reading->ingress,
+				   .place = reading->place,
+				   .class = HOOK_CLASS_UNKNOWN};
 
 	if (message->nlmsg_type != (SUBSYSTEM_HOOK << 8 | NFNL_MSG_HOOK_GET))
 		return MNL_CB_OK;
@@ -177,8 +184,8 @@ static int receive_hook(const struct nlmsghdr *message, void *context)
 	netlink_string(attributes[NFNLA_HOOK_MODULE_NAME], module, sizeof(module));
 	if (chain[NFNLA_CHAIN_TABLE]) {
 		const struct nlattr *family = chain[NFNLA_CHAIN_FAMILY];
-		const char *family_name =
-			nft_family_name(family && mnl_attr_get_payload_len(family) == 1 ? mnl_attr_get_u8(family) : 0);
+		const char *family_name = nft_family_name(
+		    family && mnl_attr_get_payload_len(family) == 1 ? mnl_attr_get_u8(family) : 0);
 
 		netlink_string(chain[NFNLA_CHAIN_TABLE], table, sizeof(table));
 		netlink_string(chain[NFNLA_CHAIN_NAME], name, sizeof(name));
@@ -227,7 +234,8 @@ static int read_listed(struct reading *reading)
 		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 			reading->family = family;
 			place_of(numbers[i], &reading->place);
-			result = dump_hooks(reading, family == FAMILY_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6, numbers[i]);
+			result = dump_hooks(reading, family == FAMILY_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
+					    numbers[i]);
 			/* subsystem absent: nfnetlink_rcv_msg() gives -EINVAL; family absent: -EOPNOTSUPP */
 			if (result == -EINVAL)
 				return -EOPNOTSUPP;
@@ -244,7 +252,8 @@ static int read_listed(struct reading *reading)
 	return result == -EOPNOTSUPP || result == -ENOENT ? 0 : result;
 }
 
-/* Whether a nest of device names has the interface's, or a pattern ("eth*", NFTA_DEVICE_PREFIX since 6.16). */
+/* Whether a nest of device names has the interface's, or a pattern ("eth*", NFTA_DEVICE_PREFIX since 6.16).
+ */
 struct device_search {
 	const char *interface;
 	bool found;
@@ -407,7 +416,8 @@ static int read_bpf_links(struct reading *reading)
 			continue;
 		entry.family = info.netfilter.pf == NFPROTO_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4;
 		entry.priority = info.netfilter.priority;
-		snprintf(entry.name, sizeof(entry.name), "BPF netfilter program %u (link %u)", info.prog_id, id);
+		snprintf(entry.name, sizeof(entry.name), "BPF netfilter program %u (link %u)", info.prog_id,
+			 id);
 		result = add(reading->hooks, &entry);
 	}
 	return result;
@@ -416,7 +426,8 @@ static int read_bpf_links(struct reading *reading)
 /* nf_nat registers its hooks with the first nat table of the namespace. */
 static void read_nat_tables(struct hooks *hooks)
 {
-	static const char *const paths[FAMILY_COUNT] = {"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"};
+	static const char *const paths[FAMILY_COUNT] = {"/proc/net/ip_tables_names",
+							"/proc/net/ip6_tables_names"};
 	char line[64];
 
 	for (enum family family = 0; family < FAMILY_COUNT; family++) {
@@ -470,8 +481,8 @@ uint64_t hooks_hash(const struct hooks *hooks)
 
 	for (size_t i = 0; i < hooks->count; i++) {
 		const struct hook_entry *entry = &hooks->list[i];
-		int size = snprintf(text, sizeof(text), "%d %d %d %d %s", entry->family, entry->ingress, entry->place,
-				    entry->priority, entry->name);
+		int size = snprintf(text, sizeof(text), "%d %d %d %d %s", entry->family, entry->ingress,
+				    entry->place, entry->priority, entry->name);
 
 		sum += hash_bytes(text, (size_t)size, 0);
 	}

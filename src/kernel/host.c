@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Whether an interface of this host is one where dropping early can make no difference but the one that is wanted. What
- * cannot be read is taken as the worse case, or is an error; it is never taken as fine. */
+ * Whether an interface of this host is one where dropping early can make no difference but the one that is
+ * wanted. What cannot be read is taken as the worse case, or is an error; it is never taken as fine. */
 #include "kernel/host.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 
 const char *const vouch_names[VOUCH_COUNT] = {"hooks", "tc", "upper", "vlan"};
 
-/* Reads /proc/sys/net/.../conf/NAME/SETTING; the name goes in as one path component, dots and all. -1: not there. */
+/* Reads /proc/sys/net/.../conf/NAME/SETTING; the name goes in as one path component, dots and all. -1: not
+ * there. */
 static int setting(const char *family, const char *name, const char *key)
 {
 	char path[128];
@@ -33,8 +34,8 @@ static int setting(const char *family, const char *name, const char *key)
 	return value;
 }
 
-/* ip_route_input_slow(): IN_DEV_FORWARD of the input device decides, whatever ip_forward says; multicast routing takes
- * packets of its own. */
+/* ip_route_input_slow(): IN_DEV_FORWARD of the input device decides, whatever ip_forward says; multicast
+ * routing takes packets of its own. */
 static enum truth forwarding_ipv4(const char *name)
 {
 	int unicast = setting("ipv4", name, "forwarding"), multicast = setting("ipv4", name, "mc_forwarding");
@@ -45,8 +46,8 @@ static enum truth forwarding_ipv4(const char *name)
 	return unicast == 0 ? TRUTH_NO : TRUTH_UNKNOWN;
 }
 
-/* ip6_forward(): all.forwarding, or since 6.17 IFACE.force_forwarding. IFACE.forwarding alone sends nothing on today
- * but is named for it. */
+/* ip6_forward(): all.forwarding, or since 6.17 IFACE.force_forwarding. IFACE.forwarding alone sends nothing
+ * on today but is named for it. */
 static enum truth forwarding_ipv6(const char *name)
 {
 	int all = setting("ipv6", "all", "forwarding"), own = setting("ipv6", name, "forwarding");
@@ -77,11 +78,12 @@ static uint32_t count_listeners(int index)
 	return count;
 }
 
-/* Whether a frame's VLAN tag may be taken off before XDP sees it. veth hands it over beside the frame, whatever its
- * features say. */
+/* Whether a frame's VLAN tag may be taken off before XDP sees it. veth hands it over beside the frame,
+ * whatever its features say. */
 static bool tag_hidden(const struct link *link)
 {
-	return !link->rx_vlan_known || link->rx_vlan || !strcmp(link->driver, "veth") || !strcmp(link->kind, "veth");
+	return !link->rx_vlan_known || link->rx_vlan || !strcmp(link->driver, "veth") ||
+	       !strcmp(link->kind, "veth");
 }
 
 int host_read(struct arena *arena, const char *interface, struct host *host)
@@ -130,7 +132,8 @@ struct host_reach host_reach(const struct region *region)
 		if (covered->coverage != COVERAGE_ALL && covered->coverage != COVERAGE_SOME)
 			continue;
 		/* a user chain is taken to be called from the latest hook that its table has */
-		reach_further(&reach, chain->builtin ? chain->hook != HOOK_PREROUTING : chain->table->id != TABLE_RAW,
+		reach_further(&reach,
+			      chain->builtin ? chain->hook != HOOK_PREROUTING : chain->table->id != TABLE_RAW,
 			      chain->table->id);
 	}
 	return reach;
@@ -143,8 +146,8 @@ struct findings {
 	int error;
 };
 
-__attribute__((format(printf, 4, 5))) static void add(struct findings *findings, const char *code, const char *hint,
-						      const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void add(struct findings *findings, const char *code,
+						      const char *hint, const char *format, ...)
 {
 	struct host_problem *problem;
 	char text[512];
@@ -168,13 +171,14 @@ __attribute__((format(printf, 4, 5))) static void add(struct findings *findings,
 	}
 }
 
-/* Devices that take their packets from sockets, protocol handlers or a peer: behind netfilter, or not from this
- * interface's frames at all. veth and its kind name their peer as the device below. */
+/* Devices that take their packets from sockets, protocol handlers or a peer: behind netfilter, or not from
+ * this interface's frames at all. veth and its kind name their peer as the device below. */
 static bool upper_is_harmless(const char *kind)
 {
-	static const char *const kinds[] = {"veth",  "netkit", "vxcan",	 "vxlan",  "geneve", "gre",	 "gretap", "erspan",
-					    "ip6gre", "ip6gretap", "ip6erspan", "ipip", "sit", "ip6tnl", "vti", "vti6",
-					    "xfrm", "wireguard", "bareudp", "amt", "gtp"};
+	static const char *const kinds[] = {
+	    "veth",   "netkit", "vxcan",     "vxlan",     "geneve",  "gre", "gretap",
+	    "erspan", "ip6gre", "ip6gretap", "ip6erspan", "ipip",    "sit", "ip6tnl",
+	    "vti",    "vti6",   "xfrm",      "wireguard", "bareudp", "amt", "gtp"};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(kind, kinds[i]))
@@ -195,14 +199,17 @@ static void check_uppers(struct findings *findings, const struct host *host, uns
 			if (!(vouched & VOUCH_UPPER))
 				add(findings, "upper-device",
 				    "attach where no such device is, or answer for it with --vouch upper",
-				    "the device %s (%s) stands on top of %s and may take frames before the rules see them",
+				    "the device %s (%s) stands on top of %s and may take frames before the "
+				    "rules see them",
 				    upper->name, *upper->kind ? upper->kind : "of unknown kind", link->name);
 		} else if (tag_hidden(link) && !(vouched & VOUCH_VLAN)) {
 			add(findings, "vlan-offload",
-			    strcmp(link->driver, "veth") ?
-				    "turn the offload off with `ethtool -K IFACE rxvlan off`, or answer for it with --vouch vlan" :
-				    "on veth the offload cannot be turned off; --vouch vlan if no tagged frame can arrive",
-			    "the VLAN device %s stands on top of %s, and frames for it may reach XDP without their tag",
+			    strcmp(link->driver, "veth") ? "turn the offload off with `ethtool -K IFACE "
+							   "rxvlan off`, or answer for it with --vouch vlan"
+							 : "on veth the offload cannot be turned off; "
+							   "--vouch vlan if no tagged frame can arrive",
+			    "the VLAN device %s stands on top of %s, and frames for it may reach XDP without "
+			    "their tag",
 			    upper->name, link->name);
 		}
 	}
@@ -221,20 +228,25 @@ static void check_link(struct findings *findings, const struct host *host, unsig
 		    "%s is no Ethernet interface: its frames do not begin with MAC addresses", link->name);
 	if (link->master)
 		add(findings, "has-master",
-		    "packets reach the rules under the name of the master; take the interface out of it first",
-		    "%s belongs to %s (%s)", link->name, *link->master_name ? link->master_name : "another device",
+		    "packets reach the rules under the name of the master; take the interface out of it "
+		    "first",
+		    "%s belongs to %s (%s)", link->name,
+		    *link->master_name ? link->master_name : "another device",
 		    *link->master_kind ? link->master_kind : "of unknown kind");
 	check_uppers(findings, host, vouched);
 	if (vouched & VOUCH_TC)
 		return;
 	if (link->tc_filters || link->tc_block)
 		add(findings, "traffic-control",
-		    "see `tc filter show dev IFACE ingress`; if they neither change nor take packets: --vouch tc",
-		    "%s has traffic-control classifiers on ingress, which see packets before the rules do", link->name);
+		    "see `tc filter show dev IFACE ingress`; if they neither change nor take packets: "
+		    "--vouch tc",
+		    "%s has traffic-control classifiers on ingress, which see packets before the rules do",
+		    link->name);
 	if (link->tcx_programs)
 		add(findings, "tcx", "see `bpftool net`; if they neither change nor take packets: --vouch tc",
-		    "%s has %u BPF program%s on tcx ingress, which see%s packets before the rules do", link->name,
-		    link->tcx_programs, link->tcx_programs == 1 ? "" : "s", link->tcx_programs == 1 ? "s" : "");
+		    "%s has %u BPF program%s on tcx ingress, which see%s packets before the rules do",
+		    link->name, link->tcx_programs, link->tcx_programs == 1 ? "" : "s",
+		    link->tcx_programs == 1 ? "s" : "");
 }
 
 static bool matters(const struct host *host, const struct hook_entry *entry,
@@ -267,10 +279,12 @@ static void check_hooks(struct findings *findings, const struct host *host,
 			    "%s runs at the ingress of %s, before the rules", entry->name, host->link.name);
 		else
 			add(findings, "earlier-hook",
-			    "see `nft list hooks` and `nft list ruleset`; if it neither changes nor takes packets: "
+			    "see `nft list hooks` and `nft list ruleset`; if it neither changes nor takes "
+			    "packets: "
 			    "--vouch hooks",
-			    "%s runs at %s of IPv%c, priority %d, before the last rule that drops", entry->name,
-			    hook_names[entry->place], entry->family == FAMILY_IPV4 ? '4' : '6', entry->priority);
+			    "%s runs at %s of IPv%c, priority %d, before the last rule that drops",
+			    entry->name, hook_names[entry->place], entry->family == FAMILY_IPV4 ? '4' : '6',
+			    entry->priority);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Whether an interface of this host is one where dropping early can make no difference but the one that is wanted
- * (doc/architecture.md, "What must hold at the interface"). */
+ * Whether an interface of this host is one where dropping early can make no difference but the one that is
+ * wanted (doc/architecture.md, "What must hold at the interface"). */
 #ifndef WEIR_KERNEL_HOST_H
 #define WEIR_KERNEL_HOST_H
 
@@ -15,8 +15,8 @@ struct host {
 	enum truth forwarding[FAMILY_COUNT]; /* whether packets that arrive there may be sent on */
 	size_t local_count;
 	struct region_local *locals;
-	bool vlan_elsewhere; /* tags may be hidden from XDP, and a VLAN device on top could stand in another namespace,
-				where it cannot be seen from here */
+	bool vlan_elsewhere; /* tags may be hidden from XDP, and a VLAN device on top could stand in another
+				namespace, where it cannot be seen from here */
 	uint32_t packet_listeners; /* AF_PACKET sockets that see this interface's frames */
 	uint64_t namespace_inode;  /* of this network namespace */
 };
@@ -32,15 +32,15 @@ enum vouch {
 	VOUCH_HOOKS = 1 << 0, /* netfilter hooks, nft chains, flowtables, BPF netfilter programs */
 	VOUCH_TC = 1 << 1,    /* traffic control and tcx on ingress */
 	VOUCH_UPPER = 1 << 2, /* macvlan, ipvlan and other devices on top of the interface */
-	VOUCH_VLAN = 1 << 3,  /* VLAN devices on top: no tagged frame arrives, or the tag stays in the frame */
+	VOUCH_VLAN = 1 << 3, /* VLAN devices on top: no tagged frame arrives, or the tag stays in the frame */
 };
 #define VOUCH_COUNT 4
 extern const char *const vouch_names[VOUCH_COUNT];
 
 /* How far down the path of a family the regions' drops stand: what runs before them matters. */
 struct host_reach {
-	bool used;	     /* something is dropped */
-	bool beyond;	     /* by a rule behind PREROUTING: table is the last one at INPUT and FORWARD */
+	bool used;           /* something is dropped */
+	bool beyond;         /* by a rule behind PREROUTING: table is the last one at INPUT and FORWARD */
 	enum table_id table; /* not beyond: the last one at PREROUTING */
 };
 struct host_reach host_reach(const struct region *region); /* NULL: nothing is dropped */
@@ -51,7 +51,8 @@ struct host_problem {
 	const char *text, *hint;
 };
 
-/* Everything that stands against attaching; none: count is 0. `reach` NULL: only what does not depend on the rules. */
+/* Everything that stands against attaching; none: count is 0. `reach` NULL: only what does not depend on the
+ * rules. */
 int host_check(struct arena *arena, const struct host *host, unsigned vouched,
 	       const struct host_reach reach[FAMILY_COUNT], struct host_problem **problems, size_t *count);
 

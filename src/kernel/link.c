@@ -86,7 +86,8 @@ static int receive_link(const struct nlmsghdr *message, void *context)
 	entry->xdp = has_xdp(attributes[IFLA_XDP]);
 	netlink_string(attributes[IFLA_IFNAME], entry->name, sizeof(entry->name));
 	netlink_string(info[IFLA_INFO_KIND], entry->kind, sizeof(entry->kind));
-	if (attributes[IFLA_ADDRESS] && mnl_attr_get_payload_len(attributes[IFLA_ADDRESS]) == sizeof(entry->mac))
+	if (attributes[IFLA_ADDRESS] &&
+	    mnl_attr_get_payload_len(attributes[IFLA_ADDRESS]) == sizeof(entry->mac))
 		memcpy(entry->mac, mnl_attr_get_payload(attributes[IFLA_ADDRESS]), sizeof(entry->mac));
 	return MNL_CB_OK;
 }
@@ -122,7 +123,8 @@ static const struct entry *find_name(const struct entries *entries, const char *
 	return NULL;
 }
 
-static int add_upper(struct arena *arena, struct link *link, size_t *capacity, const char *name, const char *kind)
+static int add_upper(struct arena *arena, struct link *link, size_t *capacity, const char *name,
+		     const char *kind)
 {
 	struct link_upper *upper;
 
@@ -137,9 +139,10 @@ static int add_upper(struct arena *arena, struct link *link, size_t *capacity, c
 	return 0;
 }
 
-/* sysfs lists uppers that have no IFLA_LINK (vxlan and the like). It may be mounted for another namespace: it is
- * believed only where it knows the interface by the same index. */
-static int sysfs_uppers(struct arena *arena, const struct entries *entries, struct link *link, size_t *capacity)
+/* sysfs lists uppers that have no IFLA_LINK (vxlan and the like). It may be mounted for another namespace: it
+ * is believed only where it knows the interface by the same index. */
+static int sysfs_uppers(struct arena *arena, const struct entries *entries, struct link *link,
+			size_t *capacity)
 {
 	char path[64], number[16] = "";
 	const struct entry *entry;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What rtnetlink, ethtool and bpf(2) say of one interface of this network namespace. Facts only: kernel/host.c says
- * what they mean. */
+ * What rtnetlink, ethtool and bpf(2) say of one interface of this network namespace. Facts only:
+ * kernel/host.c says what they mean. */
 #ifndef WEIR_KERNEL_LINK_H
 #define WEIR_KERNEL_LINK_H
 
@@ -23,11 +23,11 @@ struct link_upper {
 struct link {
 	int index;
 	char name[INTERFACE_NAME_MAX];
-	char kind[16];	 /* IFLA_INFO_KIND: "veth"; "" for hardware */
+	char kind[16];   /* IFLA_INFO_KIND: "veth"; "" for hardware */
 	char driver[32]; /* as ethtool -i; "" when it does not say */
-	unsigned type;	 /* ARPHRD_* */
-	unsigned flags;	 /* IFF_* */
-	uint8_t mac[6];	 /* all 0 when the address is not 6 bytes long */
+	unsigned type;   /* ARPHRD_* */
+	unsigned flags;  /* IFF_* */
+	uint8_t mac[6];  /* all 0 when the address is not 6 bytes long */
 	uint32_t mtu;
 	uint32_t promiscuity;
 	int master; /* 0: none */
@@ -37,16 +37,16 @@ struct link {
 	size_t upper_count;
 	struct link_upper *uppers;
 	uint32_t xdp_native, xdp_generic, xdp_offload; /* program ids; 0: none */
-	uint32_t tc_filters; /* classifiers on ingress */
-	bool tc_block;	     /* a shared ingress block: its filters are not this device's alone */
+	uint32_t tc_filters;                           /* classifiers on ingress */
+	bool tc_block; /* a shared ingress block: its filters are not this device's alone */
 	uint32_t tcx_programs;
 };
 
 /* -ENODEV: no such interface. */
 int link_read(struct arena *arena, const char *name, struct link *link);
 
-/* Destinations that are delivered here whatever else the routing says: routes of type local in table "local" that no
- * other route of that table cuts into, where the first routing rule looks that table up. */
+/* Destinations that are delivered here whatever else the routing says: routes of type local in table "local"
+ * that no other route of that table cuts into, where the first routing rule looks that table up. */
 int link_locals(struct arena *arena, struct region_local **locals, size_t *count);
 
 /* Names of all interfaces with an XDP program, as (name, index) of this namespace. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Destinations that are delivered here for sure. A packet meets table "local" first only where the routing rule of
- * preference 0 looks it up without a condition (ip-rule(8); the operator may have moved it), and a longer route of that
- * table (broadcast within a local prefix, say) decides against a shorter one. Whatever is in doubt is left out: that
- * costs coverage, never a packet. */
+ * Destinations that are delivered here for sure. A packet meets table "local" first only where the routing
+ * rule of preference 0 looks it up without a condition (ip-rule(8); the operator may have moved it), and a
+ * longer route of that table (broadcast within a local prefix, say) decides against a shorter one. Whatever
+ * is in doubt is left out: that costs coverage, never a packet. */
 #include "kernel/link.h"
 #include "kernel/netlink.h"
 
@@ -43,10 +43,12 @@ static int receive_rule(const struct nlmsghdr *message, void *context)
 	netlink_attributes(message, sizeof(*header), attributes, FRA_MAX);
 	if (netlink_u32(attributes[FRA_PRIORITY], 0))
 		return MNL_CB_OK;
-	plain = header->action == FR_ACT_TO_TBL && netlink_u32(attributes[FRA_TABLE], header->table) == RT_TABLE_LOCAL &&
-		!header->src_len && !header->dst_len && !header->tos && !(header->flags & FIB_RULE_INVERT);
+	plain = header->action == FR_ACT_TO_TBL &&
+		netlink_u32(attributes[FRA_TABLE], header->table) == RT_TABLE_LOCAL && !header->src_len &&
+		!header->dst_len && !header->tos && !(header->flags & FIB_RULE_INVERT);
 	for (unsigned type = 1; plain && type <= FRA_MAX; type++)
-		plain = !attributes[type] || type == FRA_TABLE || type == FRA_PRIORITY || type == FRA_PROTOCOL ||
+		plain = !attributes[type] || type == FRA_TABLE || type == FRA_PRIORITY ||
+			type == FRA_PROTOCOL ||
 			(type == FRA_SUPPRESS_PREFIXLEN && netlink_u32(attributes[type], 0) == UINT32_MAX) ||
 			(type == FRA_SUPPRESS_IFGROUP && netlink_u32(attributes[type], 0) == UINT32_MAX);
 	if (plain)
@@ -69,8 +71,8 @@ static int receive_route(const struct nlmsghdr *message, void *context)
 		return MNL_CB_OK;
 	header = mnl_nlmsg_get_payload(message);
 	netlink_attributes(message, sizeof(*header), attributes, RTA_MAX);
-	if (netlink_u32(attributes[RTA_TABLE], header->rtm_table) != RT_TABLE_LOCAL || header->rtm_dst_len > bits ||
-	    header->rtm_flags & RTM_F_CLONED)
+	if (netlink_u32(attributes[RTA_TABLE], header->rtm_table) != RT_TABLE_LOCAL ||
+	    header->rtm_dst_len > bits || header->rtm_flags & RTM_F_CLONED)
 		return MNL_CB_OK;
 	if (attributes[RTA_DST]) {
 		if (mnl_attr_get_payload_len(attributes[RTA_DST]) != bits / 8)
@@ -81,7 +83,8 @@ static int receive_route(const struct nlmsghdr *message, void *context)
 		routes->error = -E2BIG;
 		return MNL_CB_STOP;
 	}
-	route = arena_push(routes->arena, (void **)&routes->list, &routes->count, &routes->capacity, sizeof(*route));
+	route = arena_push(routes->arena, (void **)&routes->list, &routes->count, &routes->capacity,
+			   sizeof(*route));
 	if (!route) {
 		routes->error = -ENOMEM;
 		return MNL_CB_STOP;
@@ -128,7 +131,8 @@ static int dump(struct routes *routes, uint16_t type, mnl_cb_t receive)
 	return result ? result : routes->error;
 }
 
-/* Whether a route that is not local lies within the range or around it at the same length. Shorter ones lose to it. */
+/* Whether a route that is not local lies within the range or around it at the same length. Shorter ones lose
+ * to it. */
 static bool cut_into(const struct routes *routes, const struct region_local *range)
 {
 	for (size_t i = 0; i < routes->count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Reading a description back, and what can be computed from it. The bytes come from a map that other programs with
- * privilege can write: nothing is used before meta_open() has checked it. */
+ * Reading a description back, and what can be computed from it. The bytes come from a map that other programs
+ * with privilege can write: nothing is used before meta_open() has checked it. */
 #include "kernel/meta.h"
 #include "kernel/hash.h"
 
@@ -22,8 +22,9 @@ static bool text_fits(const struct meta_header *header, struct meta_text text)
 
 static bool header_fits(const struct meta_header *header)
 {
-	if (memchr(header->interface, 0, sizeof(header->interface)) == NULL || header->size < sizeof(*header) ||
-	    header->slot_count == META_NONE || !text_fits(header, header->sources))
+	if (memchr(header->interface, 0, sizeof(header->interface)) == NULL ||
+	    header->size < sizeof(*header) || header->slot_count == META_NONE ||
+	    !text_fits(header, header->sources))
 		return false;
 	for (enum family family = 0; family < FAMILY_COUNT; family++)
 		if (header->forwarding[family] > TRUTH_UNKNOWN || header->nat[family] > TRUTH_UNKNOWN ||
@@ -44,15 +45,18 @@ static bool items_fit(const struct meta *meta)
 
 		if (item->kind > META_MEMBER || item->family >= FAMILY_COUNT || item->table >= TABLE_COUNT ||
 		    item->coverage > COVERAGE_UNREACHED + 1 || !text_fits(header, item->chain) ||
-		    !text_fits(header, item->text) || !text_fits(header, item->file) || !text_fits(header, item->reason))
+		    !text_fits(header, item->text) || !text_fits(header, item->file) ||
+		    !text_fits(header, item->reason))
 			return false;
 		/* a rule stands before its members: carrying relies on it */
-		if (item->kind == META_MEMBER ? item->parent >= i || meta->items[item->parent].kind != META_RULE :
-						item->parent != META_NONE)
+		if (item->kind == META_MEMBER
+			? item->parent >= i || meta->items[item->parent].kind != META_RULE
+			: item->parent != META_NONE)
 			return false;
 	}
 	for (uint64_t i = 0; i < header->credits.count; i++)
-		if (meta->credits[i].slot >= header->slot_count || meta->credits[i].item >= header->items.count)
+		if (meta->credits[i].slot >= header->slot_count ||
+		    meta->credits[i].item >= header->items.count)
 			return false;
 	for (uint64_t i = 0; i < header->locals.count; i++)
 		if (meta->locals[i].family >= FAMILY_COUNT)
@@ -91,7 +95,8 @@ struct text meta_text(const struct meta *meta, struct meta_text text)
 	return (struct text){meta->strings + text.offset, text.size};
 }
 
-void meta_add_slots(const struct meta *meta, const struct tally *slots, size_t slot_count, struct tally *items)
+void meta_add_slots(const struct meta *meta, const struct tally *slots, size_t slot_count,
+		    struct tally *items)
 {
 	for (uint64_t i = 0; i < meta->header->credits.count; i++) {
 		const struct meta_credit *credit = &meta->credits[i];
@@ -103,8 +108,8 @@ void meta_add_slots(const struct meta *meta, const struct tally *slots, size_t s
 	}
 }
 
-/* What makes an item the same one in two descriptions, as one number; a member's holds its rule's. Number i's own
- * occurrence among equals is told by the order in which the table below hands them out. */
+/* What makes an item the same one in two descriptions, as one number; a member's holds its rule's. Number i's
+ * own occurrence among equals is told by the order in which the table below hands them out. */
 static uint64_t item_identity(const struct meta *meta, uint32_t index, const uint64_t *identities)
 {
 	const struct meta_item *item = &meta->items[index];
@@ -131,8 +136,8 @@ static int compare_seats(const void *a, const void *b)
 	return x->item < y->item ? -1 : x->item > y->item;
 }
 
-/* Identities of all items, sorted; equal ones told apart by occurrence, first to last. Rules first, so that a member's
- * identity has its rule's occurrence in it. */
+/* Identities of all items, sorted; equal ones told apart by occurrence, first to last. Rules first, so that a
+ * member's identity has its rule's occurrence in it. */
 static struct seat *seat_items(const struct meta *meta)
 {
 	size_t count = meta->header->items.count, filled;
@@ -154,7 +159,8 @@ static struct seat *seat_items(const struct meta *meta)
 			if (seats[i].identity != seats[first].identity)
 				first = i;
 			occurrence = i - first;
-			identities[seats[i].item] = hash_bytes(&occurrence, sizeof(occurrence), seats[i].identity);
+			identities[seats[i].item] =
+			    hash_bytes(&occurrence, sizeof(occurrence), seats[i].identity);
 		}
 	}
 	if (!identities || !seats) {
@@ -169,7 +175,8 @@ static struct seat *seat_items(const struct meta *meta)
 	return seats;
 }
 
-int meta_carry(const struct meta *meta, struct tally *tallies, const struct meta *old, const struct tally *old_tallies)
+int meta_carry(const struct meta *meta, struct tally *tallies, const struct meta *old,
+	       const struct tally *old_tallies)
 {
 	struct seat *new_seats = seat_items(meta), *old_seats = seat_items(old);
 	size_t new_count = meta->header->items.count, old_count = old->header->items.count;
@@ -221,13 +228,15 @@ static uint64_t hash_set(const struct set *set)
 {
 	uint64_t members = 0, hash = hash_bytes(set->name.data, set->name.size, 1);
 
-	hash = hash_bytes(set->type_name.data, set->type_name.size, hash ^ (uint64_t)set->family << 8 ^ set->netmask);
+	hash = hash_bytes(set->type_name.data, set->type_name.size,
+			  hash ^ (uint64_t)set->family << 8 ^ set->netmask);
 	for (size_t i = 0; i < set->member_count; i++) {
 		const struct set_member *member = &set->members[i];
 		struct {
 			address low, high;
 			uint32_t prefix, protocol, port, nomatch;
-		} packed = {member->low, member->high, member->prefix, member->protocol, member->port, member->nomatch};
+		} packed = {member->low,      member->high, member->prefix,
+			    member->protocol, member->port, member->nomatch};
 
 		/* members that run out come and go; the region never counts on them */
 		if (!member->timed)
@@ -249,7 +258,8 @@ int meta_fingerprint(const struct ruleset *ruleset, uint64_t *fingerprint)
 				continue;
 			/* chains are told apart by name; their order says nothing */
 			for (size_t i = 0; i < table->chain_count; i++)
-				sum += hash_chain(table->chains[i], (uint64_t)family << 8 | (uint64_t)id << 16, &line);
+				sum += hash_chain(table->chains[i],
+						  (uint64_t)family << 8 | (uint64_t)id << 16, &line);
 		}
 	}
 	for (size_t i = 0; i < ruleset->set_count; i++)

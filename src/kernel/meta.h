@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What an attached program says of itself: a description in one array map ("weir_meta") bound to the program, so that
- * any later process can tell rules to counters without the files, and see whether what was true at attach still is.
+ * What an attached program says of itself: a description in one array map ("weir_meta") bound to the program,
+ * so that any later process can tell rules to counters without the files, and see whether what was true at
+ * attach still is.
  *
- * All offsets are from the description's start. What is read back is checked once, by meta_open(); behind it every
- * index and every string lies within the description. */
+ * All offsets are from the description's start. What is read back is checked once, by meta_open(); behind it
+ * every index and every string lies within the description. */
 #ifndef WEIR_KERNEL_META_H
 #define WEIR_KERNEL_META_H
 
@@ -39,7 +40,7 @@ struct meta_item {
 	uint8_t uncounted; /* 1: dropped packets of it may be counted on other rules only */
 	uint8_t unused[3];
 	uint32_t number; /* of the rule in its chain; policy: 0 */
-	uint32_t line;	 /* in file; 0: none */
+	uint32_t line;   /* in file; 0: none */
 	uint32_t parent; /* META_MEMBER: index of the rule's item; else META_NONE */
 	struct meta_text chain, text, file, reason;
 };
@@ -71,7 +72,7 @@ struct meta_header {
 	uint8_t mac[6];
 	uint8_t has_fingerprint, trusted, unused[2];
 	uint8_t forwarding[FAMILY_COUNT]; /* enum truth, as the region took it */
-	uint8_t forwarding_given;	  /* by --forward: not to be compared with the host's */
+	uint8_t forwarding_given;         /* by --forward: not to be compared with the host's */
 	uint8_t nat[FAMILY_COUNT];
 	uint8_t unused2[3];
 	struct meta_reach reach[FAMILY_COUNT];
@@ -92,13 +93,13 @@ struct meta {
 	const char *strings;
 };
 
-/* Checks `data` whole; `size` may be larger than the description. 0, -EBADMSG (not one, or damaged), -EPROTO (of another
- * version of weir). `data` must be aligned to 8 and stay as it is while `meta` is in use. */
+/* Checks `data` whole; `size` may be larger than the description. 0, -EBADMSG (not one, or damaged), -EPROTO
+ * (of another version of weir). `data` must be aligned to 8 and stay as it is while `meta` is in use. */
 int meta_open(const void *data, size_t size, struct meta *meta);
 struct text meta_text(const struct meta *meta, struct meta_text text);
 
-/* Makes the description of what is about to be attached, all but the map ids and the time, which the header may still be
- * given. `header` holds the facts; sections are filled in here. -ENOMEM, -E2BIG. */
+/* Makes the description of what is about to be attached, all but the map ids and the time, which the header
+ * may still be given. `header` holds the facts; sections are filled in here. -ENOMEM, -E2BIG. */
 int meta_build(struct arena *arena, const struct meta_header *header, const char *sources,
 	       const struct region *const regions[FAMILY_COUNT], const struct plane *plane,
 	       const struct region_local *locals, size_t local_count, void **data, size_t *size);
@@ -108,14 +109,17 @@ struct tally {
 };
 
 /* tallies[item] += what the slots (slot_count of them) say of each item. */
-void meta_add_slots(const struct meta *meta, const struct tally *slots, size_t slot_count, struct tally *items);
+void meta_add_slots(const struct meta *meta, const struct tally *slots, size_t slot_count,
+		    struct tally *items);
 
-/* tallies[item] += old_tallies of the item of `old` that is the same thing: same kind, family, table, chain, text, and
- * the same occurrence where a text comes several times; members by their rule and text. -ENOMEM: as it was. */
-int meta_carry(const struct meta *meta, struct tally *tallies, const struct meta *old, const struct tally *old_tallies);
+/* tallies[item] += old_tallies of the item of `old` that is the same thing: same kind, family, table, chain,
+ * text, and the same occurrence where a text comes several times; members by their rule and text. -ENOMEM: as
+ * it was. */
+int meta_carry(const struct meta *meta, struct tally *tallies, const struct meta *old,
+	       const struct tally *old_tallies);
 
-/* One number for what the rules say: equal for what iptables-save and ipset save print twice while nothing was changed,
- * whatever the counters, the order of members, and what is left of timeouts. */
+/* One number for what the rules say: equal for what iptables-save and ipset save print twice while nothing
+ * was changed, whatever the counters, the order of members, and what is left of timeouts. */
 int meta_fingerprint(const struct ruleset *ruleset, uint64_t *fingerprint);
 
 #endif

@@ -44,7 +44,8 @@ static int request_once(int bus, struct nlmsghdr *request, mnl_cb_t receive, voi
 			break;
 		}
 		errno = 0;
-		result = mnl_cb_run(buffer, (size_t)size, sequence, mnl_socket_get_portid(socket), receive, context);
+		result = mnl_cb_run(buffer, (size_t)size, sequence, mnl_socket_get_portid(socket), receive,
+				    context);
 		if (result < 0) {
 			result = errno ? -errno : -EPROTO;
 			break;
@@ -123,6 +124,7 @@ void netlink_string(const struct nlattr *attribute, char *out, size_t size)
 
 uint32_t netlink_u32(const struct nlattr *attribute, uint32_t otherwise)
 {
-	return attribute && mnl_attr_get_payload_len(attribute) == sizeof(uint32_t) ? mnl_attr_get_u32(attribute) :
-										      otherwise;
+	return attribute && mnl_attr_get_payload_len(attribute) == sizeof(uint32_t)
+		   ? mnl_attr_get_u32(attribute)
+		   : otherwise;
 }

@@ -11,9 +11,10 @@
 
 struct nlattr;
 
-/* Sends `request` on a new socket of that bus (NETLINK_ROUTE, NETLINK_NETFILTER) and gives each message that answers it
- * to `receive`, which returns MNL_CB_OK to go on. 0, or -errno (also what the kernel's error message says). A dump
- * that the kernel says was interrupted is begun again: `restart`, when not NULL, must forget what was received. */
+/* Sends `request` on a new socket of that bus (NETLINK_ROUTE, NETLINK_NETFILTER) and gives each message that
+ * answers it to `receive`, which returns MNL_CB_OK to go on. 0, or -errno (also what the kernel's error
+ * message says). A dump that the kernel says was interrupted is begun again: `restart`, when not NULL, must
+ * forget what was received. */
 int netlink_request(int bus, struct nlmsghdr *request, mnl_cb_t receive, void (*restart)(void *context),
 		    void *context);
 

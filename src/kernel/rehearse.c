@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The loaded program is run on a few frames (BPF_PROG_TEST_RUN) before it stands in front of anything: packets that the
- * regions drop, the same ones under other MAC addresses, with a VLAN tag, cut short; and compared with the look-up in
- * user space. This is no proof of the tables (plane_prove() is); it catches a kernel that runs the program differently. */
+ * The loaded program is run on a few frames (BPF_PROG_TEST_RUN) before it stands in front of anything:
+ * packets that the regions drop, the same ones under other MAC addresses, with a VLAN tag, cut short; and
+ * compared with the look-up in user space. This is no proof of the tables (plane_prove() is); it catches a
+ * kernel that runs the program differently. */
 #include "kernel/attach.h"
 #include "packet/parse.h"
 
@@ -123,9 +124,11 @@ static int clear_slots(const struct rehearsal *rehearsal, const struct plane_ans
 	return 0;
 }
 
-static int run_frame(const struct rehearsal *rehearsal, const struct frame *frame, bool must_pass, const char *what)
+static int run_frame(const struct rehearsal *rehearsal, const struct frame *frame, bool must_pass,
+		     const char *what)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->bytes, .data_size_in = frame->size, .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->bytes, .data_size_in = frame->size,
+		    .repeat = 1);
 	struct plane_answer answer = {0};
 	struct packet_key key;
 	uint32_t expected = XDP_PASS;
@@ -173,8 +176,9 @@ static int run_variations(const struct rehearsal *rehearsal, const struct frame 
 	return result ? result : run_frame(rehearsal, &changed, true, "with a VLAN tag");
 }
 
-int attach_rehearse(int program, int counters, uint32_t stride, const struct plane *plane, const uint8_t mac[6],
-		    const struct region *const regions[FAMILY_COUNT], struct buffer *why)
+int attach_rehearse(int program, int counters, uint32_t stride, const struct plane *plane,
+		    const uint8_t mac[6], const struct region *const regions[FAMILY_COUNT],
+		    struct buffer *why)
 {
 	struct rehearsal rehearsal = {program, counters, stride ? stride : 1, plane, mac, why};
 	int result = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Whether what was taken for true at attach still is. Only what lets weir drop something that it should not is a reason:
- * an interface that forwarded and no longer does is none. */
+ * Whether what was taken for true at attach still is. Only what lets weir drop something that it should not
+ * is a reason: an interface that forwarded and no longer does is none. */
 #include "kernel/attachment.h"
 
 #include <errno.h>
@@ -27,11 +27,13 @@ static void add(struct reasons *reasons, const char *code, const char *text, con
 	*reason = (struct host_problem){.code = code, .text = text, .hint = hint};
 }
 
-static void check_interface(struct reasons *reasons, const struct meta_header *header, const struct host *host)
+static void check_interface(struct reasons *reasons, const struct meta_header *header,
+			    const struct host *host)
 {
 	if (strcmp(header->interface, host->link.name))
 		add(reasons, "renamed",
-		    arena_printf(reasons->arena, "the interface was %s at attach, and rules may name it", header->interface),
+		    arena_printf(reasons->arena, "the interface was %s at attach, and rules may name it",
+				 header->interface),
 		    NULL);
 	if (header->namespace_inode != host->namespace_inode)
 		add(reasons, "moved", "the interface was in another network namespace at attach", NULL);
@@ -45,7 +47,8 @@ static bool still_local(const struct host *host, const struct meta_local *local)
 	address low = address_from_bytes(family, local->low), high = address_from_bytes(family, local->high);
 
 	for (size_t i = 0; i < host->local_count; i++)
-		if (host->locals[i].family == family && host->locals[i].low <= low && host->locals[i].high >= high)
+		if (host->locals[i].family == family && host->locals[i].low <= low &&
+		    host->locals[i].high >= high)
 			return true;
 	return false;
 }
@@ -60,25 +63,30 @@ static void check_routing(struct reasons *reasons, const struct meta *meta, cons
 		if (!header->forwarding_given && header->forwarding[family] == TRUTH_NO &&
 		    host->forwarding[family] != TRUTH_NO)
 			add(reasons, "forwarding",
-			    arena_printf(reasons->arena, "IPv%c packets that arrive there may be forwarded now", digit), NULL);
+			    arena_printf(reasons->arena,
+					 "IPv%c packets that arrive there may be forwarded now", digit),
+			    NULL);
 		if (header->nat[family] != TRUTH_YES && host_nat(host, family) == TRUTH_YES)
-			add(reasons, "nat", arena_printf(reasons->arena, "IPv%c NAT is in use now", digit), NULL);
+			add(reasons, "nat", arena_printf(reasons->arena, "IPv%c NAT is in use now", digit),
+			    NULL);
 	}
 	for (uint64_t i = 0; i < header->locals.count; i++) {
 		struct buffer text = {0};
 
 		if (still_local(host, &meta->locals[i]))
 			continue;
-		address_print(meta->locals[i].family, address_from_bytes(meta->locals[i].family, meta->locals[i].low), &text);
+		address_print(meta->locals[i].family,
+			      address_from_bytes(meta->locals[i].family, meta->locals[i].low), &text);
 		add(reasons, "local-address",
-		    arena_printf(reasons->arena, "%s is no longer an address of this host", text.data ? text.data : "?"),
+		    arena_printf(reasons->arena, "%s is no longer an address of this host",
+				 text.data ? text.data : "?"),
 		    NULL);
 		buffer_fini(&text);
 	}
 }
 
-int attachment_stale(struct arena *arena, const struct meta *meta, const struct host *host, const uint64_t *fingerprint,
-		     struct host_problem **problems, size_t *count)
+int attachment_stale(struct arena *arena, const struct meta *meta, const struct host *host,
+		     const uint64_t *fingerprint, struct host_problem **problems, size_t *count)
 {
 	const struct meta_header *header = meta->header;
 	struct reasons reasons = {.arena = arena};

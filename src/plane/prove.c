@@ -220,7 +220,8 @@ static int compare_cells(const void *a, const void *b)
 static void unique_starts(struct cells *cells)
 {
 	size_t kept = 0;
-	qsort(cells->starts, cells->start_count, sizeof(address), compare_starts);
+	if (cells->start_count)
+		qsort(cells->starts, cells->start_count, sizeof(address), compare_starts);
 	for (size_t i = 0; i < cells->start_count; i++)
 		if (kept == 0 || cells->starts[kept - 1] != cells->starts[i])
 			cells->starts[kept++] = cells->starts[i];
@@ -263,7 +264,8 @@ static int find_starts(struct proof *proof, uint32_t number, uint32_t truths, st
 static void unique_cells(struct cells *cells)
 {
 	size_t kept = 0;
-	qsort(cells->cells, cells->count, sizeof(*cells->cells), compare_cells);
+	if (cells->count)
+		qsort(cells->cells, cells->count, sizeof(*cells->cells), compare_cells);
 	for (size_t i = 0; i < cells->count; i++)
 		if (kept == 0 || compare_cells(&cells->cells[kept - 1], &cells->cells[i]) != 0)
 			cells->cells[kept++] = cells->cells[i];

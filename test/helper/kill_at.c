@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * kill_at N COMMAND...: runs the command and kills it (SIGKILL) as it enters its N-th call of bpf(2), sendto(2), mmap(2) or
- * munmap(2) after it took a lock with flock(2). What was attached by then is what a kill between two steps leaves.
- * Exit 0: killed there. Exit 1: the command ended before. Exit 2: could not run it. */
+ * kill_at N COMMAND...: runs the command and kills it (SIGKILL) as it enters its N-th call of bpf(2),
+ * sendto(2), mmap(2) or munmap(2) after it took a lock with flock(2). What was attached by then is what a
+ * kill between two steps leaves. Exit 0: killed there. Exit 1: the command ended before. Exit 2: could not
+ * run it. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ static int follow(pid_t child, long wanted)
 	int status, locked = 0, signal_number = 0;
 
 	for (;;) {
-		if (ptrace(PTRACE_SYSCALL, child, NULL, (void *)(long)signal_number) || waitpid(child, &status, 0) < 0)
+		if (ptrace(PTRACE_SYSCALL, child, NULL, (void *)(long)signal_number) ||
+		    waitpid(child, &status, 0) < 0)
 			return 2;
 		signal_number = 0;
 		if (WIFEXITED(status) || WIFSIGNALED(status))
@@ -64,7 +66,8 @@ int main(int argc, char **argv)
 		_exit(2);
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0 ||
-	    ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL))) {
+	    ptrace(PTRACE_SETOPTIONS, child, NULL,
+		   (void *)(long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL))) {
 		perror("kill_at");
 		return 2;
 	}

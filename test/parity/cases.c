@@ -6,8 +6,12 @@
 #define BANNED "198.51.100.7"
 #define OTHER "203.0.113.9"
 
-#define RAW "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n-A PREROUTING -s " SENTINEL_IPV4 "/32 -j ACCEPT\n"
-#define RAW6 "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n-A PREROUTING -s " SENTINEL_IPV6 "/128 -j ACCEPT\n"
+#define RAW                                                                                                  \
+	"*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n-A PREROUTING -s " SENTINEL_IPV4                \
+	"/32 -j ACCEPT\n"
+#define RAW6                                                                                                 \
+	"*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n-A PREROUTING -s " SENTINEL_IPV6                \
+	"/128 -j ACCEPT\n"
 #define FILTER "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
 
 /* clang-format off */

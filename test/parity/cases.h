@@ -7,7 +7,7 @@
 #include "frames.h"
 
 struct case_packet {
-	bool early; /* dropped early, or left to the kernel */
+	bool early;             /* dropped early, or left to the kernel */
 	struct frame_plan plan; /* addresses 0: those below */
 	const char *source, *destination;
 };
@@ -17,7 +17,8 @@ struct fixed_case {
 	enum family family;
 	bool tracked; /* conntrack is in use once it is loaded */
 	bool forwarding;
-	const char *sets, *tables; /* without the first comment; the sentinel's rule included where raw is used */
+	const char *sets,
+	    *tables; /* without the first comment; the sentinel's rule included where raw is used */
 	struct case_packet packets[8];
 	size_t count;
 };

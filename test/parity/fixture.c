@@ -55,7 +55,8 @@ struct ruleset *fixture_load(const struct rules_text *text, struct buffer *why)
 	return load(&text->tables, &text->sets, why);
 }
 
-struct ruleset *fixture_load_saved(const struct buffer *saved, const struct rules_text *text, struct buffer *why)
+struct ruleset *fixture_load_saved(const struct buffer *saved, const struct rules_text *text,
+				   struct buffer *why)
 {
 	return load(saved, &text->sets, why);
 }

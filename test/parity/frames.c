@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Plans are drawn first, then built: a test can look at the plan to know what the kernel will do with the frame.
- * Checksums are right unless the plan says otherwise, since conntrack calls a packet with a wrong one INVALID. */
+ * Plans are drawn first, then built: a test can look at the plan to know what the kernel will do with the
+ * frame. Checksums are right unless the plan says otherwise, since conntrack calls a packet with a wrong one
+ * INVALID. */
 #include "frames.h"
 
 #include <string.h>
@@ -9,12 +10,25 @@
 const uint8_t frame_own_mac[6] = {0x02, 0x57, 0x45, 0x49, 0x52, 0x01};
 const uint8_t frame_peer_mac[6] = {0x02, 0x57, 0x45, 0x49, 0x52, 0x02};
 
-enum { PROTO_HOP = 0, PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ROUTING = 43, PROTO_FRAGMENT = 44,
-       PROTO_GRE = 47, PROTO_AUTH = 51, PROTO_ICMP6 = 58, PROTO_DSTOPTS = 60, PROTO_SCTP = 132, PROTO_LITE = 136 };
+enum {
+	PROTO_HOP = 0,
+	PROTO_ICMP = 1,
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	PROTO_ROUTING = 43,
+	PROTO_FRAGMENT = 44,
+	PROTO_GRE = 47,
+	PROTO_AUTH = 51,
+	PROTO_ICMP6 = 58,
+	PROTO_DSTOPTS = 60,
+	PROTO_SCTP = 132,
+	PROTO_LITE = 136
+};
 
 static uint8_t random_protocol(const struct pool *pool, struct random *random)
 {
-	static const uint8_t rare[] = {PROTO_SCTP, PROTO_LITE, PROTO_GRE, PROTO_ICMP, PROTO_ICMP6, 50, 59, 255, 33};
+	static const uint8_t rare[] = {PROTO_SCTP, PROTO_LITE, PROTO_GRE, PROTO_ICMP, PROTO_ICMP6,
+				       50,         59,         255,       33};
 	uint32_t kind = random_below(random, 100);
 
 	if (kind < 40)
@@ -26,16 +40,18 @@ static uint8_t random_protocol(const struct pool *pool, struct random *random)
 	return rare[random_below(random, sizeof(rare))];
 }
 
-static void plan_transport(struct frame_plan *plan, const struct pool *pool, bool kernel, struct random *random)
+static void plan_transport(struct frame_plan *plan, const struct pool *pool, bool kernel,
+			   struct random *random)
 {
-	static const uint8_t flags[] = {0x02, 0x02, 0x02, 0x10, 0x12, 0x18, 0x11, 0x04, 0x14, 0x00,
-					0x29, 0x03, 0x06, 0x19, 0xc2, 0x01, 0x08, 0xff};
+	static const uint8_t flags[] = {0x02, 0x02, 0x02, 0x10, 0x12, 0x18, 0x11, 0x04, 0x14,
+					0x00, 0x29, 0x03, 0x06, 0x19, 0xc2, 0x01, 0x08, 0xff};
 
 	plan->protocol = random_protocol(pool, random);
 	plan->source_port = pool_port(pool, random);
 	plan->destination_port = pool_port(pool, random);
 	plan->tcp_flags = flags[random_below(random, sizeof(flags))];
-	plan->type = random_percent(random, 80) ? pool->types[random_below(random, 4)] : (uint8_t)random_next(random);
+	plan->type =
+	    random_percent(random, 80) ? pool->types[random_below(random, 4)] : (uint8_t)random_next(random);
 	plan->code = (uint8_t)random_below(random, 3);
 	plan->payload = random_percent(random, 50) ? 0 : 1 + random_below(random, 24);
 	if (random_percent(random, kernel ? 3 : 6))
@@ -155,7 +171,8 @@ static unsigned build_transport(const struct frame_plan *plan, uint8_t *at)
 	return header + plan->payload;
 }
 
-/* Over the pseudo header; the field is 0 as yet. SCTP's CRC is not kept right: conntrack may call it INVALID. */
+/* Over the pseudo header; the field is 0 as yet. SCTP's CRC is not kept right: conntrack may call it INVALID.
+ */
 static void set_transport_checksum(const struct frame_plan *plan, uint8_t *at, unsigned size)
 {
 	uint8_t addresses[32] = {0};
@@ -264,7 +281,8 @@ static unsigned build_ipv6(const struct frame_plan *plan, uint8_t *ip)
 			put16(fragment + 2, plan->offset << 3 | !plan->last);
 		put16(fragment + 6, plan->identification);
 	}
-	/* Headers behind the fragment header are split with the packet: a later fragment does not show them. */
+	/* Headers behind the fragment header are split with the packet: a later fragment does not show them.
+	 */
 	if (plan->fragment != FRAME_LATER) {
 		if (plan->extensions & 8)
 			at = extension_add(at, &next, PROTO_AUTH);
@@ -326,5 +344,7 @@ void frame_build(const struct frame_plan *plan, struct frame *frame)
 	memset(at + size, 0, plan->padding); /* what was behind a cut */
 	frame->size = frame->network + size + plan->padding;
 	if (plan->truncated)
-		frame->size = frame->network + (plan->padding + size > plan->truncated ? plan->padding + size - plan->truncated : 0);
+		frame->size =
+		    frame->network +
+		    (plan->padding + size > plan->truncated ? plan->padding + size - plan->truncated : 0);
 }

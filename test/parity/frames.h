@@ -12,7 +12,12 @@
 extern const uint8_t frame_own_mac[6], frame_peer_mac[6];
 
 enum frame_to { TO_HOST, TO_BROADCAST, TO_MULTICAST, TO_OTHER };
-enum frame_fragment { FRAME_WHOLE, FRAME_FIRST, FRAME_LATER, FRAME_ATOMIC /* IPv6: a header, but not split */ };
+enum frame_fragment {
+	FRAME_WHOLE,
+	FRAME_FIRST,
+	FRAME_LATER,
+	FRAME_ATOMIC /* IPv6: a header, but not split */
+};
 
 /* What a frame shall be; frame_build() makes it. */
 struct frame_plan {
@@ -28,20 +33,21 @@ struct frame_plan {
 	enum frame_fragment fragment;
 	unsigned offset; /* of a later fragment, in 8 bytes; 1 is what the tcp match takes for an attack */
 	bool last;
-	unsigned options;    /* IPv4: words of options (0 to 10) */
-	unsigned extensions; /* IPv6: bits: 1 hop-by-hop, 2 destination options, 4 routing, 8 authentication */
-	unsigned payload;    /* bytes behind the transport header */
-	unsigned cut;	     /* bytes that the IP packet is shorter than its transport header needs; 0: whole */
-	unsigned padding;    /* bytes behind the IP packet */
-	unsigned truncated;  /* bytes of the frame that are missing although the IP header counts them */
-	bool bad_checksum;   /* of the IPv4 header */
+	unsigned options; /* IPv4: words of options (0 to 10) */
+	unsigned
+	    extensions;   /* IPv6: bits: 1 hop-by-hop, 2 destination options, 4 routing, 8 authentication */
+	unsigned payload; /* bytes behind the transport header */
+	unsigned cut;     /* bytes that the IP packet is shorter than its transport header needs; 0: whole */
+	unsigned padding; /* bytes behind the IP packet */
+	unsigned truncated; /* bytes of the frame that are missing although the IP header counts them */
+	bool bad_checksum;  /* of the IPv4 header */
 	bool wrong_version;
 	uint16_t identification; /* of a fragmented packet */
 };
 
 struct frame {
 	uint8_t data[FRAME_ROOM];
-	unsigned size;	 /* bytes */
+	unsigned size;    /* bytes */
 	unsigned network; /* offset of the IP header */
 };
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Random rulesets and packets on the real kernel. The same frames are sent to a host under test twice and more:
+ * Random rulesets and packets on the real kernel. The same frames are sent to a host under test twice and
+ * more:
  *
- * 1. the rules alone: what iptables-save -c says of each rule and policy, in packets and bytes, must be what the engine
- *    met;
- * 2. weir in front of them, native and generic: for each rule weir's counter and the kernel's together must be what the
- *    kernel alone counted.
+ * 1. the rules alone: what iptables-save -c says of each rule and policy, in packets and bytes, must be what
+ * the engine met;
+ * 2. weir in front of them, native and generic: for each rule weir's counter and the kernel's together must
+ * be what the kernel alone counted.
  *
- * Only frames are sent of which the kernel's way is known for sure (testbed_way()), and in rulesets with connection
- * state only packets that meet the same rules in every state that conntrack could give them. The host answers nobody,
- * so no packet is ever a reply and none ESTABLISHED.
+ * Only frames are sent of which the kernel's way is known for sure (testbed_way()), and in rulesets with
+ * connection state only packets that meet the same rules in every state that conntrack could give them. The
+ * host answers nobody, so no packet is ever a reply and none ESTABLISHED.
  *
  * kernel [SECONDS [SEED]] */
 #include "fixture.h"
@@ -33,16 +34,16 @@
 enum { READ, LOADED, EQUAL, ENGINE_LEGACY, ENGINE_NFT, UNSEEN, NATIVE, GENERIC, ACCEPTED, EARLY, PROPERTIES };
 
 static struct property properties[PROPERTIES] = {
-	[READ] = {.name = "generated rulesets are read"},
-	[LOADED] = {.name = "the kernel loads what is read"},
-	[EQUAL] = {.name = "what iptables-legacy saves is the same filter"},
-	[ENGINE_LEGACY] = {.name = "iptables-legacy counts for each rule what the engine meets"},
-	[ENGINE_NFT] = {.name = "iptables-nft counts for each rule what the engine meets"},
-	[UNSEEN] = {.name = "frames for others are seen by no rule"},
-	[NATIVE] = {.name = "with weir in front (native) each rule's counters add up to the kernel's alone"},
-	[GENERIC] = {.name = "with weir in front (generic) each rule's counters add up to the kernel's alone"},
-	[ACCEPTED] = {.name = "with weir in front the rules accept as many packets as without"},
-	[EARLY] = {.name = "weir drops early in a good part of the rulesets"},
+    [READ] = {.name = "generated rulesets are read"},
+    [LOADED] = {.name = "the kernel loads what is read"},
+    [EQUAL] = {.name = "what iptables-legacy saves is the same filter"},
+    [ENGINE_LEGACY] = {.name = "iptables-legacy counts for each rule what the engine meets"},
+    [ENGINE_NFT] = {.name = "iptables-nft counts for each rule what the engine meets"},
+    [UNSEEN] = {.name = "frames for others are seen by no rule"},
+    [NATIVE] = {.name = "with weir in front (native) each rule's counters add up to the kernel's alone"},
+    [GENERIC] = {.name = "with weir in front (generic) each rule's counters add up to the kernel's alone"},
+    [ACCEPTED] = {.name = "with weir in front the rules accept as many packets as without"},
+    [EARLY] = {.name = "weir drops early in a good part of the rulesets"},
 };
 
 struct trial {
@@ -52,8 +53,8 @@ struct trial {
 	struct rules_options rules;
 	struct rules_text text;
 	bool nft;
-	/* With fragments, and packets that the routing drops: weir counts such where the kernel may not (it puts fragments
-	 * together, and has no rule for what has no route), so only verdicts are compared. */
+	/* With fragments, and packets that the routing drops: weir counts such where the kernel may not (it
+	 * puts fragments together, and has no rule for what has no route), so only verdicts are compared. */
 	bool odd;
 	struct ruleset *ruleset;
 	struct frame frames[FRAMES];
@@ -70,7 +71,8 @@ static bool check(const struct trial *trial, int property, bool right, const cha
 		      trial->rules.forwarding ? "forwarding" : "not forwarding", what);
 }
 
-/* --- what conntrack may call a packet ------------------------------------------------------------------------------ */
+/* --- what conntrack may call a packet
+ * ------------------------------------------------------------------------------ */
 
 /* Bits of enum connection_state. First packets only: the host never answers. */
 static unsigned possible_states(const struct packet *packet)
@@ -80,7 +82,8 @@ static unsigned possible_states(const struct packet *packet)
 	switch (packet->protocol) {
 	case IPPROTO_TCP:
 		/* A SYN alone is NEW; others may be picked up (tcp_loose), be ignored or be refused. */
-		return (packet->tcp_flags & 0x3f) == 0x02 ? 1u << STATE_NEW : 1u << STATE_NEW | 1u << STATE_INVALID;
+		return (packet->tcp_flags & 0x3f) == 0x02 ? 1u << STATE_NEW
+							  : 1u << STATE_NEW | 1u << STATE_INVALID;
 	case IPPROTO_UDP:
 		return 1u << STATE_NEW;
 	case IPPROTO_ICMP:
@@ -97,7 +100,8 @@ static unsigned possible_states(const struct packet *packet)
 	return 1u << STATE_NEW | 1u << STATE_INVALID | 1u << STATE_RELATED | 1u << STATE_UNTRACKED;
 }
 
-/* --- frames -------------------------------------------------------------------------------------------------------- */
+/* --- frames
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* For a packet that the routing drops: a trace up to the tables of INPUT. */
 struct cut_trace {
@@ -134,7 +138,8 @@ static void engine_trace_packet(const struct trial *trial, struct packet *packet
 	struct outcome outcome;
 
 	*cut = (struct cut_trace){.whole = way != WAY_PREROUTING};
-	if (engine_run(trial->ruleset, packet, way == WAY_FORWARD ? PATH_FORWARD : PATH_INPUT, trace_cut, cut, &outcome))
+	if (engine_run(trial->ruleset, packet, way == WAY_FORWARD ? PATH_FORWARD : PATH_INPUT, trace_cut, cut,
+		       &outcome))
 		exit(99);
 }
 
@@ -178,10 +183,12 @@ static bool tally_frame(struct trial *trial, const struct frame_plan *plan, cons
 
 	if (!trial->odd && (way == WAY_PREROUTING || plan->fragment != FRAME_WHOLE))
 		return false;
-	/* iptables-nft translates tcp and udp: there a header that is cut off does not match, and nothing is hot-dropped. */
-	if (trial->nft && plan->cut)
+	/* iptables-nft translates tcp and udp into payload expressions, which neither hot-drop where a header
+	 * is cut off nor treat later fragments as the matches of x_tables do. The engine is of x_tables. */
+	if (trial->nft && (plan->cut || plan->fragment != FRAME_WHOLE))
 		return false;
-	if (way == WAY_UNSURE || packet_decode(LINK_ETHERNET, frame->data, frame->size, frame->size, &packet, &verdict))
+	if (way == WAY_UNSURE ||
+	    packet_decode(LINK_ETHERNET, frame->data, frame->size, frame->size, &packet, &verdict))
 		return false;
 	if (way == WAY_UNSEEN) {
 		trial->unseen++;
@@ -211,12 +218,14 @@ static void draw_frames(struct trial *trial)
 		printf("# the sentinel's way is not sure\n");
 }
 
-/* --- one ruleset ----------------------------------------------------------------------------------------------- */
+/* --- one ruleset
+ * ----------------------------------------------------------------------------------------------- */
 
 /* Sends all frames to what is loaded and adds what the kernel counted. */
 static bool send_and_count(struct trial *trial, struct rule_tally *tally, struct buffer *why)
 {
-	struct buffer saved __attribute__((cleanup(buffer_fini))) = {0}, difference __attribute__((cleanup(buffer_fini))) = {0};
+	struct buffer saved __attribute__((cleanup(buffer_fini))) = {0},
+			    difference __attribute__((cleanup(buffer_fini))) = {0};
 	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
 	int error = testbed_send(trial->frames, trial->frame_count, trial->pool.family, trial->nft, &saved);
 	bool equal;
@@ -230,7 +239,8 @@ static bool send_and_count(struct trial *trial, struct rule_tally *tally, struct
 		buffer_puts(why, "what the kernel saved has other chains or rules");
 		return false;
 	}
-	/* iptables-nft says some rules otherwise than they were given: `! --sport 0:443` as `--sport 444:65535`. */
+	/* iptables-nft says some rules otherwise than they were given: `! --sport 0:443` as `--sport
+	 * 444:65535`. */
 	if (trial->nft)
 		return true;
 	equal = ruleset_equal(trial->ruleset, ruleset, &difference);
@@ -279,26 +289,30 @@ static bool accepts_differ(struct rule_tally *alone, struct rule_tally *both, st
 			const struct count *a = tally_find(alone, TABLE_FILTER, chain->name, n);
 			const struct count *b = tally_find(both, TABLE_FILTER, chain->name, n);
 			bool accept = n ? chain->rules[n - 1].target.type->kind == TARGET_ACCEPT
-					: chain->builtin && chain->policy == POLICY_ACCEPT && chain->hook <= HOOK_FORWARD;
+					: chain->builtin && chain->policy == POLICY_ACCEPT &&
+					      chain->hook <= HOOK_FORWARD;
 
 			if (!accept || !a || !b || (a->packets == b->packets && a->bytes == b->bytes))
 				continue;
-			buffer_printf(why, "filter %.*s %u: %" PRIu64 " packets without weir, %" PRIu64 " with", (int)chain->name.size,
-				      chain->name.data, n, a->packets, b->packets);
+			buffer_printf(why,
+				      "filter %.*s %u: %" PRIu64 " packets without weir, %" PRIu64 " with",
+				      (int)chain->name.size, chain->name.data, n, a->packets, b->packets);
 			return true;
 		}
 	}
 	return false;
 }
 
-static void add_early(struct trial *trial, int property, const struct weir_front *front, struct rule_tally *both)
+static void add_early(struct trial *trial, int property, const struct weir_front *front,
+		      struct rule_tally *both)
 {
 	struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
 	struct rule_tally early = {0};
 	uint64_t dropped = 0;
 	bool right;
 
-	if (tally_init(&early, trial->ruleset, trial->pool.family) || weir_front_count(front, &early, &dropped, &why)) {
+	if (tally_init(&early, trial->ruleset, trial->pool.family) ||
+	    weir_front_count(front, &early, &dropped, &why)) {
 		check(trial, property, false, why.data ? why.data : "");
 		tally_fini(&early);
 		return;
@@ -354,10 +368,10 @@ static void trial_run(uint64_t seed)
 	trial->nft = random_percent(random, 25);
 	trial->odd = random_percent(random, 40);
 	trial->rules = (struct rules_options){
-		.kernel = true,
-		.stateful = random_percent(random, 50),
-		.forwarding = random_percent(random, 50),
-		.effects = random_percent(random, 40),
+	    .kernel = true,
+	    .stateful = random_percent(random, 50),
+	    .forwarding = random_percent(random, 50),
+	    .effects = random_percent(random, 40),
 	};
 	rules_generate(&trial->text, &trial->pool, &trial->rules, random);
 	trial->ruleset = fixture_load(&trial->text, &why);

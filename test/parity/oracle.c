@@ -34,7 +34,7 @@ void trace_record(void *context, const struct step *step)
 		trace->capacity = capacity;
 	}
 	trace->items[trace->count++] = (struct traced){
-		step->kind == STEP_RULE ? (const void *)step->rule : (const void *)step->chain, step->truth};
+	    step->kind == STEP_RULE ? (const void *)step->rule : (const void *)step->chain, step->truth};
 }
 
 size_t trace_times(const struct trace *trace, const void *counted)
@@ -76,8 +76,8 @@ static void ask(struct asking *asking, const struct packet *packet, enum path pa
 		asking->drops = false;
 		return;
 	}
-	if (outcome.verdicts != VERDICT_DROP && !(outcome.verdicts == VERDICT_REJECT &&
-						  (asking->options->allowed & EFFECT_REJECT)))
+	if (outcome.verdicts != VERDICT_DROP &&
+	    !(outcome.verdicts == VERDICT_REJECT && (asking->options->allowed & EFFECT_REJECT)))
 		asking->drops = false;
 	if (outcome.effects & ~asking->options->allowed & ~(unsigned)EFFECT_CONNTRACK)
 		asking->drops = false;
@@ -122,13 +122,14 @@ static void ask_interfaces(struct asking *asking, struct packet *packet)
 	}
 }
 
-bool oracle_drops(const struct ruleset *ruleset, const struct packet *packet, const struct region_options *options,
-		  oracle_visit visit, void *context)
+bool oracle_drops(const struct ruleset *ruleset, const struct packet *packet,
+		  const struct region_options *options, oracle_visit visit, void *context)
 {
 	struct asking asking = {ruleset, options, visit, context, {0}, true};
 	struct packet copy = *packet;
 	/* Neighbour discovery and MLD are untracked without a rule (nf_conntrack_proto_icmpv6.c). */
-	int last = packet->family == FAMILY_IPV6 && packet->protocol == IPPROTO_ICMPV6 ? STATE_UNTRACKED : STATE_INVALID;
+	int last = packet->family == FAMILY_IPV6 && packet->protocol == IPPROTO_ICMPV6 ? STATE_UNTRACKED
+										       : STATE_INVALID;
 
 	copy.known |= KNOWN_STATE;
 	for (int state = STATE_NEW; state <= last; state++) {

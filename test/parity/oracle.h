@@ -18,17 +18,18 @@ struct trace {
 };
 
 void trace_fini(struct trace *trace);
-void trace_record(void *context, const struct step *step); /* engine_trace over a struct trace */
+void trace_record(void *context, const struct step *step);          /* engine_trace over a struct trace */
 size_t trace_times(const struct trace *trace, const void *counted); /* counted for sure */
 
 /* Called for each combination of unknowns. */
-typedef void (*oracle_visit)(void *context, const struct packet *packet, enum path path, const struct outcome *outcome,
-			     const struct trace *trace);
+typedef void (*oracle_visit)(void *context, const struct packet *packet, enum path path,
+			     const struct outcome *outcome, const struct trace *trace);
 
-/* Runs the engine with every connection state the packet could have, every interface it could come in and leave by
- * (names that the generator uses and one more), and delivery or forwarding, as the options leave them open. Calls visit
- * (may be NULL) for each. Whether all of them drop it for sure without an effect that is not allowed. */
-bool oracle_drops(const struct ruleset *ruleset, const struct packet *packet, const struct region_options *options,
-		  oracle_visit visit, void *context);
+/* Runs the engine with every connection state the packet could have, every interface it could come in and
+ * leave by (names that the generator uses and one more), and delivery or forwarding, as the options leave
+ * them open. Calls visit (may be NULL) for each. Whether all of them drop it for sure without an effect that
+ * is not allowed. */
+bool oracle_drops(const struct ruleset *ruleset, const struct packet *packet,
+		  const struct region_options *options, oracle_visit visit, void *context);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Random rulesets and packets, judged by unrelated code that must agree: the engine rule by rule (the oracle), the
- * region as a diagram, and the plane's tables through the look-up that XDP runs. Needs no privileges; kernel.c holds
- * the engine and XDP against the kernel's own counters.
+ * Random rulesets and packets, judged by unrelated code that must agree: the engine rule by rule (the
+ * oracle), the region as a diagram, and the plane's tables through the look-up that XDP runs. Needs no
+ * privileges; kernel.c holds the engine and XDP against the kernel's own counters.
  *
  * parity [RULESETS [SEED]]: with a seed that a failure printed and 1, that ruleset alone. */
 #include "cases.h"
@@ -45,28 +45,28 @@ enum {
 };
 
 static struct property properties[PROPERTIES] = {
-	[READ] = {.name = "generated rulesets are read"},
-	[KEY] = {.name = "match key and decoded packet agree"},
-	[PLAIN] = {.name = "plain frames have a match key"},
-	[SOUND] = {.name = "what the region drops, the engine drops whatever the unknowns are"},
-	[SOUND_FRAGMENT] = {.name = "fragments are dropped only if every whole packet they may be of is"},
-	[SOUND_MERGED] = {.name = "segments with data are dropped whatever FIN, PSH and CWR become"},
-	[COMPLETE] = {.name = "what the engine drops whatever the unknowns are, the region drops"},
-	[COUNTED] = {.name = "rules that the region counts are those that the engine meets"},
-	[COUNTED_ALL] = {.name = "rules that the engine meets are counted or named as not counted"},
-	[ALLOWANCE] = {.name = "to allow effects only adds to the region"},
-	[PROOF] = {.name = "tables are proven against their regions"},
-	[PLANE] = {.name = "the look-up drops what the region drops"},
-	[PLANE_CREDIT] = {.name = "the look-up credits what the region counts"},
-	[FIXED] = {.name = "fixed cases: early where it should be, and nowhere else"},
-	[DROPS] = {.name = "a good part of the packets is dropped early"},
-	[LISTS] = {.name = "lists of rules are found"},
+    [READ] = {.name = "generated rulesets are read"},
+    [KEY] = {.name = "match key and decoded packet agree"},
+    [PLAIN] = {.name = "plain frames have a match key"},
+    [SOUND] = {.name = "what the region drops, the engine drops whatever the unknowns are"},
+    [SOUND_FRAGMENT] = {.name = "fragments are dropped only if every whole packet they may be of is"},
+    [SOUND_MERGED] = {.name = "segments with data are dropped whatever FIN, PSH and CWR become"},
+    [COMPLETE] = {.name = "what the engine drops whatever the unknowns are, the region drops"},
+    [COUNTED] = {.name = "rules that the region counts are those that the engine meets"},
+    [COUNTED_ALL] = {.name = "rules that the engine meets are counted or named as not counted"},
+    [ALLOWANCE] = {.name = "to allow effects only adds to the region"},
+    [PROOF] = {.name = "tables are proven against their regions"},
+    [PLANE] = {.name = "the look-up drops what the region drops"},
+    [PLANE_CREDIT] = {.name = "the look-up credits what the region counts"},
+    [FIXED] = {.name = "fixed cases: early where it should be, and nowhere else"},
+    [DROPS] = {.name = "a good part of the packets is dropped early"},
+    [LISTS] = {.name = "lists of rules are found"},
 };
 
 /* HOST_IPV4 and HOST_IPV6 */
 static const __typeof__(*((struct region_options *)NULL)->locals) host_addresses[] = {
-	{FAMILY_IPV4, 0xc0000201, 0xc0000201},
-	{FAMILY_IPV6, (address)0x20010db800020000 << 64 | 1, (address)0x20010db800020000 << 64 | 1},
+    {FAMILY_IPV4, 0xc0000201, 0xc0000201},
+    {FAMILY_IPV6, (address)0x20010db800020000 << 64 | 1, (address)0x20010db800020000 << 64 | 1},
 };
 
 struct trial {
@@ -92,9 +92,11 @@ static bool check(struct trial *trial, int property, bool right, const char *wha
 	return report(&properties[property], &place, right, "%s", what);
 }
 
-/* --- what a packet is counted on ------------------------------------------------------------------------------- */
+/* --- what a packet is counted on
+ * ------------------------------------------------------------------------------- */
 
-/* The rule, or the chain of a policy, that a unit stands for in this packet. *element is what the plane credits. */
+/* The rule, or the chain of a policy, that a unit stands for in this packet. *element is what the plane
+ * credits. */
 static const void *unit_counted(const struct region *region, uint32_t index, const struct packet *packet,
 				int64_t *element)
 {
@@ -105,7 +107,8 @@ static const void *unit_counted(const struct region *region, uint32_t index, con
 	if (predicate) {
 		address source = address_from_bytes(packet->family, packet->source);
 		address destination = address_from_bytes(packet->family, packet->destination);
-		bool icmp = packet->protocol == (packet->family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		bool icmp =
+		    packet->protocol == (packet->family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 		uint16_t port = predicate->pair_source_port ? packet->source_port : packet->destination_port;
 
 		if (icmp)
@@ -137,9 +140,10 @@ static bool is_uncounted(const struct region *region, const void *counted)
 	for (size_t i = 0; i < region->uncounted_count; i++) {
 		const struct unit *unit = &region->units[region->uncounted[i]];
 
-		if (unit->kind == UNIT_POLICY ? counted == unit->chain
-					      : (const struct rule *)counted >= unit->rule &&
-							(const struct rule *)counted < unit->rule + unit->rule_count)
+		if (unit->kind == UNIT_POLICY
+			? counted == unit->chain
+			: (const struct rule *)counted >= unit->rule &&
+			      (const struct rule *)counted < unit->rule + unit->rule_count)
 			return true;
 	}
 	return false;
@@ -151,23 +155,24 @@ static void describe(const void *counted, const struct region *region, struct bu
 		const struct unit *unit = &region->units[i];
 
 		if (unit->kind == UNIT_POLICY && counted == unit->chain) {
-			buffer_printf(out, "policy of %.*s", (int)unit->chain->name.size, unit->chain->name.data);
+			buffer_printf(out, "policy of %.*s", (int)unit->chain->name.size,
+				      unit->chain->name.data);
 			return;
 		}
 		if (unit->kind != UNIT_POLICY && (const struct rule *)counted >= unit->rule &&
 		    (const struct rule *)counted < unit->rule + unit->rule_count) {
 			struct text line = rule_text(counted);
 
-			buffer_printf(out, "%s unit %zu: %.*s", table_names[unit->chain->table->id], i, (int)line.size,
-				      line.data);
+			buffer_printf(out, "%s unit %zu: %.*s", table_names[unit->chain->table->id], i,
+				      (int)line.size, line.data);
 			return;
 		}
 	}
 	buffer_puts(out, "something that is no unit");
 }
 
-static void visit_counts(void *context, const struct packet *packet, enum path path, const struct outcome *outcome,
-			 const struct trace *trace)
+static void visit_counts(void *context, const struct packet *packet, enum path path,
+			 const struct outcome *outcome, const struct trace *trace)
 {
 	struct trial *trial = context;
 	const struct attribution *attribution = trial->attribution;
@@ -183,7 +188,8 @@ static void visit_counts(void *context, const struct packet *packet, enum path p
 		right = counted && trace_times(trace, counted) == 1;
 		if (!right && counted) {
 			buffer_printf(&why, "met %zu times with state %s, %s: ", trace_times(trace, counted),
-				      connection_state_name(packet->state), path == PATH_INPUT ? "INPUT" : "FORWARD");
+				      connection_state_name(packet->state),
+				      path == PATH_INPUT ? "INPUT" : "FORWARD");
 			describe(counted, region, &why);
 		}
 	}
@@ -191,7 +197,8 @@ static void visit_counts(void *context, const struct packet *packet, enum path p
 	buffer_fini(&why);
 	right = true;
 	for (size_t i = 0; i < trace->count && right; i++) {
-		bool found = trace->items[i].truth != TRUTH_YES || is_uncounted(region, trace->items[i].counted);
+		bool found =
+		    trace->items[i].truth != TRUTH_YES || is_uncounted(region, trace->items[i].counted);
 
 		for (size_t j = 0; j < attribution->unit_count && !found; j++) {
 			int64_t element;
@@ -201,7 +208,8 @@ static void visit_counts(void *context, const struct packet *packet, enum path p
 		}
 		right = found;
 		if (!right) {
-			buffer_printf(&why, "not counted, state %s, %s: ", connection_state_name(packet->state),
+			buffer_printf(&why,
+				      "not counted, state %s, %s: ", connection_state_name(packet->state),
 				      path == PATH_INPUT ? "INPUT" : "FORWARD");
 			describe(trace->items[i].counted, region, &why);
 		}
@@ -209,7 +217,8 @@ static void visit_counts(void *context, const struct packet *packet, enum path p
 	check(trial, COUNTED_ALL, right, why.data ? why.data : "");
 }
 
-/* --- one packet ------------------------------------------------------------------------------------------------ */
+/* --- one packet
+ * ------------------------------------------------------------------------------------------------ */
 
 /* The packet that the key describes: what the region is asked about. */
 static void packet_of_key(const struct packet_key *key, struct packet *packet)
@@ -258,7 +267,8 @@ static bool keys_agree(const struct packet_key *key, const struct packet *packet
 	bool fragment = packet->fragment_offset || packet->more_fragments, atomic;
 
 	packet_of_key(key, &other);
-	/* A fragment header on a packet that is whole: the key calls it a fragment, which is the cautious side. */
+	/* A fragment header on a packet that is whole: the key calls it a fragment, which is the cautious
+	 * side. */
 	atomic = packet->family == FAMILY_IPV6 && packet->ip_options && !fragment;
 	if (other.family != packet->family || memcmp(other.source, packet->source, 16) != 0 ||
 	    memcmp(other.destination, packet->destination, 16) != 0 || other.length != packet->length ||
@@ -268,20 +278,24 @@ static bool keys_agree(const struct packet_key *key, const struct packet *packet
 		return false;
 	if (key->fragment)
 		return !key->source_port && !key->destination_port && !key->tcp_flags && !key->payload;
-	if (packet->protocol == IPPROTO_TCP && (other.tcp_flags != packet->tcp_flags || !key->payload != !packet->payload))
+	if (packet->protocol == IPPROTO_TCP &&
+	    (other.tcp_flags != packet->tcp_flags || !key->payload != !packet->payload))
 		return false;
-	return other.source_port == packet->source_port && other.destination_port == packet->destination_port &&
-	       other.icmp_type == packet->icmp_type && other.icmp_code == packet->icmp_code;
+	return other.source_port == packet->source_port &&
+	       other.destination_port == packet->destination_port && other.icmp_type == packet->icmp_type &&
+	       other.icmp_code == packet->icmp_code;
 }
 
-/* A whole packet of which the fragment may be a part: with some transport header, put together or as its parts. */
+/* A whole packet of which the fragment may be a part: with some transport header, put together or as its
+ * parts. */
 static void fragment_origin(struct trial *trial, struct packet *packet)
 {
 	static const uint8_t flags[] = {0x02, 0x10, 0x12, 0x11, 0x04, 0x18, 0x00};
 	struct random *random = &trial->random;
 	uint32_t view = random_below(random, 3);
 
-	packet->known |= KNOWN_PORTS | KNOWN_SOURCE_PORT | KNOWN_DESTINATION_PORT | KNOWN_TCP_FLAGS | KNOWN_ICMP;
+	packet->known |=
+	    KNOWN_PORTS | KNOWN_SOURCE_PORT | KNOWN_DESTINATION_PORT | KNOWN_TCP_FLAGS | KNOWN_ICMP;
 	packet->source_port = pool_port(&trial->pool, random);
 	packet->destination_port = pool_port(&trial->pool, random);
 	packet->tcp_flags = flags[random_below(random, sizeof(flags))];
@@ -291,8 +305,8 @@ static void fragment_origin(struct trial *trial, struct packet *packet)
 	packet->fragment_offset = view == 2 ? 4 : 0;
 	packet->more_fragments = view == 1;
 	if (view == 2)
-		packet->known &= ~(uint32_t)(KNOWN_PORTS | KNOWN_SOURCE_PORT | KNOWN_DESTINATION_PORT | KNOWN_TCP_FLAGS |
-					     KNOWN_ICMP);
+		packet->known &= ~(uint32_t)(KNOWN_PORTS | KNOWN_SOURCE_PORT | KNOWN_DESTINATION_PORT |
+					     KNOWN_TCP_FLAGS | KNOWN_ICMP);
 }
 
 static bool drops_as_fragment(struct trial *trial, const struct packet *packet)
@@ -356,8 +370,8 @@ static bool credits_agree(struct trial *trial, const struct plane_answer *answer
 		}
 	for (size_t i = 0; i < wanted; i++) /* a set's member is credited, or the rule as a whole */
 		for (size_t j = 0; j < got; j++)
-			if (trial->region->units[expected[i].unit].kind == UNIT_RULE && found[j].element < 0 &&
-			    found[j].unit == expected[i].unit)
+			if (trial->region->units[expected[i].unit].kind == UNIT_RULE &&
+			    found[j].element < 0 && found[j].unit == expected[i].unit)
 				expected[i].element = -1;
 	qsort(expected, wanted, sizeof(*expected), compare_credits);
 	qsort(found, got, sizeof(*found), compare_credits);
@@ -365,18 +379,21 @@ static bool credits_agree(struct trial *trial, const struct plane_answer *answer
 		return true;
 	buffer_puts(why, "expected");
 	for (size_t i = 0; i < wanted; i++)
-		buffer_printf(why, " unit %u element %lld;", expected[i].unit, (long long)expected[i].element);
+		buffer_printf(why, " unit %u element %lld;", expected[i].unit,
+			      (long long)expected[i].element);
 	buffer_puts(why, " found");
 	for (size_t i = 0; i < got; i++)
 		buffer_printf(why, " unit %u element %lld;", found[i].unit, (long long)found[i].element);
 	return false;
 }
 
-static void check_early(struct trial *trial, const struct packet_key *key, const struct packet *packet, uint32_t early)
+static void check_early(struct trial *trial, const struct packet_key *key, const struct packet *packet,
+			uint32_t early)
 {
 	trial->attribution = &trial->region->attributions[early];
 	if (key->fragment)
-		check(trial, SOUND_FRAGMENT, drops_as_fragment(trial, packet), "not dropped for every header");
+		check(trial, SOUND_FRAGMENT, drops_as_fragment(trial, packet),
+		      "not dropped for every header");
 	else
 		check(trial, SOUND,
 		      oracle_drops(trial->ruleset, packet, &trial->options, visit_counts, trial),
@@ -404,8 +421,8 @@ static void check_packet(struct trial *trial, const struct packet_key *key, cons
 	} else if (!trial->rules.opaque && !trial->rules.timed && !trial->region->undecided) {
 		/* Sampling cannot show that a fragment is dropped for every header: only whole packets. */
 		bool drops = !key->fragment && (key->payload ? drops_merged(trial, packet)
-							     : oracle_drops(trial->ruleset, packet, &trial->options,
-									    NULL, NULL));
+							     : oracle_drops(trial->ruleset, packet,
+									    &trial->options, NULL, NULL));
 
 		check(trial, COMPLETE, !drops, "surely dropped by the rules, but not early");
 	}
@@ -459,7 +476,9 @@ static bool try_packet(struct trial *trial, const struct frame_plan *plan)
 	if (verdict == FRAME_OK && is_plain(plan, &packet))
 		check(trial, PLAIN, parsed, "no match key");
 	if (parsed) {
-		check(trial, KEY, verdict == FRAME_OK && plan->to == TO_HOST && !plan->vlan_tags && keys_agree(&key, &packet),
+		check(trial, KEY,
+		      verdict == FRAME_OK && plan->to == TO_HOST && !plan->vlan_tags &&
+			  keys_agree(&key, &packet),
 		      "a match key that is not the packet's");
 		if (verdict == FRAME_OK)
 			check_packet(trial, &key, &packet);
@@ -471,7 +490,8 @@ static bool try_packet(struct trial *trial, const struct frame_plan *plan)
 	return answer.drop;
 }
 
-/* --- one ruleset ----------------------------------------------------------------------------------------------- */
+/* --- one ruleset
+ * ----------------------------------------------------------------------------------------------- */
 
 static void trial_draw(struct trial *trial)
 {
@@ -481,20 +501,22 @@ static void trial_draw(struct trial *trial)
 
 	pool_fill(&trial->pool, family, random);
 	trial->rules = (struct rules_options){
-		.opaque = random_percent(random, 25),
-		.stateful = random_percent(random, 50),
-		.forwarding = random_percent(random, 60),
-		.effects = random_percent(random, 40),
-		.timed = random_percent(random, 25),
+	    .opaque = random_percent(random, 25),
+	    .stateful = random_percent(random, 50),
+	    .forwarding = random_percent(random, 60),
+	    .effects = random_percent(random, 40),
+	    .timed = random_percent(random, 25),
 	};
 	trial->options = (struct region_options){
-		.interface = random_percent(random, 60) ? TEST_INTERFACE : NULL,
-		.local_count = random_percent(random, 70) ? 2 : 0,
-		.locals = host_addresses,
-		.allowed = EFFECT_CONNTRACK | (random_percent(random, 20) ? EFFECT_LOG : 0) |
-			   (random_percent(random, 10) ? EFFECT_REJECT : 0),
+	    .interface = random_percent(random, 60) ? TEST_INTERFACE : NULL,
+	    .local_count = random_percent(random, 70) ? 2 : 0,
+	    .locals = host_addresses,
+	    .allowed = EFFECT_CONNTRACK | (random_percent(random, 20) ? EFFECT_LOG : 0) |
+		       (random_percent(random, 10) ? EFFECT_REJECT : 0),
 	};
-	trial->options.forwarding[family] = forwarding == 0 ? TRUTH_NO : forwarding == 1 ? TRUTH_YES : TRUTH_UNKNOWN;
+	trial->options.forwarding[family] = forwarding == 0   ? TRUTH_NO
+					    : forwarding == 1 ? TRUTH_YES
+							      : TRUTH_UNKNOWN;
 	trial->options.nat[family] = TRUTH_UNKNOWN;
 	rules_generate(&trial->text, &trial->pool, &trial->rules, random);
 }
@@ -561,10 +583,10 @@ static void run_case(const struct fixed_case *fixed)
 	pool_fill(&trial.pool, fixed->family, &trial.random);
 	trial.rules.opaque = true; /* what is known of it is in the case */
 	trial.options = (struct region_options){
-		.interface = TEST_INTERFACE,
-		.local_count = 2,
-		.locals = host_addresses,
-		.allowed = EFFECT_CONNTRACK,
+	    .interface = TEST_INTERFACE,
+	    .local_count = 2,
+	    .locals = host_addresses,
+	    .allowed = EFFECT_CONNTRACK,
 	};
 	trial.options.forwarding[fixed->family] = fixed->forwarding ? TRUTH_YES : TRUTH_NO;
 	trial.options.nat[fixed->family] = TRUTH_UNKNOWN;
@@ -603,6 +625,7 @@ int main(int argc, char **argv)
 	}
 	/* Neither side must win by never dropping: a tenth of what is asked about must be in the region. */
 	properties[DROPS].compared = 1;
-	properties[DROPS].wrong = properties[SOUND].compared * 10 < properties[PLANE].compared && rulesets > 1;
+	properties[DROPS].wrong =
+	    properties[SOUND].compared * 10 < properties[PLANE].compared && rulesets > 1;
 	return report_finish(properties, PROPERTIES);
 }

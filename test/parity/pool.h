@@ -29,7 +29,8 @@ struct pool {
 /* What lies behind it: 192.0.2.128/25 and 2001:db8:2:1::/64. */
 #define BEHIND_IPV4 "192.0.2.129"
 #define BEHIND_IPV6 "2001:db8:2:1::9"
-/* Never drawn: the tests that use the kernel send it last and let it through, to know that all has arrived. */
+/* Never drawn: the tests that use the kernel send it last and let it through, to know that all has arrived.
+ */
 #define SENTINEL_IPV4 "198.19.255.254"
 #define SENTINEL_IPV6 "2001:db8:ffff:ffff::fe"
 

@@ -72,8 +72,8 @@ int report_finish(const struct property *properties, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		bool good = properties[i].compared && !properties[i].wrong;
 
-		printf("# %s: %" PRIu64 " compared, %" PRIu64 " wrong\n", properties[i].name, properties[i].compared,
-		       properties[i].wrong);
+		printf("# %s: %" PRIu64 " compared, %" PRIu64 " wrong\n", properties[i].name,
+		       properties[i].compared, properties[i].wrong);
 		printf("%sok %zu - %s\n", good ? "" : "not ", i + 1, properties[i].name);
 		status |= !good;
 	}

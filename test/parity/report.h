@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Results as TAP: one test a property, judged over many rulesets and packets. A property that was never looked at has
- * failed: what was not compared is not equal. */
+ * Results as TAP: one test a property, judged over many rulesets and packets. A property that was never
+ * looked at has failed: what was not compared is not equal. */
 #ifndef WEIR_TEST_PARITY_REPORT_H
 #define WEIR_TEST_PARITY_REPORT_H
 
@@ -21,8 +21,8 @@ struct report_place {
 	const struct frame *frame;   /* may be NULL */
 };
 
-/* Counts one comparison; when it is wrong says so (the first few for each property, all in full), with seed, files that
- * hold the ruleset, and the packet. Returns `right`. */
+/* Counts one comparison; when it is wrong says so (the first few for each property, all in full), with seed,
+ * files that hold the ruleset, and the packet. Returns `right`. */
 __attribute__((format(printf, 4, 5))) bool report(struct property *property, const struct report_place *place,
 						  bool right, const char *format, ...);
 /* Prints the TAP lines and the plan; 0, or 1 when one failed. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Draws rulesets of everything that weir models: what is written must be what iptables-restore accepts, so that the
- * kernel can be asked about the same text. Chains jump to chains with higher numbers only, so no loop arises. */
+ * Draws rulesets of everything that weir models: what is written must be what iptables-restore accepts, so
+ * that the kernel can be asked about the same text. Chains jump to chains with higher numbers only, so no
+ * loop arises. */
 #include "rules.h"
 
 #include <stdio.h>
@@ -60,9 +61,9 @@ static void put_ports(struct generator *g, const char *option)
 static void put_tcp_flags(struct generator *g)
 {
 	static const char *const flags[] = {
-		"FIN,SYN,RST,ACK SYN", "SYN,RST SYN,RST", "FIN,SYN,RST,PSH,ACK,URG NONE",
-		"FIN,SYN FIN,SYN",     "ACK ACK",	  "PSH PSH",
-		"FIN,PSH,URG FIN",     "RST NONE",
+	    "FIN,SYN,RST,ACK SYN", "SYN,RST SYN,RST", "FIN,SYN,RST,PSH,ACK,URG NONE",
+	    "FIN,SYN FIN,SYN",     "ACK ACK",         "PSH PSH",
+	    "FIN,PSH,URG FIN",     "RST NONE",
 	};
 
 	bang(g);
@@ -161,8 +162,13 @@ static bool put_protocol(struct generator *g)
 static void put_state(struct generator *g)
 {
 	static const char *const states[] = {
-		"NEW",	   "ESTABLISHED", "RELATED,ESTABLISHED", "INVALID",
-		"INVALID,NEW", "UNTRACKED",   "NEW,RELATED,ESTABLISHED,UNTRACKED",
+	    "NEW",
+	    "ESTABLISHED",
+	    "RELATED,ESTABLISHED",
+	    "INVALID",
+	    "INVALID,NEW",
+	    "UNTRACKED",
+	    "NEW,RELATED,ESTABLISHED,UNTRACKED",
 	};
 	const char *state = states[pick(g, sizeof(states) / sizeof(*states))];
 
@@ -208,7 +214,8 @@ static void put_opaque_match(struct generator *g)
 		buffer_puts(g->out, " -m mark --mark 0x1");
 		break;
 	default:
-		buffer_puts(g->out, g->pool->family == FAMILY_IPV4 ? " -m ttl --ttl-eq 64" : " -m hl --hl-eq 64");
+		buffer_puts(g->out,
+			    g->pool->family == FAMILY_IPV4 ? " -m ttl --ttl-eq 64" : " -m hl --hl-eq 64");
 	}
 }
 
@@ -251,7 +258,8 @@ static void put_target(struct generator *g, int chain, bool tcp, uint32_t drop_p
 	if (chance(g, drop_percent)) {
 		buffer_puts(g->out, " -j DROP");
 	} else if (left > 0 && chance(g, 30)) {
-		buffer_printf(g->out, " -%c U%d", chance(g, 75) ? 'j' : 'g', chain + 1 + (int)pick(g, (uint32_t)left));
+		buffer_printf(g->out, " -%c U%d", chance(g, 75) ? 'j' : 'g',
+			      chain + 1 + (int)pick(g, (uint32_t)left));
 	} else if (raw && g->options->stateful && chance(g, 40)) {
 		buffer_puts(g->out, chance(g, 50) ? " -j CT --notrack" : " -j NOTRACK");
 	} else if (!strcmp(g->table, "filter") && g->options->effects && chance(g, 30)) {
@@ -314,8 +322,8 @@ static void put_run(struct generator *g, const char *name, int chain)
 		if (chance(g, 85)) {
 			prefix.value = destination ? pool_destination(g->pool, g->random)
 						   : pool_source(g->pool, g->random);
-			prefix.mask = prefix_mask(g->pool->family,
-						  family_bits(g->pool->family) - (chance(g, 15) ? pick(g, 9) : 0));
+			prefix.mask = prefix_mask(g->pool->family, family_bits(g->pool->family) -
+								       (chance(g, 15) ? pick(g, 9) : 0));
 			prefix.value &= prefix.mask;
 		}
 		buffer_printf(g->out, "-A %s%s -%c ", name, inverted ? " !" : "", destination ? 'd' : 's');
@@ -399,14 +407,15 @@ static void put_members(struct generator *g, const char *set, uint32_t count, bo
 	for (uint32_t i = 0; i < count; i++) {
 		struct buffer line __attribute__((cleanup(buffer_fini))) = {0};
 		bool nomatch = false;
-		address value = chance(g, 80) ? pool_source(g->pool, g->random)
-					      : pool_destination(g->pool, g->random);
+		address value =
+		    chance(g, 80) ? pool_source(g->pool, g->random) : pool_destination(g->pool, g->random);
 
 		if (!value)
 			continue; /* hash types do not take 0.0.0.0 */
 		buffer_printf(&line, "add %s%c ", set, g->suffix);
 		if (!strcmp(set, "nets")) {
-			unsigned bits = family_bits(family), length = chance(g, 50) ? bits : 1 + pick(g, bits);
+			unsigned bits = family_bits(family),
+				 length = chance(g, 50) ? bits : 1 + pick(g, bits);
 
 			address_print(family, value & prefix_mask(family, length), &line);
 			buffer_printf(&line, "/%u", length);
@@ -423,7 +432,8 @@ static void put_members(struct generator *g, const char *set, uint32_t count, bo
 			else if (kind < 7)
 				buffer_printf(&line, ",udp:%u", port);
 			else
-				buffer_printf(&line, ",%s:%u/%u", family == FAMILY_IPV4 ? "icmp" : "ipv6-icmp",
+				buffer_printf(&line, ",%s:%u/%u",
+					      family == FAMILY_IPV4 ? "icmp" : "ipv6-icmp",
 					      g->pool->types[pick(g, 4)], pick(g, 2));
 		}
 		/* A blank or a line end behind it, so that 10.0.0.1 is not found in 10.0.0.10. */
@@ -448,9 +458,9 @@ static void put_sets(struct generator *g)
 	for (size_t i = 0; i < 3; i++) {
 		bool timed = g->options->timed && chance(g, 50);
 
-		buffer_printf(g->out, "create %s%c %s family %s hashsize 1024 maxelem 65536%s%s%s\n", sets[i].name,
-			      g->suffix, sets[i].type, g->pool->family == FAMILY_IPV4 ? "inet" : "inet6",
-			      timed ? " timeout 3600" : "",
+		buffer_printf(g->out, "create %s%c %s family %s hashsize 1024 maxelem 65536%s%s%s\n",
+			      sets[i].name, g->suffix, sets[i].type,
+			      g->pool->family == FAMILY_IPV4 ? "inet" : "inet6", timed ? " timeout 3600" : "",
 			      g->options->effects && chance(g, 25) ? " counters" : "",
 			      chance(g, 25) ? " comment" : "");
 		put_members(g, sets[i].name, 3 + pick(g, 25), timed);
@@ -460,9 +470,11 @@ static void put_sets(struct generator *g)
 void rules_generate(struct rules_text *text, const struct pool *pool, const struct rules_options *options,
 		    struct random *random)
 {
-	struct generator g = {&text->tables, pool, options, random, "", pool->family == FAMILY_IPV4 ? '4' : '6'};
+	struct generator g = {&text->tables, pool, options,
+			      random,        "",   pool->family == FAMILY_IPV4 ? '4' : '6'};
 
-	buffer_printf(&text->tables, "# Generated by ip%stables-save v1.8.9\n", pool->family == FAMILY_IPV4 ? "" : "6");
+	buffer_printf(&text->tables, "# Generated by ip%stables-save v1.8.9\n",
+		      pool->family == FAMILY_IPV4 ? "" : "6");
 	if (options->kernel || chance(&g, 70))
 		put_table(&g, "raw");
 	if (chance(&g, 45))

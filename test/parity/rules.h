@@ -8,12 +8,12 @@
 #include "pool.h"
 
 struct rules_options {
-	bool kernel;	/* to be loaded and counted: names the sentinel, keeps silent in OUTPUT, no guesswork */
-	bool opaque;	/* with matches and targets that weir does not model */
-	bool stateful;	/* matches on connection state and NOTRACK */
-	bool forwarding;/* FORWARD is worth rules */
-	bool effects;	/* LOG, REJECT, sets with counters */
-	bool timed;	/* sets with members that time out */
+	bool kernel; /* to be loaded and counted: names the sentinel, keeps silent in OUTPUT, no guesswork */
+	bool opaque; /* with matches and targets that weir does not model */
+	bool stateful;   /* matches on connection state and NOTRACK */
+	bool forwarding; /* FORWARD is worth rules */
+	bool effects;    /* LOG, REJECT, sets with counters */
+	bool timed;      /* sets with members that time out */
 };
 
 struct rules_text {

@@ -17,7 +17,8 @@ int tally_init(struct rule_tally *tally, const struct ruleset *ruleset, enum fam
 		for (size_t i = 0; i < table->chain_count; i++) {
 			if (tally->chain_count == TALLY_CHAINS)
 				return -E2BIG;
-			tally->chains[tally->chain_count++] = (struct tally_chain){table->chains[i], tally->count};
+			tally->chains[tally->chain_count++] =
+			    (struct tally_chain){table->chains[i], tally->count};
 			tally->count += table->chains[i]->rule_count + 1;
 		}
 	}
@@ -37,7 +38,8 @@ struct count *tally_find(struct rule_tally *tally, enum table_id table, struct t
 		const struct chain *other = tally->chains[i].chain;
 
 		if (other->table->id == table && text_equal(other->name, chain))
-			return number <= other->rule_count ? &tally->counts[tally->chains[i].base + number] : NULL;
+			return number <= other->rule_count ? &tally->counts[tally->chains[i].base + number]
+							   : NULL;
 	}
 	return NULL;
 }
@@ -77,7 +79,7 @@ int tally_add_saved(struct rule_tally *tally, const struct ruleset *saved)
 			const struct chain *chain = table->chains[i];
 			struct count *count = tally_find(tally, (enum table_id)id, chain->name, 0);
 			struct count *last =
-				tally_find(tally, (enum table_id)id, chain->name, (uint32_t)chain->rule_count);
+			    tally_find(tally, (enum table_id)id, chain->name, (uint32_t)chain->rule_count);
 
 			if (!count) {
 				/* Built-in chains that the text did not name: nothing to compare. */
@@ -98,7 +100,8 @@ int tally_add_saved(struct rule_tally *tally, const struct ruleset *saved)
 	return 0;
 }
 
-bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bool policies, struct buffer *why)
+bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bool policies,
+		      struct buffer *why)
 {
 	size_t shown = 0;
 
@@ -107,7 +110,8 @@ bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bo
 		bool hook = chain->builtin && chain->hook <= HOOK_FORWARD;
 
 		for (size_t n = 0; n <= chain->rule_count; n++) {
-			const struct count *x = &a->counts[a->chains[i].base + n], *y = &b->counts[b->chains[i].base + n];
+			const struct count *x = &a->counts[a->chains[i].base + n],
+					   *y = &b->counts[b->chains[i].base + n];
 			struct text line = n ? rule_text(&chain->rules[n - 1]) : TEXT("policy");
 
 			if (x->packets == y->packets && x->bytes == y->bytes)
@@ -117,10 +121,12 @@ bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bo
 				continue;
 			if (shown++ == DIFFERENCES_SHOWN)
 				return true;
-			buffer_printf(why, "\n#     %s %.*s %zu: %" PRIu64 " packets, %" PRIu64 " bytes; %" PRIu64
+			buffer_printf(why,
+				      "\n#     %s %.*s %zu: %" PRIu64 " packets, %" PRIu64 " bytes; %" PRIu64
 				      " packets, %" PRIu64 " bytes: %.*s",
-				      table_names[chain->table->id], (int)chain->name.size, chain->name.data, n, x->packets,
-				      x->bytes, y->packets, y->bytes, (int)line.size, line.data);
+				      table_names[chain->table->id], (int)chain->name.size, chain->name.data,
+				      n, x->packets, x->bytes, y->packets, y->bytes, (int)line.size,
+				      line.data);
 		}
 	}
 	return shown > 0;

@@ -31,9 +31,11 @@ void tally_fini(struct rule_tally *tally);
 struct count *tally_find(struct rule_tally *tally, enum table_id table, struct text chain, uint32_t number);
 /* Adds what a trace met for sure. */
 void tally_add_trace(struct rule_tally *tally, const struct trace *trace, uint32_t bytes);
-/* Adds the counters that were read with another ruleset of the same shape; -ESRCH when a chain or rule is not in both. */
+/* Adds the counters that were read with another ruleset of the same shape; -ESRCH when a chain or rule is not
+ * in both. */
 int tally_add_saved(struct rule_tally *tally, const struct ruleset *saved);
 /* The first differences in words; false when there is none. */
-bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bool policies, struct buffer *why);
+bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bool policies,
+		      struct buffer *why);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The sender stays on one CPU, where the veth pair hands each frame to the receive path in order: a sentinel that was
- * counted says that all before it were. */
+ * The sender stays on one CPU, where the veth pair hands each frame to the receive path in order: a sentinel
+ * that was counted says that all before it were. */
 #include "testbed.h"
 
 #include "fixture.h"
@@ -92,8 +92,8 @@ static int set_kernel(const char *path, const char *value)
 int testbed_forwarding(bool on)
 {
 	static const char *const paths[] = {
-		"/proc/sys/net/ipv4/ip_forward",
-		"/proc/sys/net/ipv6/conf/all/forwarding",
+	    "/proc/sys/net/ipv4/ip_forward",
+	    "/proc/sys/net/ipv6/conf/all/forwarding",
 	};
 	int error = 0;
 
@@ -121,21 +121,20 @@ static int switch_gro_off(const char *name)
 
 static int make_devices(struct buffer *why)
 {
-	static const char batch[] =
-		"link set lo up\n"
-		"link add " TEST_INTERFACE " type veth peer name par1\n"
-		"link set " TEST_INTERFACE " address 02:57:45:49:52:01 addrgenmode none\n"
-		"link set par1 address 02:57:45:49:52:02 addrgenmode none\n"
-		/* Its other end stays down: what is sent on goes nowhere. */
-		"link add pard type veth peer name pare\n"
-		"link set pard addrgenmode none arp off\n"
-		"link set " TEST_INTERFACE " up\n"
-		"link set par1 up\n"
-		"link set pard up\n"
-		"addr add " HOST_IPV4 "/25 dev " TEST_INTERFACE "\n"
-		"addr add " HOST_IPV6 "/64 dev " TEST_INTERFACE " nodad\n"
-		"route add 192.0.2.128/25 dev pard\n"
-		"route add 2001:db8:2:1::/64 dev pard\n";
+	static const char batch[] = "link set lo up\n"
+				    "link add " TEST_INTERFACE " type veth peer name par1\n"
+				    "link set " TEST_INTERFACE " address 02:57:45:49:52:01 addrgenmode none\n"
+				    "link set par1 address 02:57:45:49:52:02 addrgenmode none\n"
+				    /* Its other end stays down: what is sent on goes nowhere. */
+				    "link add pard type veth peer name pare\n"
+				    "link set pard addrgenmode none arp off\n"
+				    "link set " TEST_INTERFACE " up\n"
+				    "link set par1 up\n"
+				    "link set pard up\n"
+				    "addr add " HOST_IPV4 "/25 dev " TEST_INTERFACE "\n"
+				    "addr add " HOST_IPV6 "/64 dev " TEST_INTERFACE " nodad\n"
+				    "route add 192.0.2.128/25 dev pard\n"
+				    "route add 2001:db8:2:1::/64 dev pard\n";
 	static const char *const argv[] = {"ip", "-batch", "-", NULL};
 	struct buffer input __attribute__((cleanup(buffer_fini))) = {0};
 
@@ -159,9 +158,9 @@ static int open_sender(void)
 int testbed_make(struct buffer *why)
 {
 	static const char *const zero[] = {
-		"/proc/sys/net/ipv4/conf/all/rp_filter",
-		"/proc/sys/net/ipv4/conf/" TEST_INTERFACE "/rp_filter",
-		"/proc/sys/net/ipv6/conf/" TEST_INTERFACE "/accept_ra",
+	    "/proc/sys/net/ipv4/conf/all/rp_filter",
+	    "/proc/sys/net/ipv4/conf/" TEST_INTERFACE "/rp_filter",
+	    "/proc/sys/net/ipv6/conf/" TEST_INTERFACE "/accept_ra",
 	};
 	const char *path = getenv("PATH");
 	cpu_set_t one;
@@ -201,8 +200,10 @@ int testbed_make(struct buffer *why)
 static const char *program(enum family family, bool nft, bool save)
 {
 	static const char *const names[2][2][2] = {
-		{{"iptables-legacy-restore", "iptables-legacy-save"}, {"iptables-nft-restore", "iptables-nft-save"}},
-		{{"ip6tables-legacy-restore", "ip6tables-legacy-save"}, {"ip6tables-nft-restore", "ip6tables-nft-save"}},
+	    {{"iptables-legacy-restore", "iptables-legacy-save"},
+	     {"iptables-nft-restore", "iptables-nft-save"}},
+	    {{"ip6tables-legacy-restore", "ip6tables-legacy-save"},
+	     {"ip6tables-nft-restore", "ip6tables-nft-save"}},
 	};
 
 	return names[family][nft][save];
@@ -211,10 +212,10 @@ static const char *program(enum family family, bool nft, bool save)
 /* Rules go before the sets that they hold. The other flavour's may be there, too: both are emptied. */
 void testbed_flush(void)
 {
-	static const char tables[] =
-		"*raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
-		"*mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n"
-		"*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
+	static const char tables[] = "*raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
+				     "*mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT "
+				     "ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n"
+				     "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
 	struct buffer input __attribute__((cleanup(buffer_fini))) = {0};
 	const char *const sets[] = {"ipset", "destroy", NULL};
 
@@ -268,19 +269,20 @@ static int send_one(const struct frame *frame)
 void testbed_sentinel(enum family family, struct frame_plan *plan)
 {
 	*plan = (struct frame_plan){
-		.family = family,
-		.to = TO_HOST,
-		.source = pool_parse(family, family == FAMILY_IPV4 ? SENTINEL_IPV4 : SENTINEL_IPV6),
-		.destination = pool_parse(family, family == FAMILY_IPV4 ? HOST_IPV4 : HOST_IPV6),
-		.protocol = IPPROTO_UDP,
-		.source_port = 9,
-		.destination_port = 9,
-		.options = 1,
-		.extensions = 1,
+	    .family = family,
+	    .to = TO_HOST,
+	    .source = pool_parse(family, family == FAMILY_IPV4 ? SENTINEL_IPV4 : SENTINEL_IPV6),
+	    .destination = pool_parse(family, family == FAMILY_IPV4 ? HOST_IPV4 : HOST_IPV6),
+	    .protocol = IPPROTO_UDP,
+	    .source_port = 9,
+	    .destination_port = 9,
+	    .options = 1,
+	    .extensions = 1,
 	};
 }
 
-/* The sentinel's rule is the first one of raw PREROUTING: "[1:28] -A PREROUTING -s 198.19.255.254/32 -j ACCEPT". */
+/* The sentinel's rule is the first one of raw PREROUTING: "[1:28] -A PREROUTING -s 198.19.255.254/32 -j
+ * ACCEPT". */
 static uint64_t sentinels_counted(enum family family, const struct buffer *saved)
 {
 	const char *rule = family == FAMILY_IPV4 ? "] -A PREROUTING -s " SENTINEL_IPV4 "/32 -j ACCEPT"
@@ -314,7 +316,8 @@ int testbed_send(const struct frame *frames, size_t count, enum family family, b
 	return error ? error : -ETIMEDOUT;
 }
 
-/* --- the kernel's way with a frame ----------------------------------------------------------------------------- */
+/* --- the kernel's way with a frame
+ * ----------------------------------------------------------------------------- */
 
 static bool within(enum family family, address value, const char *prefix, unsigned length)
 {
@@ -327,14 +330,16 @@ static enum testbed_way path_ipv4(const struct frame_plan *plan, bool forwarding
 	bool fragment = plan->fragment != FRAME_WHOLE;
 
 	/* Martian sources and our own are dropped by the routing; not worth the trouble here. */
-	if (source >> 24 == 0 || source >> 24 == 127 || source >> 28 >= 14 || within(FAMILY_IPV4, source, "192.0.2.0", 24))
+	if (source >> 24 == 0 || source >> 24 == 127 || source >> 28 >= 14 ||
+	    within(FAMILY_IPV4, source, "192.0.2.0", 24))
 		return WAY_UNSURE;
 	/* ip_local_deliver() puts fragments together before INPUT, and these are never complete. */
 	if (destination == pool_parse(FAMILY_IPV4, HOST_IPV4) || destination == 0xffffffff ||
 	    destination == pool_parse(FAMILY_IPV4, "224.0.0.1"))
 		return fragment ? WAY_PREROUTING : WAY_INPUT;
 	if (destination >> 24 == 0 || destination >> 24 == 127 || destination >> 28 >= 14 ||
-	    destination == pool_parse(FAMILY_IPV4, "192.0.2.0") || destination == pool_parse(FAMILY_IPV4, "192.0.2.127"))
+	    destination == pool_parse(FAMILY_IPV4, "192.0.2.0") ||
+	    destination == pool_parse(FAMILY_IPV4, "192.0.2.127"))
 		return WAY_UNSURE;
 	if (!within(FAMILY_IPV4, destination, "192.0.2.0", 24) || !forwarding || plan->to != TO_HOST)
 		return WAY_PREROUTING;
@@ -349,12 +354,15 @@ static enum testbed_way path_ipv6(const struct frame_plan *plan, bool forwarding
 	if ((source >> 125 != 1 && !within(FAMILY_IPV6, source, "fd00::", 8)) ||
 	    within(FAMILY_IPV6, source, "2001:db8:2::", 48))
 		return WAY_UNSURE;
-	if (destination == pool_parse(FAMILY_IPV6, HOST_IPV6) || destination == pool_parse(FAMILY_IPV6, "ff02::1"))
+	if (destination == pool_parse(FAMILY_IPV6, HOST_IPV6) ||
+	    destination == pool_parse(FAMILY_IPV6, "ff02::1"))
 		return WAY_INPUT;
 	if ((destination >> 125 != 1 && !within(FAMILY_IPV6, destination, "fd00::", 8)) ||
-	    destination == pool_parse(FAMILY_IPV6, "2001:db8:2::") || destination == pool_parse(FAMILY_IPV6, "2001:db8:2:1::"))
+	    destination == pool_parse(FAMILY_IPV6, "2001:db8:2::") ||
+	    destination == pool_parse(FAMILY_IPV6, "2001:db8:2:1::"))
 		return WAY_UNSURE;
-	if ((!within(FAMILY_IPV6, destination, "2001:db8:2::", 64) && !within(FAMILY_IPV6, destination, "2001:db8:2:1::", 64)) ||
+	if ((!within(FAMILY_IPV6, destination, "2001:db8:2::", 64) &&
+	     !within(FAMILY_IPV6, destination, "2001:db8:2:1::", 64)) ||
 	    !forwarding || plan->to != TO_HOST)
 		return WAY_PREROUTING;
 	*out = within(FAMILY_IPV6, destination, "2001:db8:2:1::", 64) ? "pard" : TEST_INTERFACE;
@@ -373,5 +381,6 @@ enum testbed_way testbed_way(const struct frame_plan *plan, bool forwarding, boo
 	/* The routing header and IPsec have ways of their own. */
 	if (plan->extensions & 12)
 		return WAY_UNSURE;
-	return plan->family == FAMILY_IPV4 ? path_ipv4(plan, forwarding, out) : path_ipv6(plan, forwarding, out);
+	return plan->family == FAMILY_IPV4 ? path_ipv4(plan, forwarding, out)
+					   : path_ipv6(plan, forwarding, out);
 }

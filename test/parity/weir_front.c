@@ -14,8 +14,8 @@ static int fail(struct buffer *why, const char *step, int error)
 }
 
 /* What `weir attach` takes from the host. */
-static int compute(struct weir_front *front, const struct ruleset *ruleset, struct host_reach reach[FAMILY_COUNT],
-		   struct meta_header *header)
+static int compute(struct weir_front *front, const struct ruleset *ruleset,
+		   struct host_reach reach[FAMILY_COUNT], struct meta_header *header)
 {
 	for (int family = 0; family < FAMILY_COUNT; family++) {
 		struct region_options options = {.interface = TEST_INTERFACE};
@@ -70,8 +70,8 @@ static int put(struct weir_front *front, struct meta_header *header, bool generi
 	error = plane_xdp_open(front->plane, front->host.link.mac, NULL, &front->xdp);
 	if (error)
 		return fail(why, "plane_xdp_open", error);
-	error = attach_rehearse(front->xdp->program_fd, front->xdp->counters_fd, front->xdp->stride, front->plane,
-				front->host.link.mac, regions, why);
+	error = attach_rehearse(front->xdp->program_fd, front->xdp->counters_fd, front->xdp->stride,
+				front->plane, front->host.link.mac, regions, why);
 	if (error)
 		return fail(why, "attach_rehearse", error);
 	request.ifindex = front->host.link.index;
@@ -86,8 +86,8 @@ static int put(struct weir_front *front, struct meta_header *header, bool generi
 	return 0;
 }
 
-int weir_front_attach(struct weir_front *front, const struct ruleset *ruleset, enum family family, bool generic,
-		      struct buffer *why)
+int weir_front_attach(struct weir_front *front, const struct ruleset *ruleset, enum family family,
+		      bool generic, struct buffer *why)
 {
 	struct meta_header header = {0};
 	struct host_reach reach[FAMILY_COUNT];
@@ -150,7 +150,8 @@ static int add_items(const struct weir_front *front, const struct meta *meta, co
 	return 0;
 }
 
-int weir_front_count(const struct weir_front *front, struct rule_tally *tally, uint64_t *dropped, struct buffer *why)
+int weir_front_count(const struct weir_front *front, struct rule_tally *tally, uint64_t *dropped,
+		     struct buffer *why)
 {
 	struct attachment attachment __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
 	struct link link;
@@ -170,8 +171,8 @@ int weir_front_count(const struct weir_front *front, struct rule_tally *tally, u
 	return error;
 }
 
-bool weir_front_difference(const struct weir_front *front, const struct rule_tally *alone, struct rule_tally *both,
-			   bool policies, struct buffer *why)
+bool weir_front_difference(const struct weir_front *front, const struct rule_tally *alone,
+			   struct rule_tally *both, bool policies, struct buffer *why)
 {
 	const struct region *region = front->regions[front->family];
 
@@ -180,7 +181,8 @@ bool weir_front_difference(const struct weir_front *front, const struct rule_tal
 
 		for (size_t n = 0; n < (unit->kind == UNIT_POLICY ? 1 : unit->rule_count); n++) {
 			uint32_t number = unit->kind == UNIT_POLICY ? 0 : unit->rule[n].number;
-			struct count *sum = tally_find(both, unit->chain->table->id, unit->chain->name, number);
+			struct count *sum =
+			    tally_find(both, unit->chain->table->id, unit->chain->name, number);
 			const struct count *whole = sum ? &alone->counts[sum - both->counts] : NULL;
 
 			if (sum && sum->packets <= whole->packets && sum->bytes <= whole->bytes)

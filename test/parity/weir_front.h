@@ -18,15 +18,16 @@ struct weir_front {
 	bool attached;
 };
 
-/* Computes, builds, proves, rehearses and attaches. 0 or -errno with the reason in words; weir_front_detach() in any
- * case. */
-int weir_front_attach(struct weir_front *front, const struct ruleset *ruleset, enum family family, bool generic,
-		      struct buffer *why);
+/* Computes, builds, proves, rehearses and attaches. 0 or -errno with the reason in words; weir_front_detach()
+ * in any case. */
+int weir_front_attach(struct weir_front *front, const struct ruleset *ruleset, enum family family,
+		      bool generic, struct buffer *why);
 void weir_front_detach(struct weir_front *front);
 /* Reads the counters back as `weir counters` does, from what is attached, and adds them. */
-int weir_front_count(const struct weir_front *front, struct rule_tally *tally, uint64_t *dropped, struct buffer *why);
+int weir_front_count(const struct weir_front *front, struct rule_tally *tally, uint64_t *dropped,
+		     struct buffer *why);
 /* Both together against the kernel alone. Rules that weir names as not counted may only lack packets. */
-bool weir_front_difference(const struct weir_front *front, const struct rule_tally *alone, struct rule_tally *both,
-			   bool policies, struct buffer *why);
+bool weir_front_difference(const struct weir_front *front, const struct rule_tally *alone,
+			   struct rule_tally *both, bool policies, struct buffer *why);
 
 #endif

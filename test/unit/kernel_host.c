@@ -18,15 +18,20 @@ static struct arena *arena;
 
 static struct host good_host(void)
 {
-	struct host host = {.link = {.index = 2, .name = "eth0", .driver = "e1000e", .type = ARPHRD_ETHER, .mtu = 1500,
-				     .mac = {2, 0, 0, 0, 0, 1}, .rx_vlan_known = true}};
+	struct host host = {.link = {.index = 2,
+				     .name = "eth0",
+				     .driver = "e1000e",
+				     .type = ARPHRD_ETHER,
+				     .mtu = 1500,
+				     .mac = {2, 0, 0, 0, 0, 1},
+				     .rx_vlan_known = true}};
 
 	return host;
 }
 
 static const struct host_reach in_raw[FAMILY_COUNT] = {{.used = true, .table = TABLE_RAW}, {.used = false}};
-static const struct host_reach in_filter[FAMILY_COUNT] = {{.used = true, .beyond = true, .table = TABLE_FILTER},
-							  {.used = false}};
+static const struct host_reach in_filter[FAMILY_COUNT] = {
+    {.used = true, .beyond = true, .table = TABLE_FILTER}, {.used = false}};
 
 /* The first problem's code; "" for none. */
 static const char *problem(const struct host *host, unsigned vouched, const struct host_reach *reach)
@@ -106,8 +111,11 @@ static void programs_in_front(void **state)
 
 static void hooks_matter_when_they_run_before_the_last_rule_that_drops(void **state)
 {
-	struct hook_entry hook = {.family = FAMILY_IPV4, .place = HOOK_PREROUTING, .priority = -400,
-				  .class = HOOK_CLASS_UNKNOWN, .name = "nft chain ip edge early"};
+	struct hook_entry hook = {.family = FAMILY_IPV4,
+				  .place = HOOK_PREROUTING,
+				  .priority = -400,
+				  .class = HOOK_CLASS_UNKNOWN,
+				  .name = "nft chain ip edge early"};
 	struct host host = good_host();
 
 	(void)state;
@@ -170,12 +178,12 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_plain_interface_is_fine),
-		cmocka_unit_test(other_devices_are_not),
-		cmocka_unit_test(devices_on_top),
-		cmocka_unit_test(programs_in_front),
-		cmocka_unit_test(hooks_matter_when_they_run_before_the_last_rule_that_drops),
-		cmocka_unit_test(nat_is_never_taken_as_absent),
+	    cmocka_unit_test(a_plain_interface_is_fine),
+	    cmocka_unit_test(other_devices_are_not),
+	    cmocka_unit_test(devices_on_top),
+	    cmocka_unit_test(programs_in_front),
+	    cmocka_unit_test(hooks_matter_when_they_run_before_the_last_rule_that_drops),
+	    cmocka_unit_test(nat_is_never_taken_as_absent),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

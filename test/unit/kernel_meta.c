@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The description of an attached program: a damaged one is refused, and counters are carried by what a rule says. */
-#include <setjmp.h>
+ * The description of an attached program: a damaged one is refused, and counters are carried by what a rule
+ * says. */
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -103,11 +104,11 @@ static void what_points_outside_is_refused(void **state)
 	item(&good, META_NONE, "INPUT", "-j DROP");
 	item(&good, 0, "INPUT", "192.0.2.7");
 	assert_int_equal(meta_open(&good, sizeof(good), &meta), 0);
-#define REFUSED(change, error)                                                                                         \
-	do {                                                                                                           \
-		bad = good;                                                                                            \
-		change;                                                                                                \
-		assert_int_equal(meta_open(&bad, sizeof(bad), &meta), error);                                          \
+#define REFUSED(change, error)                                                                               \
+	do {                                                                                                 \
+		bad = good;                                                                                  \
+		change;                                                                                      \
+		assert_int_equal(meta_open(&bad, sizeof(bad), &meta), error);                                \
 	} while (0)
 	REFUSED(bad.header.magic[0] = 'x', -EBADMSG);
 	REFUSED(bad.header.version = 99, -EPROTO);
@@ -153,7 +154,8 @@ static void random_damage_is_survived(void **state)
 		assert_non_null(bad);
 		*bad = good;
 		for (int change = 0; change <= round % 3; change++)
-			((uint8_t *)bad)[(size_t)random() % offsetof(struct made, strings)] ^= (uint8_t)(1u << random() % 8);
+			((uint8_t *)bad)[(size_t)random() % offsetof(struct made, strings)] ^=
+			    (uint8_t)(1u << random() % 8);
 		if (!meta_open(bad, sizeof(*bad), &meta)) {
 			opened++;
 			items = calloc(meta.header->items.count + 1, sizeof(*items));
@@ -210,11 +212,11 @@ static void counters_follow_the_rule(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hash_agrees_with_published_vectors),
-		cmocka_unit_test(a_description_is_read_back),
-		cmocka_unit_test(what_points_outside_is_refused),
-		cmocka_unit_test(random_damage_is_survived),
-		cmocka_unit_test(counters_follow_the_rule),
+	    cmocka_unit_test(hash_agrees_with_published_vectors),
+	    cmocka_unit_test(a_description_is_read_back),
+	    cmocka_unit_test(what_points_outside_is_refused),
+	    cmocka_unit_test(random_damage_is_survived),
+	    cmocka_unit_test(counters_follow_the_rule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
