@@ -21,12 +21,15 @@
  * each block of 2^block_shift of them is of one class, which stands in `classes`.
  *
  * Trie entry: 1 + 31 bits                    leaf
- *             00 + 30 bits                   branch node, offset / 16 from `nodes`
- *             01 w ssssss + 23 bits          pair of entries {value, inside, outside} at offset / 16
- * Both compare the address's 64-bit word w, exclusive-or value, shifted right by s: up to `stride_mask` it is the
- * index in the branch node (0 in a pair), beyond it the address is `outside`. IPv4 addresses are the number in word 0.
- * A branch node's entries are compact: one for each bit set in `bitmap`, which stands for the index and those behind
- * it up to the next bit. rank[i]: bits set in the words before i.
+ *             01 w ssssss + 23 bits          pair of entries {value, inside, outside}, offset / 16 from `nodes`
+ *             001 w ssssss tttt + 18 bits    table of 2^t entries, offset / 64 from `nodes`
+ *             000 + 29 bits                  branch node, offset / 16 from `nodes`
+ * A table is indexed by the address's 64-bit word w, shifted right by s, its low t bits; it stands only where all bits
+ * above are settled. A pair and a branch node compare word w, exclusive-or value, shifted right by s: up to
+ * `stride_mask` it is the index in the branch node (0 in a pair), beyond it the address is `outside`. IPv4 addresses
+ * are the number in word 0. A branch node's entries are compact: one for each bit set in `bitmap`, which stands for
+ * the index and those behind it up to the next bit. rank[i]: bits set in the words before i. A table costs one read,
+ * a branch node a chain of them: tables are used as long as they are few.
  *
  * Counting: a drop bumps one counter slot for each of its hits. A hit names a space (whose leaves it counts apart),
  * and the slot is `slot + leaf - first` when leaf - first < count. Space 0 has the leaf 0 alone. */
@@ -69,7 +72,12 @@ enum plane_dimension {
 #define PLANE_COMPARE_WORD 29
 #define PLANE_COMPARE_SHIFT 23
 #define PLANE_COMPARE_OFFSET ((1u << 23) - 1)
-#define PLANE_BRANCH_OFFSET ((1u << 30) - 1)
+#define PLANE_TABLE 0x20000000u
+#define PLANE_TABLE_WORD 28
+#define PLANE_TABLE_SHIFT 22
+#define PLANE_TABLE_STRIDE 18
+#define PLANE_TABLE_OFFSET ((1u << 18) - 1)
+#define PLANE_BRANCH_OFFSET ((1u << 29) - 1)
 #define PLANE_STRIDE 8u
 /* Every node settles 8 bits or the rest of its 64-bit word: at most 8 a word, and one pair at its end. */
 #define PLANE_TRIE_STEPS 18

@@ -59,6 +59,14 @@ PLANE_INLINE __u32 plane_trie_leaf(const __u8 *blob, __u64 mask, const struct pl
 			entry = plane_load32(blob, mask, at + (word ? 12 : 8));
 			continue;
 		}
+		if (entry & PLANE_TABLE) {
+			__u64 at = nodes + ((__u64)(entry & PLANE_TABLE_OFFSET) << 6);
+			__u64 word = (entry >> PLANE_TABLE_WORD) & 1 ? word1 : word0;
+			word >>= (entry >> PLANE_TABLE_SHIFT) & 63;
+			word &= (1u << ((entry >> PLANE_TABLE_STRIDE) & 15)) - 1;
+			entry = plane_load32(blob, mask, at + word * 4);
+			continue;
+		}
 		__u64 at = nodes + ((__u64)(entry & PLANE_BRANCH_OFFSET) << 4);
 		__u64 word = plane_load8(blob, mask, at + 58) & 1 ? word1 : word0;
 		word ^= plane_load64(blob, mask, at);

@@ -98,6 +98,27 @@ static int read_children(struct reading *reading, const struct node *node, bool 
 	return 0;
 }
 
+/* A table compares nothing: it must begin at the very bits that are settled. */
+static int read_table(struct reading *reading, uint32_t entry, address low, uint32_t depth, int steps)
+{
+	struct proof *proof = reading->proof;
+	uint32_t shift = (entry >> PLANE_TABLE_SHIFT) & 63, stride = (entry >> PLANE_TABLE_STRIDE) & 15;
+	uint32_t word = (entry >> PLANE_TABLE_WORD) & 1, end = reading->width == 32 ? 32 : word ? 128 : 64;
+	uint64_t at = reading->trie->nodes + ((uint64_t)(entry & PLANE_TABLE_OFFSET) << 6);
+	if ((reading->width == 32 && word) || stride == 0 || stride > PLANE_STRIDE || depth < (word ? 64u : 0u) ||
+	    depth + stride + shift != end)
+		return proof_differs(proof, "a trie table does not continue the way to it");
+	depth += stride;
+	for (uint32_t i = 0; i < 1u << stride; i++) {
+		uint32_t child = plane_load32(proof->blob, proof->mask, at + (uint64_t)i * 4);
+		int result =
+			read_entry(reading, child, low | (address)i << (reading->width - depth), depth, steps + 1);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
 static int read_entry(struct reading *reading, uint32_t entry, address low, uint32_t depth, int steps)
 {
 	struct proof *proof = reading->proof;
@@ -105,6 +126,8 @@ static int read_entry(struct reading *reading, uint32_t entry, address low, uint
 		return reading_add(reading, low, entry);
 	if (steps >= PLANE_TRIE_STEPS - 1)
 		return proof_differs(proof, "a trie takes more steps than a look-up makes");
+	if (!(entry & PLANE_COMPARE) && (entry & PLANE_TABLE))
+		return read_table(reading, entry, low, depth, steps);
 	struct node node = {0};
 	bool branch = !(entry & PLANE_COMPARE);
 	node.at = reading->trie->nodes +

@@ -18,7 +18,11 @@ struct layout {
 	uint32_t nodes; /* offset */
 	uint32_t width;
 	uint32_t gap, gap_end; /* room in front of an aligned node, for comparing pairs */
+	size_t tables;	       /* bytes of them */
 };
+
+/* Tables are for the cache: beyond this size branch nodes take their place, which cost more steps and less room. */
+#define TABLES_MAX ((size_t)256 << 10)
 
 /* Addresses that share their first `depth` bits with `low`, and the intervals they lie in. */
 struct block {
@@ -173,6 +177,35 @@ static int lay_branch(struct layout *layout, const struct block *inner, uint32_t
 	return 0;
 }
 
+/* 0 with *laid false where there is no room for one. */
+static int lay_table(struct layout *layout, const struct block *block, uint32_t word, uint32_t stride, bool *laid,
+		     uint32_t *entry)
+{
+	uint32_t end = layout->width == 32 ? 32 : word ? 128 : 64, depth = block->depth + stride, offset;
+	size_t size = sizeof(uint32_t) << stride;
+	*laid = false;
+	if (layout->tables + size > TABLES_MAX)
+		return 0;
+	int result = blob_reserve(layout->build->blob, size, 64, &offset);
+	if (result || (offset - layout->nodes) / 64 > PLANE_TABLE_OFFSET || (offset - layout->nodes) % 64)
+		return result;
+	layout->tables += size;
+	*laid = true;
+	size_t hint = block->first;
+	for (uint32_t i = 0; i < 1u << stride && result == 0; i++) {
+		struct block child = {block->low | (address)i << (layout->width - depth), depth, 0, 0};
+		locate(layout, &child, hint);
+		hint = child.last;
+		uint32_t below = 0;
+		result = lay_block(layout, &child, &below);
+		if (result == 0)
+			memcpy(blob_at(layout->build->blob, offset + i * 4), &below, sizeof(below));
+	}
+	*entry = PLANE_TABLE | word << PLANE_TABLE_WORD | (end - depth) << PLANE_TABLE_SHIFT |
+		 stride << PLANE_TABLE_STRIDE | (offset - layout->nodes) / 64;
+	return result;
+}
+
 static int lay_block(struct layout *layout, const struct block *block, uint32_t *entry)
 {
 	uint32_t first_leaf = layout->intervals[block->first].leaf, last_leaf = layout->intervals[block->last].leaf;
@@ -195,21 +228,26 @@ static int lay_block(struct layout *layout, const struct block *block, uint32_t 
 	}
 	uint32_t word = layout->width == 128 && inner.depth >= 64 && !crosses;
 	locate(layout, &inner, block->first);
-	if (crosses || inner.first == inner.last)
+	bool room = layout->tables + (sizeof(uint32_t) << PLANE_STRIDE) <= TABLES_MAX;
+	bool skips = inner.depth > block->depth;
+	if (crosses || inner.first == inner.last || (skips && room))
 		return lay_compare(layout, &inner, word, PLANE_LEAF | outside, entry);
 	uint32_t end = layout->width == 32 ? 32 : word ? 128 : 64;
 	uint32_t stride = end - inner.depth < PLANE_STRIDE ? end - inner.depth : PLANE_STRIDE;
+	bool laid = false;
+	int result = skips ? 0 : lay_table(layout, block, word, stride, &laid, entry);
+	if (result || laid)
+		return result;
 	return lay_branch(layout, &inner, word, stride, PLANE_LEAF | outside, entry);
 }
 
-/* IPv4: a table over the first bits saves the first steps. With 650 bans 2^12 entries made hits slower; 2^14 and 2^16
- * could not be told apart on a busy machine, so the smaller one is taken: it leaves more of the cache to others. IPv6
- * prefixes share their first bits: there the table has two entries. */
+/* IPv4: a table over the first bits saves the first steps. IPv6 prefixes share their first bits: there the table has
+ * two entries. */
 static uint32_t root_bits(uint32_t width, size_t intervals)
 {
 	if (width == 128)
 		return 1;
-	return intervals <= 16 ? 4 : intervals <= 256 ? 10 : intervals <= 4096 ? 14 : 16;
+	return intervals <= 16 ? 4 : intervals <= 256 ? 10 : intervals <= 512 ? 14 : 16;
 }
 
 int trie_lay_out(struct build *build, const struct leaf_interval *intervals, size_t count, struct plane_trie *trie)

@@ -207,6 +207,26 @@ const struct fixed_case fixed_cases[] = {
 		}, .count = 5,
 	},
 	{
+		"a tracked packet may be NEW", FAMILY_IPV4, .tracked = true,
+		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstate NEW -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n",
+		.packets = {{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4}}, .count = 1,
+	},
+	{
+		"a tracked packet may be ESTABLISHED", FAMILY_IPV4, .tracked = true,
+		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n",
+		.packets = {{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4}}, .count = 1,
+	},
+	{
+		"a tracked packet may be RELATED", FAMILY_IPV4, .tracked = true,
+		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstate RELATED -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n",
+		.packets = {{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4}}, .count = 1,
+	},
+	{
+		"a tracked packet may be INVALID", FAMILY_IPV4, .tracked = true,
+		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstate INVALID -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n",
+		.packets = {{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4}}, .count = 1,
+	},
+	{
 		"neighbour discovery is UNTRACKED, not NEW", FAMILY_IPV6, .tracked = true,
 		.tables = RAW6 "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstate UNTRACKED -j ACCEPT\n-A INPUT -p ipv6-icmp -j DROP\nCOMMIT\n",
 		.packets = {
