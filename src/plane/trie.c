@@ -228,7 +228,8 @@ static int lay_block(struct layout *layout, const struct block *block, uint32_t 
 	}
 	uint32_t word = layout->width == 128 && inner.depth >= 64 && !crosses;
 	locate(layout, &inner, block->first);
-	bool room = layout->tables + (sizeof(uint32_t) << PLANE_STRIDE) <= TABLES_MAX;
+	/* A pair and a table together settle as much as one branch node, in two steps: too many for 128 bits. */
+	bool room = layout->width == 32 && layout->tables + (sizeof(uint32_t) << PLANE_STRIDE) <= TABLES_MAX;
 	bool skips = inner.depth > block->depth;
 	if (crosses || inner.first == inner.last || (skips && room))
 		return lay_compare(layout, &inner, word, PLANE_LEAF | outside, entry);
