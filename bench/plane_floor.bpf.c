@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* For plane_floor.c: the plane's own program behind a generator that gives each run another source address, and the
- * floor beside it: the same generator, a parser as far as the ports, and a counter. */
+/* For plane_floor.c: the plane's own program behind a generator that gives each run another source address,
+ * and the floor beside it: the same generator, a parser as far as the ports, and a counter. */
 #include "plane/weir_xdp.bpf.c"
 
 #define SOURCES 65536

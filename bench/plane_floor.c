@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What the plane costs per packet, as a multiple of a program that only parses and counts. Usage:
- * plane_floor OBJECT [BANS...]: OBJECT is plane_floor.bpf.o; BANS single addresses are banned by one list. Sources are
- * drawn anew for each packet by a generator in the program, whose own cost is measured and taken off. */
+ * plane_floor OBJECT [BANS...]: OBJECT is plane_floor.bpf.o; BANS single addresses are banned by one list.
+ * Sources are drawn anew for each packet by a generator in the program, whose own cost is measured and taken
+ * off. */
 #include "plane/layout.h"
 #include "plane/xdp.h"
 
@@ -53,7 +54,8 @@ static struct region *ban_region(uint32_t *bans, size_t *count, struct fields **
 	struct predicate_range *ranges = arena_array(arena, kept, sizeof(*ranges));
 	for (size_t i = 0; i < kept; i++)
 		ranges[i] = (struct predicate_range){bans[i], bans[i], (uint32_t)i};
-	*predicate = (struct predicate){.kind = PREDICATE_SOURCE, .name = "bans", .range_count = kept, .ranges = ranges};
+	*predicate = (struct predicate){
+	    .kind = PREDICATE_SOURCE, .name = "bans", .range_count = kept, .ranges = ranges};
 	struct region *region = arena_alloc(arena, sizeof(*region));
 	struct unit *unit = arena_alloc(arena, sizeof(*unit));
 	struct attribution *attributions = arena_array(arena, 2, sizeof(*attributions));
@@ -74,8 +76,8 @@ static struct region *ban_region(uint32_t *bans, size_t *count, struct fields **
 }
 
 static const uint8_t frame_template[64] = {
-	2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0,
-	198, 18, 0, 1, 192, 0, 2, 1, 0x9c, 0x40, 1, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 2};
+    2, 0, 0,   0,  0, 1, 2,   0, 0, 0, 0,    2,    8, 0,    0x45, 0, 0, 40, 0, 0, 0x40, 0, 64,   6,
+    0, 0, 198, 18, 0, 1, 192, 0, 2, 1, 0x9c, 0x40, 1, 0xbb, 0,    0, 0, 0,  0, 0, 0,    0, 0x50, 2};
 
 static double measure(struct bpf_object *object, const char *name)
 {
@@ -100,9 +102,7 @@ static int prepare(struct bpf_object *object, const struct plane *plane)
 	struct bpf_map *counters = bpf_object__find_map_by_name(object, "weir_counters");
 	size_t size;
 	struct bpf_map *constants = NULL, *map;
-	bpf_object__for_each_map(map, object)
-		if (strstr(bpf_map__name(map), ".rodata"))
-			constants = map;
+	bpf_object__for_each_map(map, object) if (strstr(bpf_map__name(map), ".rodata")) constants = map;
 	if (!blob || !counters || !constants)
 		return -ENOENT;
 	uint8_t *initial = (uint8_t *)(uintptr_t)bpf_map__initial_value(constants, &size);
@@ -151,7 +151,8 @@ static int give_sources(struct bpf_object *object, const uint32_t *choice, size_
 		const char *name = btf__name_by_offset(btf, variable->name_off);
 		if (strcmp(name, "sources") == 0)
 			for (uint32_t k = 0; k < SOURCES; k++) {
-				uint32_t source = __builtin_bswap32(count ? choice[random_word() % count] : random_word());
+				uint32_t source =
+				    __builtin_bswap32(count ? choice[random_word() % count] : random_word());
 				memcpy(bytes + variables[i].offset + k * 4, &source, 4);
 			}
 		if (strcmp(name, "base_sum") == 0) {
@@ -187,7 +188,8 @@ static int bench(const char *path, size_t count)
 		return 3;
 	}
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
-	printf("%8zu bans  built in %.3f s, proven in %.3f s of CPU time\n", count, plane->statistics.build_seconds,
+	printf("%8zu bans  built in %.3f s, proven in %.3f s of CPU time\n", count,
+	       plane->statistics.build_seconds,
 	       (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) / 1e9);
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 	int result = object ? prepare(object, plane) : -errno;
@@ -199,7 +201,8 @@ static int bench(const char *path, size_t count)
 		result = give_sources(object, bans, count);
 		double hit = measure(object, "plane");
 		double floor = base - generator;
-		printf("%8zu bans  %6.2f MB  floor %3.0f  miss %3.0f  hit %3.0f ns  (generator %.0f, taken off)  "
+		printf("%8zu bans  %6.2f MB  floor %3.0f  miss %3.0f  hit %3.0f ns  (generator %.0f, taken "
+		       "off)  "
 		       "miss %.2f x floor, hit %.2f x floor; generator included %.2f and %.2f\n",
 		       count, (double)plane->size / 1e6, floor, miss - generator, hit - generator, generator,
 		       (miss - generator) / floor, (hit - generator) / floor, miss / base, hit / base);

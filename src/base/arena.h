@@ -29,7 +29,8 @@ __attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *arena, co
 size_t arena_used(const struct arena *arena);
 
 /* Append space for one object to a growing array that lives in the arena: *array is moved when it must grow
- * (capacity doubles). Returns the new object's address, zeroed, or NULL when memory is short (array as it was). */
+ * (capacity doubles). Returns the new object's address, zeroed, or NULL when memory is short (array as it
+ * was). */
 void *arena_push(struct arena *arena, void **array, size_t *count, size_t *capacity, size_t size);
 
 #endif

@@ -23,18 +23,21 @@ static inline void diagnostics_cleanup(struct diagnostics **sink)
 		diagnostics_free(*sink);
 }
 
-/* Takes over an arena that spans point into, when reading failed and nobody else will keep it: it goes with the sink. */
+/* Takes over an arena that spans point into, when reading failed and nobody else will keep it: it goes with
+ * the sink. */
 void diagnostics_keep(struct diagnostics *sink, struct arena *arena);
 
-/* Adds one; `code` is a stable kebab-case name ("unknown-option"), a string literal. Never fails: when memory is
- * short the diagnostic is counted and lost. Returns it for labels and a hint (NULL when lost or past the limit;
- * the two functions below accept NULL). */
-__attribute__((format(printf, 5, 6))) struct diagnostic *
-diagnostic_add(struct diagnostics *sink, enum severity severity, const char *code, struct span span,
-	       const char *format, ...);
+/* Adds one; `code` is a stable kebab-case name ("unknown-option"), a string literal. Never fails: when memory
+ * is short the diagnostic is counted and lost. Returns it for labels and a hint (NULL when lost or past the
+ * limit; the two functions below accept NULL). */
+__attribute__((format(printf, 5, 6))) struct diagnostic *diagnostic_add(struct diagnostics *sink,
+									enum severity severity,
+									const char *code, struct span span,
+									const char *format, ...);
 __attribute__((format(printf, 3, 4))) void diagnostic_label(struct diagnostic *diagnostic, struct span span,
 							    const char *format, ...);
-__attribute__((format(printf, 2, 3))) void diagnostic_hint(struct diagnostic *diagnostic, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void diagnostic_hint(struct diagnostic *diagnostic, const char *format,
+							   ...);
 
 size_t diagnostics_errors(const struct diagnostics *sink);
 size_t diagnostics_count(const struct diagnostics *sink);

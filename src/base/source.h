@@ -19,7 +19,7 @@ struct source {
 
 struct span {
 	const struct source *source; /* NULL: no place */
-	uint32_t begin, end;	     /* byte offsets, end exclusive */
+	uint32_t begin, end;         /* byte offsets, end exclusive */
 };
 
 /* Reads the whole file ("-" is standard input) into the arena. 0 or -errno. */

@@ -12,7 +12,7 @@
 
 struct text {
 	const char *data; /* not NUL-terminated */
-	size_t size;	  /* bytes */
+	size_t size;      /* bytes */
 };
 
 #define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
@@ -43,8 +43,8 @@ __attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *buffer, 
 void buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments);
 void buffer_fini(struct buffer *buffer);
 
-/* Whole number in decimal, or hexadecimal with 0x (as iptables takes them), all of the text. 0, -EINVAL when it
- * is no number, -ERANGE when it is greater than max. */
+/* Whole number in decimal, or hexadecimal with 0x (as iptables takes them), all of the text. 0, -EINVAL when
+ * it is no number, -ERANGE when it is greater than max. */
 int number_parse(struct text text, uint64_t max, uint64_t *number);
 
 #endif

@@ -12,7 +12,7 @@
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FINDINGS = 1,
-	EXIT_USAGE = 2,	    /* bad usage or input */
+	EXIT_USAGE = 2,     /* bad usage or input */
 	EXIT_SYSTEM = 3,    /* the system refused */
 	EXIT_UNDECIDED = 4, /* within the budget */
 };
@@ -20,20 +20,22 @@ enum exit_code {
 struct command {
 	const char *name;
 	int (*main)(int argc, char **argv); /* argv[0] is the name; returns enum exit_code */
-	const char *summary;		    /* one line of `weir help` */
+	const char *summary;                /* one line of `weir help` */
 };
 
 extern const struct command command_attach, command_detach, command_status, command_counters, command_explain,
-	command_replay, command_compile, command_cost;
+    command_replay, command_compile, command_cost;
 
 /* RULES... and --live, shared by the commands: loads, prints diagnostics to standard error on failure.
  * Returns EXIT_DONE with *ruleset, or the exit code. */
 int command_load(const char *const *paths, size_t count, bool live, struct ruleset **ruleset);
 /* "weir: attach: ..." to standard error, one line; gives `code` back. */
-__attribute__((format(printf, 3, 4))) int command_fail(const char *command, int code, const char *format, ...);
+__attribute__((format(printf, 3, 4))) int command_fail(const char *command, int code, const char *format,
+						       ...);
 /* Prints usage help that every --help shows, to standard output. */
 struct json_object;
-/* Prints JSON and a newline to standard output and releases it; EXIT_DONE, or EXIT_SYSTEM when writing failed. */
+/* Prints JSON and a newline to standard output and releases it; EXIT_DONE, or EXIT_SYSTEM when writing
+ * failed. */
 int command_print_json(struct json_object *object);
 
 /* --allow LIST and the like. -1 for an unknown name. */

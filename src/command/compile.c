@@ -14,29 +14,35 @@
 #include <time.h>
 
 static const char help[] =
-	"Usage: weir compile RULES... [options]\n"
-	"       weir compile --live [options]\n"
-	"\n"
-	"Computes which packets the rules drop whatever the unknowns are, builds and proves the tables that XDP would\n"
-	"look up, and prints what is covered, and for every rule that is not, the reason. Attaches nothing.\n"
-	"\n"
-	"RULES: files of iptables-save, ip6tables-save or ipset save, or a directory like /etc/iptables\n"
-	"\n"
-	"  --live                  the rules and sets of this network namespace\n"
-	"  --budget NODES          the most diagram nodes that may be made (default 12582912)\n"
-	"  --json                  as JSON\n" REGION_OPTIONS_HELP "  --help\n";
+    "Usage: weir compile RULES... [options]\n"
+    "       weir compile --live [options]\n"
+    "\n"
+    "Computes which packets the rules drop whatever the unknowns are, builds and proves the tables that XDP "
+    "would\n"
+    "look up, and prints what is covered, and for every rule that is not, the reason. Attaches nothing.\n"
+    "\n"
+    "RULES: files of iptables-save, ip6tables-save or ipset save, or a directory like /etc/iptables\n"
+    "\n"
+    "  --live                  the rules and sets of this network namespace\n"
+    "  --budget NODES          the most diagram nodes that may be made (default 12582912)\n"
+    "  --json                  as JSON\n" REGION_OPTIONS_HELP "  --help\n";
 
 enum { OPTION_LIVE = OPTION_OWN, OPTION_BUDGET, OPTION_JSON, OPTION_HELP };
 
 static const struct option long_options[] = {
-	{"live", no_argument, NULL, OPTION_LIVE},     {"budget", required_argument, NULL, OPTION_BUDGET},
-	{"json", no_argument, NULL, OPTION_JSON},     {"help", no_argument, NULL, OPTION_HELP},
-	REGION_OPTIONS,				      {NULL, 0, NULL, 0},
+    {"live", no_argument, NULL, OPTION_LIVE},
+    {"budget", required_argument, NULL, OPTION_BUDGET},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    REGION_OPTIONS,
+    {NULL, 0, NULL, 0},
 };
 
 static const char *const family_names[FAMILY_COUNT] = {"IPv4", "IPv6"};
-static const char *const coverage_names[] = {
-	[COVERAGE_ALL] = "in full", [COVERAGE_SOME] = "in part", [COVERAGE_NONE] = "not", [COVERAGE_UNREACHED] = "unreached"};
+static const char *const coverage_names[] = {[COVERAGE_ALL] = "in full",
+					     [COVERAGE_SOME] = "in part",
+					     [COVERAGE_NONE] = "not",
+					     [COVERAGE_UNREACHED] = "unreached"};
 
 struct compile {
 	struct region_arguments arguments;
@@ -72,10 +78,11 @@ static void describe_unit(const struct unit *unit, struct buffer *out)
 		buffer_printf(out, "policy of %.*s (%s)", (int)chain->name.size, chain->name.data, table);
 	else if (unit->kind == UNIT_LIST)
 		buffer_printf(out, "rules %u to %zu of %.*s (%s), a list", unit->rule->number,
-			      unit->rule->number + unit->rule_count - 1, (int)chain->name.size, chain->name.data, table);
+			      unit->rule->number + unit->rule_count - 1, (int)chain->name.size,
+			      chain->name.data, table);
 	else
-		buffer_printf(out, "rule %u of %.*s (%s)", unit->rule->number, (int)chain->name.size, chain->name.data,
-			      table);
+		buffer_printf(out, "rule %u of %.*s (%s)", unit->rule->number, (int)chain->name.size,
+			      chain->name.data, table);
 }
 
 static void print_place(struct compile *compile, struct span span)
@@ -100,7 +107,8 @@ static void print_covered(struct compile *compile, const struct region *region, 
 	buffer_fini(&text);
 	if (unit->rule) {
 		struct text rule = rule_text(unit->rule);
-		printf("             %.*s%s\n", (int)rule.size, rule.data, unit->kind == UNIT_LIST ? "  ..." : "");
+		printf("             %.*s%s\n", (int)rule.size, rule.data,
+		       unit->kind == UNIT_LIST ? "  ..." : "");
 	}
 	if (covered->reason)
 		printf("             because: %s\n", covered->reason);
@@ -129,10 +137,12 @@ static void print_region(struct compile *compile, const struct region *region)
 		return;
 	}
 	size_t all = counts[0] + counts[1] + counts[2] + counts[3];
-	printf("%s: %zu rules and policies drop or reject: early in full %zu, in part %zu, not %zu, unreached %zu (%.1f %% "
+	printf("%s: %zu rules and policies drop or reject: early in full %zu, in part %zu, not %zu, "
+	       "unreached %zu (%.1f %% "
 	       "in full)\n",
-	       family_names[region->family], all, counts[COVERAGE_ALL], counts[COVERAGE_SOME], counts[COVERAGE_NONE],
-	       counts[COVERAGE_UNREACHED], all ? 100.0 * (double)counts[COVERAGE_ALL] / (double)all : 0.0);
+	       family_names[region->family], all, counts[COVERAGE_ALL], counts[COVERAGE_SOME],
+	       counts[COVERAGE_NONE], counts[COVERAGE_UNREACHED],
+	       all ? 100.0 * (double)counts[COVERAGE_ALL] / (double)all : 0.0);
 	for (size_t i = 0; i < region->covered_count; i++)
 		print_covered(compile, region, &region->covered[i]);
 	for (size_t i = 0; i < region->uncounted_count; i++) {
@@ -141,7 +151,8 @@ static void print_region(struct compile *compile, const struct region *region)
 		describe_unit(unit, &text);
 		printf("  uncounted  ");
 		print_place(compile, unit_span(unit));
-		printf("%s: for some packets dropped early it is not known whether they would have been counted there\n",
+		printf("%s: for some packets dropped early it is not known whether they would have been "
+		       "counted there\n",
 		       text.data ? text.data : "");
 		buffer_fini(&text);
 	}
@@ -151,7 +162,8 @@ static void print_plane(const struct compile *compile)
 {
 	const struct plane *plane = compile->plane;
 	if (compile->plane_result == -E2BIG) {
-		printf("Tables: too large (limit %u bytes): nothing would be dropped early\n", PLANE_BYTES_MAX);
+		printf("Tables: too large (limit %u bytes): nothing would be dropped early\n",
+		       PLANE_BYTES_MAX);
 	} else if (compile->plane_result) {
 		printf("Tables: not proven, nothing would be dropped early: %s\n",
 		       compile->why.data ? compile->why.data : strerror(-compile->plane_result));
@@ -201,13 +213,15 @@ static struct json_object *json_region(struct compile *compile, const struct reg
 	json_object_object_add(object, "undecided", json_object_new_boolean(region->undecided));
 	json_object_object_add(object, "nodes", json_object_new_int64((int64_t)region->nodes));
 	for (size_t i = 0; i < 4; i++) {
-		static const char *const names[] = {"rules_in_full", "rules_in_part", "rules_not", "rules_unreached"};
+		static const char *const names[] = {"rules_in_full", "rules_in_part", "rules_not",
+						    "rules_unreached"};
 		json_object_object_add(object, names[i], json_object_new_int64((int64_t)counts[i]));
 	}
 	for (size_t i = 0; i < region->covered_count; i++) {
 		const struct covered *covered = &region->covered[i];
 		struct json_object *entry = json_unit(compile, &region->units[covered->unit]);
-		json_object_object_add(entry, "early", json_object_new_string(coverage_names[covered->coverage]));
+		json_object_object_add(entry, "early",
+				       json_object_new_string(coverage_names[covered->coverage]));
 		if (covered->reason)
 			json_object_object_add(entry, "reason", json_object_new_string(covered->reason));
 		if (covered->blocker) {
@@ -238,7 +252,8 @@ static int print_json(struct compile *compile)
 	if (compile->plane_result == 0) {
 		const struct plane *plane = compile->plane;
 		json_object_object_add(tables, "bytes", json_object_new_int64((int64_t)plane->size));
-		json_object_object_add(tables, "nodes", json_object_new_int64((int64_t)plane->statistics.nodes));
+		json_object_object_add(tables, "nodes",
+				       json_object_new_int64((int64_t)plane->statistics.nodes));
 		json_object_object_add(tables, "counters", json_object_new_int64(plane->slot_count));
 		json_object_object_add(tables, "build_seconds",
 				       json_object_new_double(plane->statistics.build_seconds));
@@ -269,7 +284,8 @@ static int compute(struct compile *compile, const char *const *paths, size_t cou
 		undecided |= compile->regions[family]->undecided;
 	}
 	compile->meaning_seconds = now() - start;
-	const struct region *const regions[FAMILY_COUNT] = {compile->regions[FAMILY_IPV4], compile->regions[FAMILY_IPV6]};
+	const struct region *const regions[FAMILY_COUNT] = {compile->regions[FAMILY_IPV4],
+							    compile->regions[FAMILY_IPV6]};
 	compile->plane_result = plane_build(regions, &compile->plane);
 	if (compile->plane_result == 0) {
 		start = now();
@@ -304,7 +320,8 @@ static int parse(struct compile *compile, int argc, char **argv)
 			break;
 		case OPTION_BUDGET:
 			if (number_parse(text_of(optarg), (1u << 30) - 1, &number) || number == 0)
-				return command_fail("compile", EXIT_USAGE, "--budget takes a number of nodes: %s", optarg);
+				return command_fail("compile", EXIT_USAGE,
+						    "--budget takes a number of nodes: %s", optarg);
 			compile->budget = number;
 			break;
 		case OPTION_HELP:
@@ -340,4 +357,5 @@ static int compile_main(int argc, char **argv)
 	return code;
 }
 
-const struct command command_compile = {"compile", compile_main, "what would be dropped early, and what not and why"};
+const struct command command_compile = {"compile", compile_main,
+					"what would be dropped early, and what not and why"};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What happens to one packet, rule by rule: the oracle. Plain enough to be checked by eye against ipt_do_table() and
- * ip6t_do_table(). Covers the receive path: raw, mangle, (nat only as far as it may rewrite), filter, security, over
- * PREROUTING, INPUT and FORWARD. */
+ * What happens to one packet, rule by rule: the oracle. Plain enough to be checked by eye against
+ * ipt_do_table() and ip6t_do_table(). Covers the receive path: raw, mangle, (nat only as far as it may
+ * rewrite), filter, security, over PREROUTING, INPUT and FORWARD. */
 #ifndef WEIR_ENGINE_ENGINE_H
 #define WEIR_ENGINE_ENGINE_H
 
@@ -13,7 +13,7 @@
 enum verdict {
 	VERDICT_ACCEPT = 1 << 0,
 	VERDICT_DROP = 1 << 1,
-	VERDICT_REJECT = 1 << 2, /* dropped with an answer */
+	VERDICT_REJECT = 1 << 2,  /* dropped with an answer */
 	VERDICT_UNKNOWN = 1 << 3, /* a target that is not modelled may have done anything */
 };
 
@@ -21,11 +21,11 @@ enum path { PATH_INPUT, PATH_FORWARD };
 
 /* One thing that happened on the way, in order. */
 enum step_kind {
-	STEP_TABLE,	/* a table's chain at a hook is entered: chain */
-	STEP_RULE,	/* the rule matched, for sure or perhaps (truth) */
-	STEP_POLICY,	/* a built-in chain ended in its policy */
-	STEP_RETURN,	/* back in chain, at its end or by RETURN */
-	STEP_HOT_DROP,	/* a malformed header met in evaluating rule */
+	STEP_TABLE,    /* a table's chain at a hook is entered: chain */
+	STEP_RULE,     /* the rule matched, for sure or perhaps (truth) */
+	STEP_POLICY,   /* a built-in chain ended in its policy */
+	STEP_RETURN,   /* back in chain, at its end or by RETURN */
+	STEP_HOT_DROP, /* a malformed header met in evaluating rule */
 };
 struct step {
 	enum step_kind kind;
@@ -38,17 +38,18 @@ struct step {
 typedef void (*engine_trace)(void *context, const struct step *step);
 
 struct outcome {
-	unsigned verdicts;	/* enum verdict, every one that is possible; a single bit when it is certain */
-	unsigned effects;	/* enum effect, every one that may have happened */
+	unsigned verdicts; /* enum verdict, every one that is possible; a single bit when it is certain */
+	unsigned effects;  /* enum effect, every one that may have happened */
 	const struct rule *effect_rules[EFFECT_COUNT]; /* of each effect's bit: the first rule with it */
-	const struct rule *rule; /* that decided, when certain and by a rule */
-	const struct chain *chain; /* that decided: of rule, or whose policy it was */
+	const struct rule *rule;                       /* that decided, when certain and by a rule */
+	const struct chain *chain;                     /* that decided: of rule, or whose policy it was */
 	const struct rule *unsure; /* first rule whose match is not known; NULL when all are */
-	bool untracked;		/* behind NOTRACK for sure */
+	bool untracked;            /* behind NOTRACK for sure */
 };
 
-/* Runs the packet along that path. Where a match is unknown both ways are followed: what may match is recorded as
- * possible and the walk goes on. `packet->state` is used for tracked packets when KNOWN_STATE. 0, or -ENOMEM. */
+/* Runs the packet along that path. Where a match is unknown both ways are followed: what may match is
+ * recorded as possible and the walk goes on. `packet->state` is used for tracked packets when KNOWN_STATE. 0,
+ * or -ENOMEM. */
 int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum path path, engine_trace trace,
 	       void *context, struct outcome *outcome);
 

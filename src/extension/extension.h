@@ -13,7 +13,8 @@ bool match_reads_state(const struct match *match);
 bool match_is_comment(const struct match *match);
 /* tcp or udp that says nothing but one port: `--dport 80`, not inverted, not a range. */
 bool match_single_port(const struct match *match, bool *source, uint16_t *port);
-/* A plain `--match-set`, not inverted: what the set says, as declared in `fields`. false for every other match. */
+/* A plain `--match-set`, not inverted: what the set says, as declared in `fields`. false for every other
+ * match. */
 bool match_set_meaning(const struct match *match, const struct fields *fields, struct set_meaning *meaning);
 
 #endif

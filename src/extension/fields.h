@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The variables of a ruleset's diagrams: which header field or named predicate is which variable, for one family.
+ * The variables of a ruleset's diagrams: which header field or named predicate is which variable, for one
+ * family.
  *
- * Order, first to last: interfaces, connection state, predicates on the source address, source, predicates on the
- * destination address, destination, protocol, ICMP type and code, ports, TCP flags, fragment, payload, pair predicates,
- * opaque predicates. Each block's bits are most significant first. Interfaces and state stand first because rules are
- * sorted by them (a chain for each interface, accept by state): further down every node below the addresses would
- * carry the product of all those chains.
+ * Order, first to last: interfaces, connection state, predicates on the source address, source, predicates on
+ * the destination address, destination, protocol, ICMP type and code, ports, TCP flags, fragment, payload,
+ * pair predicates, opaque predicates. Each block's bits are most significant first. Interfaces and state
+ * stand first because rules are sorted by them (a chain for each interface, accept by state): further down
+ * every node below the addresses would carry the product of all those chains.
  *
- * Made in two steps: declare everything (fields_need_*), then fields_seal() lays the variables out and makes the
- * diagram. */
+ * Made in two steps: declare everything (fields_need_*), then fields_seal() lays the variables out and makes
+ * the diagram. */
 #ifndef WEIR_EXTENSION_FIELDS_H
 #define WEIR_EXTENSION_FIELDS_H
 
@@ -21,14 +22,14 @@
 enum field {
 	FIELD_SOURCE,
 	FIELD_DESTINATION,
-	FIELD_PROTOCOL,	 /* 8 bits */
-	FIELD_ICMP,	 /* 16 bits: type << 8 | code; of ICMP or ICMPv6 */
-	FIELD_SPORT,	 /* 16 */
-	FIELD_DPORT,	 /* 16 */
+	FIELD_PROTOCOL,  /* 8 bits */
+	FIELD_ICMP,      /* 16 bits: type << 8 | code; of ICMP or ICMPv6 */
+	FIELD_SPORT,     /* 16 */
+	FIELD_DPORT,     /* 16 */
 	FIELD_TCP_FLAGS, /* 8: byte 13 of the TCP header */
-	FIELD_FRAGMENT,	 /* 2: enum fragment_value */
-	FIELD_PAYLOAD,	 /* 1: TCP with data */
-	FIELD_IN,	 /* index into fields->interfaces */
+	FIELD_FRAGMENT,  /* 2: enum fragment_value */
+	FIELD_PAYLOAD,   /* 1: TCP with data */
+	FIELD_IN,        /* index into fields->interfaces */
 	FIELD_OUT,
 	FIELD_STATE, /* 3: enum connection_state */
 	FIELD_COUNT,
@@ -39,12 +40,12 @@ enum fragment_value { FRAGMENT_WHOLE, FRAGMENT_FIRST, FRAGMENT_LATE }; /* 3 does
 enum predicate_kind {
 	PREDICATE_SOURCE,      /* source address in ranges */
 	PREDICATE_DESTINATION, /* destination address in ranges */
-	PREDICATE_PAIR,	       /* (address, protocol, port) among points */
+	PREDICATE_PAIR,        /* (address, protocol, port) among points */
 	PREDICATE_OPAQUE,      /* unknown */
 };
 
-/* Disjoint and ascending. `element` is what the range is credited to: an index into the set's members, or into the
- * rules of a list. */
+/* Disjoint and ascending. `element` is what the range is credited to: an index into the set's members, or
+ * into the rules of a list. */
 struct predicate_range {
 	address low, high;
 	uint32_t element;
@@ -59,7 +60,8 @@ struct predicate_point {
 
 struct predicate {
 	enum predicate_kind kind;
-	const char *name; /* for messages: "set bans src", "rules 5 to 654 of INPUT", "-m mac --mac-source ..." */
+	const char
+	    *name; /* for messages: "set bans src", "rules 5 to 654 of INPUT", "-m mac --mac-source ..." */
 	const struct set *set; /* NULL for lists and opaque matches */
 	uint32_t variable;     /* after fields_seal() */
 	size_t range_count;    /* kinds SOURCE, DESTINATION */
@@ -73,14 +75,14 @@ struct predicate {
 struct fields {
 	enum family family;
 	struct arena *arena;
-	struct diagram *diagram; /* NULL until sealed */
+	struct diagram *diagram;     /* NULL until sealed */
 	uint32_t first[FIELD_COUNT]; /* first variable of each block */
 	uint32_t bits[FIELD_COUNT];
 	size_t predicate_count, predicate_capacity;
 	struct predicate **predicates; /* by index; stable addresses */
-	/* Set by fields_seal(): a name for each class of interface names that rules tell apart, sorted, then one for
-	 * "another": index interface_count - 1. No pattern matches "another" but the empty one (+), so in FIELD_OUT
-	 * it also says that there is no output device, as in INPUT. */
+	/* Set by fields_seal(): a name for each class of interface names that rules tell apart, sorted, then
+	 * one for "another": index interface_count - 1. No pattern matches "another" but the empty one (+),
+	 * so in FIELD_OUT it also says that there is no output device, as in INPUT. */
 	size_t interface_count, interface_capacity;
 	char (*interfaces)[INTERFACE_NAME_MAX];
 	const bool *unknown; /* [variables]: interfaces, state, opaque: what XDP cannot see */
@@ -98,10 +100,11 @@ static inline void fields_cleanup(struct fields **fields)
 int fields_need_interface(struct fields *fields, const struct interface_match *match);
 /* An opaque predicate of this text; `unique` makes a new one at each call (limit and its kind). */
 int fields_need_opaque(struct fields *fields, const char *text, bool unique, struct predicate **predicate);
-/* What a set says: up to two predicates, of the members that stay and of those that time out. A packet is in the set
- * if `certain` holds; when `timed` is not NULL also if timed holds and `expiry`, an opaque predicate, is true. A set
- * whose content or type is not modelled has certain NULL, and expiry alone decides. Dimensions as in --match-set:
- * source[i] true for src. Members of nomatch and overlapping prefixes are resolved here: longest prefix decides. */
+/* What a set says: up to two predicates, of the members that stay and of those that time out. A packet is in
+ * the set if `certain` holds; when `timed` is not NULL also if timed holds and `expiry`, an opaque predicate,
+ * is true. A set whose content or type is not modelled has certain NULL, and expiry alone decides. Dimensions
+ * as in --match-set: source[i] true for src. Members of nomatch and overlapping prefixes are resolved here:
+ * longest prefix decides. */
 struct set_meaning {
 	struct predicate *certain, *timed, *expiry;
 };
@@ -110,7 +113,8 @@ int fields_need_set(struct fields *fields, const struct set *set, unsigned dimen
 /* A list's own predicate: the caller fills kind, name, ranges or points (in fields->arena). */
 int fields_need_predicate(struct fields *fields, struct predicate *predicate);
 
-/* Lays out the variables and makes the diagram with that node budget. 0 or -errno (-E2BIG: too many variables). */
+/* Lays out the variables and makes the diagram with that node budget. 0 or -errno (-E2BIG: too many
+ * variables). */
 int fields_seal(struct fields *fields, size_t budget);
 
 /* After sealing. */
@@ -118,23 +122,25 @@ diagram_node fields_value(const struct fields *fields, enum field field, uint64_
 diagram_node fields_range(const struct fields *fields, enum field field, uint64_t low, uint64_t high);
 diagram_node fields_masked(const struct fields *fields, enum field field, address value, address mask);
 diagram_node fields_predicate(const struct fields *fields, const struct predicate *predicate);
-diagram_node fields_interface(const struct fields *fields, enum field field, const struct interface_match *match);
+diagram_node fields_interface(const struct fields *fields, enum field field,
+			      const struct interface_match *match);
 diagram_node fields_set(const struct fields *fields, const struct set_meaning *meaning);
-/* Combinations that can occur: interface indexes and states within their domains, fragment not 3. Conjoin before
- * asking for witnesses; use as the domain when quantifying. */
+/* Combinations that can occur: interface indexes and states within their domains, fragment not 3. Conjoin
+ * before asking for witnesses; use as the domain when quantifying. */
 diagram_node fields_domain(const struct fields *fields);
 
-/* The bit assignment of a packet with all fields known, opaque predicates from `opaque` (by predicate index; NULL:
- * all false), sets and lists from their members. bits has diagram_variables() entries. */
+/* The bit assignment of a packet with all fields known, opaque predicates from `opaque` (by predicate index;
+ * NULL: all false), sets and lists from their members. bits has diagram_variables() entries. */
 void fields_assign(const struct fields *fields, const struct packet *packet, enum connection_state state,
 		   const bool *opaque, bool *bits);
-/* A packet for an assignment as diagram_witness() gives it. Predicates on addresses that are fixed are honoured by
- * choosing an address among their ranges (or outside). 0; -ESRCH when they contradict each other, or no packet was
- * found among the many proposed (sets of pairs only); -ENOMEM. */
+/* A packet for an assignment as diagram_witness() gives it. Predicates on addresses that are fixed are
+ * honoured by choosing an address among their ranges (or outside). 0; -ESRCH when they contradict each other,
+ * or no packet was found among the many proposed (sets of pairs only); -ENOMEM. */
 int fields_packet(const struct fields *fields, const int8_t *values, struct packet *packet);
 
 /* Looks an address or a point up: the element it is credited to, or -1. */
 int64_t predicate_find(const struct predicate *predicate, address value);
-int64_t predicate_find_point(const struct predicate *predicate, address value, uint8_t protocol, uint16_t port);
+int64_t predicate_find_point(const struct predicate *predicate, address value, uint8_t protocol,
+			     uint16_t port);
 
 #endif

@@ -169,8 +169,9 @@ static enum truth tcp_evaluate(const struct match *match, const struct rule *rul
 	(void)rule;
 
 	if (truth == TRUTH_NO) {
-		/* A fragment that begins 8 bytes into the header could overwrite the flags. In IPv6 the kernel never
-		 * finds one: ipv6_find_hdr() gives the offset in bytes, and xt_tcpudp.c compares it with 1. */
+		/* A fragment that begins 8 bytes into the header could overwrite the flags. In IPv6 the
+		 * kernel never finds one: ipv6_find_hdr() gives the offset in bytes, and xt_tcpudp.c compares
+		 * it with 1. */
 		evaluation->hot_drop |= packet->family == FAMILY_IPV4 && packet->fragment_offset == 1;
 		return TRUTH_NO;
 	}

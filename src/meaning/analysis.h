@@ -2,12 +2,12 @@
  *
  * Inside meaning/: one ruleset of one family, seen as diagrams.
  *
- * A chain is a row of items: single rules, and lists (runs of rules that differ in one key only, taken together as one
- * predicate). Each item, each run of items and each chain has an outcome: a diagram whose terminals are sets of
- * outcome values, all that are possible. A match that is not modelled makes an outcome of two values; it is no
- * variable here, since then each of a thousand `-m mac` rules would get a copy of all that comes behind it. What is
- * lost is only that two such matches of the same text agree. An effect that is not allowed ends the walk as BLOCKED at
- * once: what follows cannot make the packet droppable any more. */
+ * A chain is a row of items: single rules, and lists (runs of rules that differ in one key only, taken
+ * together as one predicate). Each item, each run of items and each chain has an outcome: a diagram whose
+ * terminals are sets of outcome values, all that are possible. A match that is not modelled makes an outcome
+ * of two values; it is no variable here, since then each of a thousand `-m mac` rules would get a copy of all
+ * that comes behind it. What is lost is only that two such matches of the same text agree. An effect that is
+ * not allowed ends the walk as BLOCKED at once: what follows cannot make the packet droppable any more. */
 #ifndef WEIR_MEANING_ANALYSIS_H
 #define WEIR_MEANING_ANALYSIS_H
 
@@ -15,11 +15,11 @@
 
 /* Bits of a terminal. */
 enum outcome_value {
-	OUTCOME_CONTINUE,	   /* goes on behind the item; at the end of a user chain: back to the caller */
-	OUTCOME_RETURN,		   /* leaves this chain: RETURN, or the end of a chain reached by goto */
-	OUTCOME_ACCEPT,		   /* leaves this table */
-	OUTCOME_DROP,		   /* without any effect that is not allowed */
-	OUTCOME_BLOCKED,	   /* an effect, or a target that may do anything: never dropped early */
+	OUTCOME_CONTINUE, /* goes on behind the item; at the end of a user chain: back to the caller */
+	OUTCOME_RETURN,   /* leaves this chain: RETURN, or the end of a chain reached by goto */
+	OUTCOME_ACCEPT,   /* leaves this table */
+	OUTCOME_DROP,     /* without any effect that is not allowed */
+	OUTCOME_BLOCKED,  /* an effect, or a target that may do anything: never dropped early */
 	OUTCOME_CONTINUE_UNTRACKED, /* the first three behind NOTRACK */
 	OUTCOME_RETURN_UNTRACKED,
 	OUTCOME_ACCEPT_UNTRACKED,
@@ -32,14 +32,14 @@ struct bounds {
 };
 
 struct item {
-	const struct rule *rule; /* the first one */
-	size_t count;		 /* more than 1: a list */
+	const struct rule *rule;           /* the first one */
+	size_t count;                      /* more than 1: a list */
 	const struct predicate *predicate; /* of a list: its key; of a rule: the set it matches positively */
-	const struct match *key_match;	   /* of a list: the match that holds the port of the key; NULL without */
+	const struct match *key_match; /* of a list: the match that holds the port of the key; NULL without */
 	uint32_t unit;
 	struct bounds matches;
 	diagram_node outcome;
-	struct bounds goes_on;	 /* with the next item, effects or not */
+	struct bounds goes_on;   /* with the next item, effects or not */
 	struct bounds goes_back; /* leaves the chain to its caller, or to the policy */
 };
 
@@ -53,12 +53,20 @@ struct chain_meaning {
 	struct bounds *goes_on; /* behind the run */
 	size_t tree_size;
 	struct bounds goes_back; /* come to its end, or to a RETURN */
-	diagram_node outcome; /* as the caller sees it: CONTINUE, ACCEPT, DROP, BLOCKED; and untracked forms */
+	diagram_node
+	    outcome; /* as the caller sees it: CONTINUE, ACCEPT, DROP, BLOCKED; and untracked forms */
 };
 
 /* The tables on the receive path that are analysed: a slot for each built-in chain. */
-enum stage { STAGE_RAW, STAGE_MANGLE_PREROUTING, STAGE_MANGLE_INPUT, STAGE_FILTER_INPUT, STAGE_MANGLE_FORWARD,
-	     STAGE_FILTER_FORWARD, STAGE_COUNT };
+enum stage {
+	STAGE_RAW,
+	STAGE_MANGLE_PREROUTING,
+	STAGE_MANGLE_INPUT,
+	STAGE_FILTER_INPUT,
+	STAGE_MANGLE_FORWARD,
+	STAGE_FILTER_FORWARD,
+	STAGE_COUNT
+};
 
 struct analysis {
 	const struct ruleset *ruleset;
@@ -67,7 +75,7 @@ struct analysis {
 	struct arena *arena;
 	struct fields *fields;
 	struct diagram *diagram;
-	struct chain_meaning *chains[TABLE_COUNT]; /* by index in table->ordered */
+	struct chain_meaning *chains[TABLE_COUNT];       /* by index in table->ordered */
 	const struct chain_meaning *stages[STAGE_COUNT]; /* NULL: the table is not there */
 	diagram_node passed[STAGE_COUNT]; /* outcome of the stage: ACCEPT(_UNTRACKED), DROP, BLOCKED */
 	size_t unit_count, unit_capacity;
@@ -75,21 +83,22 @@ struct analysis {
 	uint32_t policy_units[STAGE_COUNT]; /* unit of the chain's policy */
 	enum truth nat, forwarding;
 	uint32_t in_index; /* of options->interface, when given */
-	bool *opaque;	   /* by variable; NULL when there is no opaque predicate */
+	bool *opaque;      /* by variable; NULL when there is no opaque predicate */
 	unsigned list_clashes;
 	size_t list_count, list_capacity;
 	struct predicate **lists; /* their predicates, each once */
 
 	/* The path, set by path_compute(): boolean diagrams. */
-	diagram_node local;	   /* destinations known to be local */
+	diagram_node local;                      /* destinations known to be local */
 	diagram_node may_untracked, may_tracked; /* what a packet may be behind raw */
-	diagram_node passes_raw; /* for sure */
-	diagram_node decided; /* every possible outcome is a clean drop */
+	diagram_node passes_raw;                 /* for sure */
+	diagram_node decided;                    /* every possible outcome is a clean drop */
 	bool closed_tuples;   /* tracked drops must not depend on more than the connection's tuple */
 	bool tracked_blocked; /* the way out looks at connection state: tracked packets are left alone */
 	const struct rule *state_reader; /* the rule that made one of these true */
-	diagram_node settled; /* decided, and nobody can tell afterwards */
-	diagram_node early;   /* the region as a boolean: settled, for every packet that a frame may be part of */
+	diagram_node settled;            /* decided, and nobody can tell afterwards */
+	diagram_node
+	    early; /* the region as a boolean: settled, for every packet that a frame may be part of */
 };
 
 struct chain_meaning *analysis_chain(const struct analysis *analysis, const struct chain *chain);
@@ -97,10 +106,11 @@ struct chain_meaning *analysis_chain(const struct analysis *analysis, const stru
 /* items.c: splits chains into items, declares all fields, seals them, makes conditions. */
 int items_find(struct analysis *analysis);
 int items_mean(struct analysis *analysis);
-/* list.c: whether a run of at least LIST_MIN rules starts at rules[0] of `count`; how long, and its predicate (made in
- * the fields' arena, not declared). 0 without a list. */
+/* list.c: whether a run of at least LIST_MIN rules starts at rules[0] of `count`; how long, and its predicate
+ * (made in the fields' arena, not declared). 0 without a list. */
 #define LIST_MIN 8
-#define LIST_CLASHES_MAX 100 /* then no more lists of rules that go on are tried: bounds the work on hostile input */
+#define LIST_CLASHES_MAX                                                                                     \
+	100 /* then no more lists of rules that go on are tried: bounds the work on hostile input */
 int list_find(struct analysis *analysis, const struct rule *rules, size_t count, struct item *item,
 	      struct predicate **predicate);
 
@@ -127,8 +137,8 @@ diagram_node nat_exists(struct analysis *analysis, diagram_node f);
 /* What XDP may rely on in one frame: see path.c. */
 diagram_node frames_forall(struct analysis *analysis, diagram_node f);
 
-/* credit.c: which units count a dropped packet. Fills root, attributions and uncounted of the region. may_hit gets, for
- * each unit, the packets over known fields that may be counted by it, dropped early or not. */
+/* credit.c: which units count a dropped packet. Fills root, attributions and uncounted of the region. may_hit
+ * gets, for each unit, the packets over known fields that may be counted by it, dropped early or not. */
 int credit_compute(struct analysis *analysis, struct region *region, diagram_node *may_hit);
 
 /* coverage.c: what became of each unit that drops, and why. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * For each rule and policy that drops: are all packets it drops dropped early, and if not, why not. The reason is found
- * on a packet that the rule may drop and XDP does not: the walk is repeated for that packet with each connection state
- * until something else than a clean drop comes out. */
+ * For each rule and policy that drops: are all packets it drops dropped early, and if not, why not. The
+ * reason is found on a packet that the rule may drop and XDP does not: the walk is repeated for that packet
+ * with each connection state until something else than a clean drop comes out. */
 #include "meaning/analysis.h"
 #include "ruleset/rule_parser.h"
 
@@ -16,7 +16,7 @@ struct walk {
 	const struct analysis *analysis;
 	bool *bits;
 	enum outcome_value outcome;
-	bool tracked; /* behind raw */
+	bool tracked;            /* behind raw */
 	const struct item *item; /* that decided; NULL: the policy of chain */
 	const struct chain *chain;
 };
@@ -46,8 +46,8 @@ static enum outcome_value worst(uint32_t values)
 	return OUTCOME_DROP;
 }
 
-/* Through one stage, to the item that may keep the packet from being dropped, or drops it. Each jump goes one chain
- * deeper; a chain that comes back is left behind at once, since its outcome says so. */
+/* Through one stage, to the item that may keep the packet from being dropped, or drops it. Each jump goes one
+ * chain deeper; a chain that comes back is left behind at once, since its outcome says so. */
 static void walk_stage(struct walk *walk, enum stage stage)
 {
 	const struct analysis *analysis = walk->analysis;
@@ -88,7 +88,8 @@ static void walk_path(struct walk *walk, bool forward, enum connection_state sta
 {
 	const struct analysis *analysis = walk->analysis;
 	static const enum stage input[] = {STAGE_MANGLE_PREROUTING, STAGE_MANGLE_INPUT, STAGE_FILTER_INPUT};
-	static const enum stage forwarded[] = {STAGE_MANGLE_PREROUTING, STAGE_MANGLE_FORWARD, STAGE_FILTER_FORWARD};
+	static const enum stage forwarded[] = {STAGE_MANGLE_PREROUTING, STAGE_MANGLE_FORWARD,
+					       STAGE_FILTER_FORWARD};
 	uint64_t no_device = analysis->fields->interface_count ? analysis->fields->interface_count - 1 : 0;
 	set_field(analysis, walk->bits, FIELD_STATE, STATE_INVALID);
 	set_field(analysis, walk->bits, FIELD_OUT, no_device);
@@ -96,8 +97,7 @@ static void walk_path(struct walk *walk, bool forward, enum connection_state sta
 	walk->tracked = walk->outcome != OUTCOME_ACCEPT_UNTRACKED;
 	if (!passes(walk->outcome))
 		return;
-	set_field(analysis, walk->bits, FIELD_STATE,
-		  walk->tracked ? state : STATE_UNTRACKED);
+	set_field(analysis, walk->bits, FIELD_STATE, walk->tracked ? state : STATE_UNTRACKED);
 	for (size_t i = 0; i < 3; i++) {
 		walk_stage(walk, forward ? forwarded[i] : input[i]);
 		if (!passes(walk->outcome))
@@ -105,7 +105,8 @@ static void walk_path(struct walk *walk, bool forward, enum connection_state sta
 	}
 }
 
-static const char *describe_blocked(struct region *region, const struct analysis *analysis, const struct item *item)
+static const char *describe_blocked(struct region *region, const struct analysis *analysis,
+				    const struct item *item)
 {
 	struct text target = text_of(item->rule->target.type->name);
 	unsigned effects = 0;
@@ -118,16 +119,18 @@ static const char *describe_blocked(struct region *region, const struct analysis
 		effects = item->rule->target.type->effects & ~analysis->options->allowed;
 	for (unsigned i = 0; i < EFFECT_COUNT && item->rule->target.type->kind != TARGET_OPAQUE; i++)
 		if (effects >> i & 1)
-			return arena_printf(region->arena,
-					    effects == EFFECT_UNKNOWN
-						    ? "a rule on the way has an effect that weir does not know (%s)"
-						    : "a rule on the way has an effect (--allow %s lets it go)",
-					    effect_names[i]);
+			return arena_printf(
+			    region->arena,
+			    effects == EFFECT_UNKNOWN
+				? "a rule on the way has an effect that weir does not know (%s)"
+				: "a rule on the way has an effect (--allow %s lets it go)",
+			    effect_names[i]);
 	if (item->rule->target.type->kind == TARGET_OPAQUE) {
 		const struct opaque_data *opaque = item->rule->target.data;
 		if (opaque)
 			target = opaque->name;
-		return arena_printf(region->arena, "a rule on the way has a target that weir does not model: %.*s",
+		return arena_printf(region->arena,
+				    "a rule on the way has a target that weir does not model: %.*s",
 				    (int)target.size, target.data);
 	}
 	return "a rule on the way has an effect";
@@ -158,13 +161,11 @@ static bool report(struct region *region, const struct walk *walk, bool forward,
 	}
 	struct text chain = walk->chain ? walk->chain->name : TEXT("INPUT");
 	bool told = walk->tracked && !any_state(walk, forward);
-	covered->reason = arena_printf(region->arena, "%s%s%.*s %s such a packet%s%s",
-				       forward ? "if it is forwarded, " : "", walk->item ? "a rule" : "the policy of ",
-				       walk->item ? 0 : (int)chain.size, chain.data,
-				       walk->item && walk->item->matches.may != walk->item->matches.sure ? "may accept" :
-													  "accepts",
-				       told ? " when its connection state is " : "",
-				       told ? connection_state_name(state) : "");
+	covered->reason = arena_printf(
+	    region->arena, "%s%s%.*s %s such a packet%s%s", forward ? "if it is forwarded, " : "",
+	    walk->item ? "a rule" : "the policy of ", walk->item ? 0 : (int)chain.size, chain.data,
+	    walk->item && walk->item->matches.may != walk->item->matches.sure ? "may accept" : "accepts",
+	    told ? " when its connection state is " : "", told ? connection_state_name(state) : "");
 	return true;
 }
 
@@ -206,9 +207,11 @@ static void explain_rest(struct region *region, const struct walk *walk, struct 
 	const struct analysis *analysis = walk->analysis;
 	if (!holds(walk, analysis->decided)) {
 		if (analysis->nat != TRUTH_NO)
-			covered->reason = "NAT may change the destination of tracked packets before the rule sees them";
+			covered->reason =
+			    "NAT may change the destination of tracked packets before the rule sees them";
 		else if (analysis->forwarding != TRUTH_NO)
-			covered->reason = "such a packet may be forwarded, and the rules for that let it through";
+			covered->reason =
+			    "such a packet may be forwarded, and the rules for that let it through";
 		else
 			covered->reason = "it hangs on matches that weir cannot see";
 		return;
@@ -216,16 +219,17 @@ static void explain_rest(struct region *region, const struct walk *walk, struct 
 	if (!holds(walk, analysis->settled)) {
 		covered->blocker = analysis->state_reader;
 		covered->reason = arena_printf(
-			region->arena,
-			"the packet is tracked, and a rule that looks at connection state could tell that it was "
-			"dropped before conntrack%s",
-			analysis->tracked_blocked ? " (--allow conntrack lets it go)" : "");
+		    region->arena,
+		    "the packet is tracked, and a rule that looks at connection state could tell that it was "
+		    "dropped before conntrack%s",
+		    analysis->tracked_blocked ? " (--allow conntrack lets it go)" : "");
 		return;
 	}
 	covered->reason = "it hangs on TCP flags that change when segments are merged (FIN, PSH, CWR)";
 }
 
-static int explain(struct analysis *analysis, struct region *region, diagram_node rest, struct covered *covered)
+static int explain(struct analysis *analysis, struct region *region, diagram_node rest,
+		   struct covered *covered)
 {
 	uint32_t variables = diagram_variables(analysis->diagram);
 	int8_t *values = malloc(variables + 1);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Which rules and policies would have counted a packet that is dropped early: the one that drops it, and all that it
- * matches on its way there.
+ * Which rules and policies would have counted a packet that is dropped early: the one that drops it, and all
+ * that it matches on its way there.
  *
- * A unit's hit is found narrow first: its own condition, then cut by the runs of items in front of it, nearest first
- * (the halves of the outcome tree), then by the way into its chain. A unit is credited where it counts the packet once
- * whatever the unknowns are; where that hangs on an unknown it is named in region->uncounted instead. */
+ * A unit's hit is found narrow first: its own condition, then cut by the runs of items in front of it,
+ * nearest first (the halves of the outcome tree), then by the way into its chain. A unit is credited where it
+ * counts the packet once whatever the unknowns are; where that hangs on an unknown it is named in
+ * region->uncounted instead. */
 #include "meaning/analysis.h"
 
 #include <errno.h>
@@ -95,17 +96,17 @@ static void visit_chain(struct credit *credit, struct chain_meaning *chain, stru
 		visit_run(credit, &way, 1, 0, chain->item_count);
 }
 
-/* Holds for a packet whatever the unknowns are, or may hold, over known fields; behind raw. NAT stands between
- * PREROUTING and what follows. */
+/* Holds for a packet whatever the unknowns are, or may hold, over known fields; behind raw. NAT stands
+ * between PREROUTING and what follows. */
 static diagram_node surely(struct analysis *analysis, diagram_node f, bool behind_nat)
 {
 	struct diagram *diagram = analysis->diagram;
 	diagram_node untracked = unknowns_forall(analysis, state_fixed(analysis, f, STATE_UNTRACKED));
 	diagram_node tracked = behind_nat ? nat_forall(analysis, f) : f;
 	tracked = unknowns_forall(analysis, state_forall(analysis, tracked));
-	return diagram_and(
-		diagram, diagram_or(diagram, untracked, diagram_not(diagram, analysis->may_untracked)),
-		diagram_or(diagram, tracked, diagram_not(diagram, analysis->may_tracked)));
+	return diagram_and(diagram,
+			   diagram_or(diagram, untracked, diagram_not(diagram, analysis->may_untracked)),
+			   diagram_or(diagram, tracked, diagram_not(diagram, analysis->may_tracked)));
 }
 
 static diagram_node perhaps(struct analysis *analysis, diagram_node f, bool behind_nat)
@@ -134,18 +135,20 @@ static diagram_node perhaps_raw(struct analysis *analysis, diagram_node f)
 }
 
 /* Over known fields: the packet comes behind the stage. */
-static struct bounds reach_behind(struct analysis *analysis, struct bounds before, enum stage stage, bool behind_nat)
+static struct bounds reach_behind(struct analysis *analysis, struct bounds before, enum stage stage,
+				  bool behind_nat)
 {
 	struct diagram *diagram = analysis->diagram;
 	if (!analysis->stages[stage])
 		return before;
 	diagram_node outcome = analysis->stages[stage]->outcome;
 	diagram_node fails =
-		outcome_may(analysis, outcome, ((1u << OUTCOME_COUNT) - 1) & ~(unsigned)OUTCOMES_ACCEPT);
+	    outcome_may(analysis, outcome, ((1u << OUTCOME_COUNT) - 1) & ~(unsigned)OUTCOMES_ACCEPT);
 	diagram_node may_pass = outcome_may(analysis, outcome, OUTCOMES_ACCEPT | 1u << OUTCOME_BLOCKED);
 	return (struct bounds){
-		.sure = diagram_and(diagram, before.sure, surely(analysis, diagram_not(diagram, fails), behind_nat)),
-		.may = diagram_and(diagram, before.may, perhaps(analysis, may_pass, behind_nat)),
+	    .sure =
+		diagram_and(diagram, before.sure, surely(analysis, diagram_not(diagram, fails), behind_nat)),
+	    .may = diagram_and(diagram, before.may, perhaps(analysis, may_pass, behind_nat)),
 	};
 }
 
@@ -165,14 +168,14 @@ static void credit_stage(struct credit *credit, enum stage stage, struct bounds 
 		uint32_t unit = credit->touched[i];
 		struct bounds hits = credit->hits[unit];
 		credit->hits[unit] = (struct bounds){DIAGRAM_FALSE, DIAGRAM_FALSE};
-		diagram_node may = stage == STAGE_RAW ? perhaps_raw(analysis, hits.may) :
-							perhaps(analysis, hits.may, behind_nat);
+		diagram_node may = stage == STAGE_RAW ? perhaps_raw(analysis, hits.may)
+						      : perhaps(analysis, hits.may, behind_nat);
 		may = diagram_and(diagram, may, reach.may);
 		diagram_node inner = diagram_and(diagram, analysis->settled, may);
 		diagram_node must = DIAGRAM_FALSE;
 		if (inner != DIAGRAM_FALSE && hits.sure != DIAGRAM_FALSE) {
-			must = stage == STAGE_RAW ? surely_raw(analysis, hits.sure) :
-						    surely(analysis, hits.sure, behind_nat);
+			must = stage == STAGE_RAW ? surely_raw(analysis, hits.sure)
+						  : surely(analysis, hits.sure, behind_nat);
 			must = diagram_and(diagram, must, diagram_and(diagram, inner, reach.sure));
 		}
 		if (credit->may[unit] != DIAGRAM_FALSE &&
@@ -263,9 +266,9 @@ static diagram_node sets_intern(struct unit_sets *sets, const uint32_t *units, s
 			return diagram_terminal(sets->slots[at] - 1);
 	}
 	uint32_t *copy = arena_array(sets->arena, count, sizeof(*copy));
-	struct attribution *set = copy ? arena_push(sets->arena, (void **)&sets->sets, &sets->count, &sets->capacity,
-						    sizeof(*set))
-				       : NULL;
+	struct attribution *set =
+	    copy ? arena_push(sets->arena, (void **)&sets->sets, &sets->count, &sets->capacity, sizeof(*set))
+		 : NULL;
 	if (!set)
 		return DIAGRAM_UNDECIDED;
 	if (count)
@@ -303,13 +306,15 @@ static diagram_node sets_union(void *context, uint32_t a, uint32_t b)
 }
 
 /* Recursion: log2 of the number of units. */
-static diagram_node merge_units(struct credit *credit, struct unit_sets *sets, const uint32_t *units, size_t count)
+static diagram_node merge_units(struct credit *credit, struct unit_sets *sets, const uint32_t *units,
+				size_t count)
 {
 	struct diagram *diagram = credit->analysis->diagram;
 	if (count == 0)
 		return diagram_terminal(0);
 	if (count == 1)
-		return diagram_if(diagram, credit->must[units[0]], sets_intern(sets, units, 1), diagram_terminal(0));
+		return diagram_if(diagram, credit->must[units[0]], sets_intern(sets, units, 1),
+				  diagram_terminal(0));
 	diagram_node left = merge_units(credit, sets, units, count / 2);
 	diagram_node right = merge_units(credit, sets, units + count / 2, count - count / 2);
 	return diagram_apply(diagram, sets_union, sets, left, right);
@@ -334,7 +339,8 @@ static int finish(struct credit *credit, struct region *region, uint32_t *counte
 	diagram_forget(diagram);
 	free(sets.slots);
 	if (root == DIAGRAM_UNDECIDED) {
-		/* Too many combinations of counted rules: what is dropped stays known, what is counted does not. */
+		/* Too many combinations of counted rules: what is dropped stays known, what is counted does
+		 * not. */
 		region->root = analysis->early;
 		sets.count = 1;
 		sets.sets = arena_alloc(region->arena, sizeof(*sets.sets));
@@ -368,12 +374,12 @@ int credit_compute(struct analysis *analysis, struct region *region, diagram_nod
 {
 	size_t count = analysis->unit_count;
 	struct credit credit = {
-		.analysis = analysis,
-		.hits = malloc((count + 1) * sizeof(struct bounds)),
-		.touched = malloc((count + 1) * sizeof(uint32_t)),
-		.must = malloc((count + 1) * sizeof(diagram_node)),
-		.may = may_hit,
-		.repeated = calloc(count + 1, sizeof(bool)),
+	    .analysis = analysis,
+	    .hits = malloc((count + 1) * sizeof(struct bounds)),
+	    .touched = malloc((count + 1) * sizeof(uint32_t)),
+	    .must = malloc((count + 1) * sizeof(diagram_node)),
+	    .may = may_hit,
+	    .repeated = calloc(count + 1, sizeof(bool)),
 	};
 	uint32_t *counted = malloc((count + 1) * sizeof(uint32_t));
 	int result = -ENOMEM;

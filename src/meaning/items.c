@@ -11,12 +11,12 @@ static const struct {
 	enum table_id table;
 	enum hook hook;
 } stage_chains[STAGE_COUNT] = {
-	[STAGE_RAW] = {TABLE_RAW, HOOK_PREROUTING},
-	[STAGE_MANGLE_PREROUTING] = {TABLE_MANGLE, HOOK_PREROUTING},
-	[STAGE_MANGLE_INPUT] = {TABLE_MANGLE, HOOK_INPUT},
-	[STAGE_FILTER_INPUT] = {TABLE_FILTER, HOOK_INPUT},
-	[STAGE_MANGLE_FORWARD] = {TABLE_MANGLE, HOOK_FORWARD},
-	[STAGE_FILTER_FORWARD] = {TABLE_FILTER, HOOK_FORWARD},
+    [STAGE_RAW] = {TABLE_RAW, HOOK_PREROUTING},
+    [STAGE_MANGLE_PREROUTING] = {TABLE_MANGLE, HOOK_PREROUTING},
+    [STAGE_MANGLE_INPUT] = {TABLE_MANGLE, HOOK_INPUT},
+    [STAGE_FILTER_INPUT] = {TABLE_FILTER, HOOK_INPUT},
+    [STAGE_MANGLE_FORWARD] = {TABLE_MANGLE, HOOK_FORWARD},
+    [STAGE_FILTER_FORWARD] = {TABLE_FILTER, HOOK_FORWARD},
 };
 
 struct chain_meaning *analysis_chain(const struct analysis *analysis, const struct chain *chain)
@@ -57,14 +57,14 @@ static int declare(struct analysis *analysis, const struct item *item)
 	return result;
 }
 
-/* The set that the rule matches positively: of its members, hits can be counted. The first one, of one that is certain
- * alone. */
+/* The set that the rule matches positively: of its members, hits can be counted. The first one, of one that
+ * is certain alone. */
 static int find_set_key(struct analysis *analysis, struct item *item)
 {
 	for (uint32_t i = 0; i < item->rule->match_count; i++) {
 		struct set_meaning meaning;
-		if (match_set_meaning(&item->rule->matches[i], analysis->fields, &meaning) && meaning.certain &&
-		    !meaning.expiry) {
+		if (match_set_meaning(&item->rule->matches[i], analysis->fields, &meaning) &&
+		    meaning.certain && !meaning.expiry) {
 			item->predicate = meaning.certain;
 			return 0;
 		}
@@ -76,8 +76,8 @@ static int split_chain(struct analysis *analysis, struct chain_meaning *meaning)
 {
 	const struct chain *chain = meaning->chain;
 	for (size_t i = 0; i < chain->rule_count;) {
-		struct item *item = arena_push(analysis->arena, (void **)&meaning->items, &meaning->item_count,
-					       &meaning->item_capacity, sizeof(*item));
+		struct item *item = arena_push(analysis->arena, (void **)&meaning->items,
+					       &meaning->item_count, &meaning->item_capacity, sizeof(*item));
 		if (!item)
 			return -ENOMEM;
 		*item = (struct item){.rule = &chain->rules[i], .count = 1};
@@ -93,11 +93,11 @@ static int split_chain(struct analysis *analysis, struct chain_meaning *meaning)
 		if (result)
 			return result;
 		struct unit unit = {
-			.kind = list ? UNIT_LIST : UNIT_RULE,
-			.chain = chain,
-			.rule = item->rule,
-			.rule_count = item->count,
-			.predicate = item->predicate,
+		    .kind = list ? UNIT_LIST : UNIT_RULE,
+		    .chain = chain,
+		    .rule = item->rule,
+		    .rule_count = item->count,
+		    .predicate = item->predicate,
 		};
 		result = add_unit(analysis, unit, &item->unit);
 		if (result)
@@ -107,7 +107,8 @@ static int split_chain(struct analysis *analysis, struct chain_meaning *meaning)
 	return 0;
 }
 
-/* Callers stand behind the chains they call in table->ordered: one pass backwards finds all that can be reached. */
+/* Callers stand behind the chains they call in table->ordered: one pass backwards finds all that can be
+ * reached. */
 static int split_table(struct analysis *analysis, const struct table *table)
 {
 	struct chain_meaning *chains = analysis->chains[table->id];
@@ -185,24 +186,26 @@ int items_find(struct analysis *analysis)
 }
 
 /* The part of the rule that is the kernel's ip_packet_match() or ip6_packet_match(). */
-static diagram_node head_condition(const struct analysis *analysis, const struct rule *rule, bool key_is_source,
-				   bool key_is_destination)
+static diagram_node head_condition(const struct analysis *analysis, const struct rule *rule,
+				   bool key_is_source, bool key_is_destination)
 {
 	const struct fields *fields = analysis->fields;
 	struct diagram *diagram = analysis->diagram;
 	diagram_node all = DIAGRAM_TRUE;
 	if (rule->source.mask != 0 && !key_is_source) {
 		diagram_node source =
-			fields_masked(fields, FIELD_SOURCE, rule->source.value, rule->source.mask);
-		all = diagram_and(diagram, all, rule->source.inverted ? diagram_not(diagram, source) : source);
+		    fields_masked(fields, FIELD_SOURCE, rule->source.value, rule->source.mask);
+		all =
+		    diagram_and(diagram, all, rule->source.inverted ? diagram_not(diagram, source) : source);
 	} else if (rule->source.inverted && !key_is_source) {
 		all = DIAGRAM_FALSE; /* ! -s 0.0.0.0/0 */
 	}
 	if (rule->destination.mask != 0 && !key_is_destination) {
 		diagram_node destination =
-			fields_masked(fields, FIELD_DESTINATION, rule->destination.value, rule->destination.mask);
-		all = diagram_and(diagram, all,
-				  rule->destination.inverted ? diagram_not(diagram, destination) : destination);
+		    fields_masked(fields, FIELD_DESTINATION, rule->destination.value, rule->destination.mask);
+		all =
+		    diagram_and(diagram, all,
+				rule->destination.inverted ? diagram_not(diagram, destination) : destination);
 	} else if (rule->destination.inverted && !key_is_destination) {
 		all = DIAGRAM_FALSE;
 	}
@@ -267,7 +270,7 @@ static diagram_node goto_outcome(void *context, uint32_t values)
 	(void)context;
 	uint32_t back = values & (1u << OUTCOME_CONTINUE | 1u << OUTCOME_CONTINUE_UNTRACKED);
 	_Static_assert(OUTCOME_RETURN == OUTCOME_CONTINUE + 1 &&
-			       OUTCOME_RETURN_UNTRACKED == OUTCOME_CONTINUE_UNTRACKED + 1,
+			   OUTCOME_RETURN_UNTRACKED == OUTCOME_CONTINUE_UNTRACKED + 1,
 		       "shifting by one turns going on into going back");
 	return diagram_terminal((values & ~back) | back << 1);
 }
@@ -278,8 +281,8 @@ static diagram_node may_go_on(void *context, uint32_t values)
 	return diagram_terminal(values | 1u << OUTCOME_CONTINUE);
 }
 
-/* Whether the item is passed, and whether it leads back to the caller: seen without effects, for telling which rules a
- * packet comes to. A target that is not modelled may do either. */
+/* Whether the item is passed, and whether it leads back to the caller: seen without effects, for telling
+ * which rules a packet comes to. A target that is not modelled may do either. */
 static void mean_ways(struct analysis *analysis, struct item *item)
 {
 	struct diagram *diagram = analysis->diagram;
@@ -321,7 +324,8 @@ static void mean_ways(struct analysis *analysis, struct item *item)
 }
 
 /* The condition of one match, with what is opaque in it quantified away. */
-static struct bounds match_bounds(struct analysis *analysis, const struct match *match, const struct rule *rule)
+static struct bounds match_bounds(struct analysis *analysis, const struct match *match,
+				  const struct rule *rule)
 {
 	diagram_node condition = match->type->mean(match, rule, analysis->fields);
 	if (!analysis->opaque)
@@ -335,18 +339,20 @@ static void mean_item(struct analysis *analysis, struct item *item)
 	const struct rule *rule = item->rule;
 	struct diagram *diagram = analysis->diagram;
 	bool list = item->count > 1;
-	bool key_source = list && (item->predicate->kind == PREDICATE_SOURCE ||
-				   (item->predicate->kind == PREDICATE_PAIR && item->predicate->pair_source_address));
+	bool key_source =
+	    list && (item->predicate->kind == PREDICATE_SOURCE ||
+		     (item->predicate->kind == PREDICATE_PAIR && item->predicate->pair_source_address));
 	bool key_destination =
-		list && (item->predicate->kind == PREDICATE_DESTINATION ||
-			 (item->predicate->kind == PREDICATE_PAIR && !item->predicate->pair_source_address));
+	    list && (item->predicate->kind == PREDICATE_DESTINATION ||
+		     (item->predicate->kind == PREDICATE_PAIR && !item->predicate->pair_source_address));
 	bool key_protocol = list && item->predicate->kind == PREDICATE_PAIR;
 	diagram_node head = head_condition(analysis, rule, key_source, key_destination);
 	if (!key_protocol)
 		head = diagram_and(diagram, head, protocol_condition(analysis, rule));
 	if (list)
 		head = diagram_and(diagram, head, fields_predicate(analysis->fields, item->predicate));
-	/* Matches are evaluated one after the other, as far as they match: an effect happens where all before did. */
+	/* Matches are evaluated one after the other, as far as they match: an effect happens where all before
+	 * did. */
 	struct bounds matches = {head, head};
 	diagram_node effects = DIAGRAM_FALSE;
 	for (uint32_t i = 0; i < rule->match_count; i++) {
@@ -365,7 +371,8 @@ static void mean_item(struct analysis *analysis, struct item *item)
 		action = diagram_replace(diagram, goto_outcome, NULL, action);
 	diagram_node outcome = OUTCOME_SET(OUTCOME_CONTINUE);
 	if (matches.may != matches.sure)
-		outcome = diagram_if(diagram, matches.may, diagram_replace(diagram, may_go_on, NULL, action), outcome);
+		outcome = diagram_if(diagram, matches.may, diagram_replace(diagram, may_go_on, NULL, action),
+				     outcome);
 	outcome = diagram_if(diagram, matches.sure, action, outcome);
 	item->outcome = diagram_if(diagram, effects, OUTCOME_SET(OUTCOME_BLOCKED), outcome);
 	mean_ways(analysis, item);
@@ -379,7 +386,7 @@ static int find_opaque(struct analysis *analysis)
 			continue;
 		if (!analysis->opaque)
 			analysis->opaque =
-				arena_array(analysis->arena, diagram_variables(fields->diagram), sizeof(bool));
+			    arena_array(analysis->arena, diagram_variables(fields->diagram), sizeof(bool));
 		if (!analysis->opaque)
 			return -ENOMEM;
 		analysis->opaque[fields->predicates[i]->variable] = true;
@@ -392,7 +399,8 @@ int items_mean(struct analysis *analysis)
 	analysis->diagram = analysis->fields->diagram;
 	int result = find_opaque(analysis);
 	for (size_t i = 0; analysis->options->interface && i < analysis->fields->interface_count; i++)
-		if (strncmp(analysis->fields->interfaces[i], analysis->options->interface, INTERFACE_NAME_MAX) == 0)
+		if (strncmp(analysis->fields->interfaces[i], analysis->options->interface,
+			    INTERFACE_NAME_MAX) == 0)
 			analysis->in_index = (uint32_t)i;
 	for (enum table_id t = 0; t < TABLE_COUNT && !result; t++) {
 		struct chain_meaning *chains = analysis->chains[t];

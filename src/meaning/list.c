@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Lists: consecutive rules that differ in one key only (the source, the destination, or a destination or source
- * address with its protocol and port) become one predicate, "the key is in this list". That is what lets 100,000 bans
- * cost one variable, one trie and one counter each.
+ * Lists: consecutive rules that differ in one key only (the source, the destination, or a destination or
+ * source address with its protocol and port) become one predicate, "the key is in this list". That is what
+ * lets 100,000 bans cost one variable, one trie and one counter each.
  *
- * What must stay true: the list means exactly what its rules mean one after the other. Where a rule ends the walk
- * (ACCEPT, DROP, REJECT, RETURN, goto) a packet is credited to the first that matches; where it goes on (NOTRACK, LOG,
- * a jump), no two rules of a list may match the same packet, so that one credit says it all. */
+ * What must stay true: the list means exactly what its rules mean one after the other. Where a rule ends the
+ * walk (ACCEPT, DROP, REJECT, RETURN, goto) a packet is credited to the first that matches; where it goes on
+ * (NOTRACK, LOG, a jump), no two rules of a list may match the same packet, so that one credit says it all.
+ */
 #include "extension/extension.h"
 #include "meaning/analysis.h"
 
@@ -99,7 +100,8 @@ static bool has_matches(const struct rule *rule)
 	return false;
 }
 
-/* A rule whose matches keep state of their own, or have effects, is never part of a list: each counts for itself. */
+/* A rule whose matches keep state of their own, or have effects, is never part of a list: each counts for
+ * itself. */
 static bool matches_listable(const struct rule *rule)
 {
 	for (uint32_t i = 0; i < rule->match_count; i++) {
@@ -118,8 +120,8 @@ static bool target_listable(const struct rule *rule)
 /* Whether rule `b` can stand in one list with `a` under this shape, keys apart. */
 static bool rest_same(const struct rule *a, const struct rule *b, struct key_shape shape, enum family family)
 {
-	if (!interface_same(&a->in, &b->in) || !interface_same(&a->out, &b->out) || a->fragment != b->fragment ||
-	    !target_same(a, b))
+	if (!interface_same(&a->in, &b->in) || !interface_same(&a->out, &b->out) ||
+	    a->fragment != b->fragment || !target_same(a, b))
 		return false;
 	if (shape.kind == KEY_PAIR) {
 		bool source;
@@ -128,10 +130,12 @@ static bool rest_same(const struct rule *a, const struct rule *b, struct key_sha
 		    source != shape.source_port)
 			return false;
 		if (shape.source_address)
-			return address_is_single(&b->source, family) && address_same(&a->destination, &b->destination);
+			return address_is_single(&b->source, family) &&
+			       address_same(&a->destination, &b->destination);
 		return address_is_single(&b->destination, family) && address_same(&a->source, &b->source);
 	}
-	if (a->protocol != b->protocol || a->protocol_inverted != b->protocol_inverted || !matches_listable(b))
+	if (a->protocol != b->protocol || a->protocol_inverted != b->protocol_inverted ||
+	    !matches_listable(b))
 		return false;
 	if (shape.kind == KEY_SOURCE) {
 		if (!address_is_prefix(&b->source, family) || !address_same(&a->destination, &b->destination))
@@ -194,8 +198,8 @@ static void flatten_emit(struct flatten *flatten, address low, address high, uin
 		flatten->out[flatten->out_count++] = (struct predicate_range){low, high, element};
 }
 
-/* At most two pieces for each prefix: out has room for 2 * count. The stack is at most 129 deep, plus duplicates that
- * are skipped. */
+/* At most two pieces for each prefix: out has room for 2 * count. The stack is at most 129 deep, plus
+ * duplicates that are skipped. */
 static void flatten_prefixes(struct flatten *flatten)
 {
 	struct {
@@ -238,8 +242,8 @@ static void flatten_prefixes(struct flatten *flatten)
 	}
 }
 
-static int make_ranges(struct analysis *analysis, const struct rule *rules, size_t count, struct key_shape shape,
-		       bool disjoint, size_t *used, struct predicate *predicate)
+static int make_ranges(struct analysis *analysis, const struct rule *rules, size_t count,
+		       struct key_shape shape, bool disjoint, size_t *used, struct predicate *predicate)
 {
 	struct predicate_range *sorted = calloc(count, sizeof(*sorted));
 	struct predicate_range *out = arena_array(analysis->fields->arena, 2 * count, sizeof(*out));
@@ -250,12 +254,14 @@ static int make_ranges(struct analysis *analysis, const struct rule *rules, size
 	address all = family_max(analysis->family);
 	for (size_t i = 0; i < count; i++) {
 		const struct address_match *match =
-			shape.kind == KEY_SOURCE ? &rules[i].source : &rules[i].destination;
-		sorted[i] = (struct predicate_range){match->value, match->value | (all & ~match->mask), (uint32_t)i};
+		    shape.kind == KEY_SOURCE ? &rules[i].source : &rules[i].destination;
+		sorted[i] =
+		    (struct predicate_range){match->value, match->value | (all & ~match->mask), (uint32_t)i};
 	}
 	qsort(sorted, count, sizeof(*sorted), range_compare);
 	if (disjoint) {
-		/* The longest start of the run in which no two overlap: cut before the later rule of each clash. */
+		/* The longest start of the run in which no two overlap: cut before the later rule of each
+		 * clash. */
 		size_t limit = count;
 		address high = 0;
 		uint32_t holder = 0;
@@ -298,8 +304,8 @@ static int point_compare(const void *left, const void *right)
 	return a->element < b->element ? -1 : a->element > b->element;
 }
 
-static int make_points(struct analysis *analysis, const struct rule *rules, size_t count, struct key_shape shape,
-		       bool disjoint, size_t *used, struct predicate *predicate)
+static int make_points(struct analysis *analysis, const struct rule *rules, size_t count,
+		       struct key_shape shape, bool disjoint, size_t *used, struct predicate *predicate)
 {
 	struct predicate_point *points = arena_array(analysis->fields->arena, count, sizeof(*points));
 	if (!points)
@@ -309,17 +315,18 @@ static int make_points(struct analysis *analysis, const struct rule *rules, size
 		uint16_t port = 0;
 		key_port(&rules[i], &source, &port);
 		points[i] = (struct predicate_point){
-			.address = shape.source_address ? rules[i].source.value : rules[i].destination.value,
-			.element = (uint32_t)i,
-			.port = port,
-			.protocol = rules[i].protocol,
+		    .address = shape.source_address ? rules[i].source.value : rules[i].destination.value,
+		    .element = (uint32_t)i,
+		    .port = port,
+		    .protocol = rules[i].protocol,
 		};
 	}
 	qsort(points, count, sizeof(*points), point_compare);
 	size_t kept = 0, limit = count;
 	for (size_t i = 0; i < count; i++) {
 		bool again = kept > 0 && points[kept - 1].address == points[i].address &&
-			     points[kept - 1].protocol == points[i].protocol && points[kept - 1].port == points[i].port;
+			     points[kept - 1].protocol == points[i].protocol &&
+			     points[kept - 1].port == points[i].port;
 		if (!again)
 			points[kept++] = points[i];
 		else if (points[i].element < limit)
@@ -369,8 +376,8 @@ static struct key_shape best_shape(const struct rule *rules, size_t count, enum 
 	return best;
 }
 
-/* A list seen before with the same keys in the same order: a listener's NOTRACK and ACCEPT rules, say. Sharing its
- * predicate tells the diagram that both hold for the same packets. */
+/* A list seen before with the same keys in the same order: a listener's NOTRACK and ACCEPT rules, say.
+ * Sharing its predicate tells the diagram that both hold for the same packets. */
 static struct predicate *find_same(const struct analysis *analysis, const struct predicate *predicate)
 {
 	for (size_t i = 0; i < analysis->list_count; i++) {
@@ -418,17 +425,18 @@ int list_find(struct analysis *analysis, const struct rule *rules, size_t count,
 			analysis->list_clashes++;
 		}
 		int result = shape.kind == KEY_PAIR
-				     ? make_points(analysis, rules, length, shape, disjoint, &used, predicate)
-				     : make_ranges(analysis, rules, length, shape, disjoint, &used, predicate);
+				 ? make_points(analysis, rules, length, shape, disjoint, &used, predicate)
+				 : make_ranges(analysis, rules, length, shape, disjoint, &used, predicate);
 		if (result)
 			return result;
 		if (used < LIST_MIN)
 			return 0;
 	}
 	struct predicate *same = find_same(analysis, predicate);
-	struct predicate **kept = same ? &same
-				       : arena_push(analysis->arena, (void **)&analysis->lists, &analysis->list_count,
-						    &analysis->list_capacity, sizeof(*kept));
+	struct predicate **kept =
+	    same ? &same
+		 : arena_push(analysis->arena, (void **)&analysis->lists, &analysis->list_count,
+			      &analysis->list_capacity, sizeof(*kept));
 	if (!kept)
 		return -ENOMEM;
 	if (!same)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The outcome of a chain, put together from its items as a balanced tree: left to right costs 100 times more on a
- * chain of some thousand rules, since each step then copies all that came before. */
+ * The outcome of a chain, put together from its items as a balanced tree: left to right costs 100 times more
+ * on a chain of some thousand rules, since each step then copies all that came before. */
 #include "meaning/analysis.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ static uint32_t untrack(uint32_t values)
 {
 	enum { SHIFT = OUTCOME_CONTINUE_UNTRACKED - OUTCOME_CONTINUE };
 	_Static_assert(OUTCOME_RETURN_UNTRACKED - OUTCOME_RETURN == SHIFT &&
-			       OUTCOME_ACCEPT_UNTRACKED - OUTCOME_ACCEPT == SHIFT,
+			   OUTCOME_ACCEPT_UNTRACKED - OUTCOME_ACCEPT == SHIFT,
 		       "the untracked forms stand in the same order");
 	uint32_t tracked = 1u << OUTCOME_CONTINUE | 1u << OUTCOME_RETURN | 1u << OUTCOME_ACCEPT;
 	return (values & ~tracked) | (values & tracked) << SHIFT;
@@ -46,7 +46,8 @@ static diagram_node is_exactly(void *context, uint32_t values)
 static diagram_node is_mixed(void *context, uint32_t values)
 {
 	(void)context;
-	bool mixed = (values & (GOES_ON | GOES_ON_UNTRACKED)) && values != GOES_ON && values != GOES_ON_UNTRACKED;
+	bool mixed =
+	    (values & (GOES_ON | GOES_ON_UNTRACKED)) && values != GOES_ON && values != GOES_ON_UNTRACKED;
 	return mixed ? DIAGRAM_TRUE : DIAGRAM_FALSE;
 }
 
@@ -67,8 +68,8 @@ static diagram_node unite(void *context, uint32_t first, uint32_t second)
 	return diagram_terminal(first | second);
 }
 
-/* f, and where it goes on, g. In raw, rules on the connection's state see UNTRACKED behind NOTRACK; elsewhere no
- * outcome is untracked, since NOTRACK stands in raw only. */
+/* f, and where it goes on, g. In raw, rules on the connection's state see UNTRACKED behind NOTRACK; elsewhere
+ * no outcome is untracked, since NOTRACK stands in raw only. */
 static diagram_node sequence(struct analysis *analysis, diagram_node f, diagram_node g)
 {
 	struct diagram *diagram = analysis->diagram;
@@ -80,14 +81,16 @@ static diagram_node sequence(struct analysis *analysis, diagram_node f, diagram_
 	diagram_node seen = g;
 	if (untracked != DIAGRAM_FALSE) {
 		seen = state_fixed(analysis, g, STATE_UNTRACKED);
-		all = diagram_if(diagram, untracked, diagram_replace(diagram, untrack_values, NULL, seen), all);
+		all =
+		    diagram_if(diagram, untracked, diagram_replace(diagram, untrack_values, NULL, seen), all);
 	}
 	diagram_node mixed = diagram_replace(diagram, is_mixed, NULL, f);
 	if (mixed != DIAGRAM_FALSE) {
 		/* Where g hangs on the state, both of what it may see. */
 		diagram_node either = g;
 		if (outcome_may(analysis, f, GOES_ON_UNTRACKED) != DIAGRAM_FALSE)
-			either = diagram_apply(diagram, unite, NULL, g, state_fixed(analysis, g, STATE_UNTRACKED));
+			either =
+			    diagram_apply(diagram, unite, NULL, g, state_fixed(analysis, g, STATE_UNTRACKED));
 		diagram_node none = diagram_terminal(0);
 		diagram_node joined = diagram_apply(diagram, join, NULL, diagram_if(diagram, mixed, f, none),
 						    diagram_if(diagram, mixed, either, none));
@@ -97,8 +100,8 @@ static diagram_node sequence(struct analysis *analysis, diagram_node f, diagram_
 }
 
 /* Depth: log2 of the number of items. Returns what leaves the run to the chain's caller. */
-static struct bounds run_outcome(struct analysis *analysis, struct chain_meaning *chain, size_t node, size_t first,
-				 size_t count)
+static struct bounds run_outcome(struct analysis *analysis, struct chain_meaning *chain, size_t node,
+				 size_t first, size_t count)
 {
 	struct diagram *diagram = analysis->diagram;
 	struct bounds *on = chain->goes_on;
@@ -114,8 +117,8 @@ static struct bounds run_outcome(struct analysis *analysis, struct chain_meaning
 	on[node].sure = diagram_and(diagram, on[left].sure, on[right].sure);
 	on[node].may = diagram_and(diagram, on[left].may, on[right].may);
 	return (struct bounds){
-		diagram_or(diagram, left_back.sure, diagram_and(diagram, on[left].sure, right_back.sure)),
-		diagram_or(diagram, left_back.may, diagram_and(diagram, on[left].may, right_back.may)),
+	    diagram_or(diagram, left_back.sure, diagram_and(diagram, on[left].sure, right_back.sure)),
+	    diagram_or(diagram, left_back.may, diagram_and(diagram, on[left].may, right_back.may)),
 	};
 }
 

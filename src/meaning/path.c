@@ -2,11 +2,12 @@
  *
  * The receive path as one diagram, and the region in it that XDP may drop.
  *
- * With D(p, u) the verdict for header p and unknowns u, the region is { p : for every u, D(p, u) is drop without an
- * effect }. Unknown are: interfaces (unless given), opaque matches, the connection state of tracked packets, what NAT
- * makes of the destination of tracked packets, and whether a packet is delivered or forwarded. On top of that come two
- * rules about what must not be noticed afterwards (conntrack's view of a connection), and two about what one frame
- * tells of the packet that the rules will see (fragments, segments that GRO merges). */
+ * With D(p, u) the verdict for header p and unknowns u, the region is { p : for every u, D(p, u) is drop
+ * without an effect }. Unknown are: interfaces (unless given), opaque matches, the connection state of
+ * tracked packets, what NAT makes of the destination of tracked packets, and whether a packet is delivered or
+ * forwarded. On top of that come two rules about what must not be noticed afterwards (conntrack's view of a
+ * connection), and two about what one frame tells of the packet that the rules will see (fragments, segments
+ * that GRO merges). */
 #include "extension/extension.h"
 #include "meaning/analysis.h"
 
@@ -39,8 +40,8 @@ static diagram_node quantify(struct analysis *analysis, diagram_node f, bool *va
 	return result;
 }
 
-/* Interface indexes that exist; the numbers beyond fill the bits up. Nothing is attached to lo: it is not among those
- * where a packet arrives. */
+/* Interface indexes that exist; the numbers beyond fill the bits up. Nothing is attached to lo: it is not
+ * among those where a packet arrives. */
 static diagram_node interface_domain(struct analysis *analysis)
 {
 	const struct fields *fields = analysis->fields;
@@ -66,7 +67,8 @@ static bool *unknown_variables(struct analysis *analysis)
 diagram_node unknowns_forall(struct analysis *analysis, diagram_node f)
 {
 	diagram_node outside = diagram_not(analysis->diagram, interface_domain(analysis));
-	return quantify(analysis, diagram_or(analysis->diagram, f, outside), unknown_variables(analysis), true);
+	return quantify(analysis, diagram_or(analysis->diagram, f, outside), unknown_variables(analysis),
+			true);
 }
 
 diagram_node unknowns_exists(struct analysis *analysis, diagram_node f)
@@ -118,7 +120,7 @@ diagram_node state_exists(struct analysis *analysis, diagram_node f)
 {
 	struct diagram *diagram = analysis->diagram;
 	diagram_node any =
-		diagram_and(diagram, state_fixed(analysis, f, STATE_UNTRACKED), untracked_by_itself(analysis));
+	    diagram_and(diagram, state_fixed(analysis, f, STATE_UNTRACKED), untracked_by_itself(analysis));
 	for (enum connection_state state = STATE_NEW; state <= STATE_INVALID; state++)
 		any = diagram_or(diagram, any, state_fixed(analysis, f, state));
 	return any;
@@ -153,9 +155,10 @@ diagram_node nat_exists(struct analysis *analysis, diagram_node f)
 
 /* One frame is not always the packet that the rules see.
  *
- * GRO merges TCP segments with data that differ in FIN, PSH or CWR (tcp_gro_receive()): for these, the three flags are
- * unknown. The parts of a fragmented packet must share one fate, whichever of them XDP sees first and whether or not
- * conntrack puts them together before the rules: for them, all that the transport header says is unknown. */
+ * GRO merges TCP segments with data that differ in FIN, PSH or CWR (tcp_gro_receive()): for these, the three
+ * flags are unknown. The parts of a fragmented packet must share one fate, whichever of them XDP sees first
+ * and whether or not conntrack puts them together before the rules: for them, all that the transport header
+ * says is unknown. */
 diagram_node frames_forall(struct analysis *analysis, diagram_node f)
 {
 	const struct fields *fields = analysis->fields;
@@ -182,7 +185,8 @@ diagram_node frames_forall(struct analysis *analysis, diagram_node f)
 		if (fields->predicates[i]->kind == PREDICATE_PAIR)
 			transport[fields->predicates[i]->variable] = true;
 	diagram_node whole = fix_field(analysis, f, FIELD_FRAGMENT, FRAGMENT_WHOLE);
-	diagram_node parts = diagram_and(diagram, whole, fix_field(analysis, f, FIELD_FRAGMENT, FRAGMENT_FIRST));
+	diagram_node parts =
+	    diagram_and(diagram, whole, fix_field(analysis, f, FIELD_FRAGMENT, FRAGMENT_FIRST));
 	parts = diagram_and(diagram, parts, fix_field(analysis, f, FIELD_FRAGMENT, FRAGMENT_LATE));
 	parts = quantify(analysis, parts, transport, true);
 	return diagram_if(diagram, fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE), whole, parts);
@@ -194,7 +198,8 @@ static diagram_node local_destinations(struct analysis *analysis)
 	for (size_t i = 0; i < analysis->options->local_count; i++)
 		if (analysis->options->locals[i].family == analysis->family)
 			all = diagram_or(analysis->diagram, all,
-					 diagram_interval(analysis->diagram, analysis->fields->first[FIELD_DESTINATION],
+					 diagram_interval(analysis->diagram,
+							  analysis->fields->first[FIELD_DESTINATION],
 							  analysis->fields->bits[FIELD_DESTINATION],
 							  analysis->options->locals[i].low,
 							  analysis->options->locals[i].high));
@@ -256,11 +261,12 @@ static const struct rule *find_state_reader(const struct analysis *analysis, uns
 	return NULL;
 }
 
-/* A packet that is dropped behind conntrack has already moved its connection, if the host has one with that peer, and
- * later packets could tell. Nothing can where no rule that they meet looks at connection state:
- * - packets of the other direction meet OUTPUT and POSTROUTING (and, where the host forwards, PREROUTING and FORWARD);
- * - packets of the same direction meet the rules here, unless all of them share the drop: that is so where it follows
- *   from the connection's tuple alone. */
+/* A packet that is dropped behind conntrack has already moved its connection, if the host has one with that
+ * peer, and later packets could tell. Nothing can where no rule that they meet looks at connection state:
+ * - packets of the other direction meet OUTPUT and POSTROUTING (and, where the host forwards, PREROUTING and
+ * FORWARD);
+ * - packets of the same direction meet the rules here, unless all of them share the drop: that is so where it
+ * follows from the connection's tuple alone. */
 static void find_conntrack_effect(struct analysis *analysis)
 {
 	if (analysis->options->allowed & EFFECT_CONNTRACK)
@@ -295,7 +301,8 @@ void path_compute(struct analysis *analysis)
 	uint64_t no_device = analysis->fields->interface_count ? analysis->fields->interface_count - 1 : 0;
 	analysis->local = local_destinations(analysis);
 
-	/* raw: in front of conntrack, where a packet that is not untracked has no connection, which is INVALID. */
+	/* raw: in front of conntrack, where a packet that is not untracked has no connection, which is
+	 * INVALID. */
 	diagram_node raw = state_fixed(analysis, stage_outcome(analysis, STAGE_RAW), STATE_INVALID);
 	raw = fix_field(analysis, raw, FIELD_OUT, no_device);
 	diagram_node blocked = outcome_may(analysis, raw, 1u << OUTCOME_BLOCKED);
@@ -305,12 +312,13 @@ void path_compute(struct analysis *analysis)
 	analysis->may_untracked = unknowns_exists(analysis, diagram_or(diagram, raw_untracked, blocked));
 	analysis->may_tracked = unknowns_exists(analysis, diagram_or(diagram, raw_tracked, blocked));
 	diagram_node raw_drop = outcome_may(analysis, raw, 1u << OUTCOME_DROP);
-	analysis->passes_raw = diagram_not(diagram, unknowns_exists(analysis, diagram_or(diagram, raw_drop, blocked)));
+	analysis->passes_raw =
+	    diagram_not(diagram, unknowns_exists(analysis, diagram_or(diagram, raw_drop, blocked)));
 
 	diagram_node prerouting =
-		fix_field(analysis, stage_outcome(analysis, STAGE_MANGLE_PREROUTING), FIELD_OUT, no_device);
-	diagram_node behind = fix_field(analysis, drop_in(analysis, STAGE_MANGLE_INPUT, STAGE_FILTER_INPUT), FIELD_OUT,
-					no_device);
+	    fix_field(analysis, stage_outcome(analysis, STAGE_MANGLE_PREROUTING), FIELD_OUT, no_device);
+	diagram_node behind = fix_field(analysis, drop_in(analysis, STAGE_MANGLE_INPUT, STAGE_FILTER_INPUT),
+					FIELD_OUT, no_device);
 	if (analysis->forwarding != TRUTH_NO) {
 		diagram_node forward = drop_in(analysis, STAGE_MANGLE_FORWARD, STAGE_FILTER_FORWARD);
 		/* The way out is unknown and no other variable of the path tells it: quantified here. */

@@ -55,13 +55,14 @@ int region_compute(const struct ruleset *ruleset, enum family family, const stru
 		return -ENOMEM;
 	}
 	*analysis = (struct analysis){
-		.ruleset = ruleset,
-		.options = options,
-		.family = family,
-		.arena = arena,
-		.fields = fields,
-		.forwarding = options->forwarding[family],
-		.nat = options->nat[family] == TRUTH_UNKNOWN ? rules_of_nat(ruleset, family) : options->nat[family],
+	    .ruleset = ruleset,
+	    .options = options,
+	    .family = family,
+	    .arena = arena,
+	    .fields = fields,
+	    .forwarding = options->forwarding[family],
+	    .nat =
+		options->nat[family] == TRUTH_UNKNOWN ? rules_of_nat(ruleset, family) : options->nat[family],
 	};
 	*region = (struct region){.family = family, .arena = arena, .fields = fields, .root = DIAGRAM_FALSE};
 	int result = analyse(analysis, region);

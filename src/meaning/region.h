@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The early-drop region: which packets arriving at an interface the rules drop whatever the unknowns are, and for
- * each of them which rules would have counted it. */
+ * The early-drop region: which packets arriving at an interface the rules drop whatever the unknowns are, and
+ * for each of them which rules would have counted it. */
 #ifndef WEIR_MEANING_REGION_H
 #define WEIR_MEANING_REGION_H
 
@@ -17,13 +17,15 @@ struct region_local {
 
 /* What is known of the host and what the operator allows. */
 struct region_options {
-	const char *interface;	/* NULL: any of them but lo; the region holds whichever it is */
+	const char *interface;               /* NULL: any of them but lo; the region holds whichever it is */
 	enum truth forwarding[FAMILY_COUNT]; /* whether IFACE forwards; UNKNOWN: both paths must drop */
 	size_t local_count;
-	const struct region_local *locals; /* destinations known to be delivered here (routes of type local) */
-	enum truth nat[FAMILY_COUNT]; /* whether NAT may rewrite tracked packets; UNKNOWN: as the nat table says */
-	unsigned allowed;	/* enum effect: effects that need not hold a drop back */
-	size_t node_budget;	/* 0: default */
+	const struct region_local
+	    *locals; /* destinations known to be delivered here (routes of type local) */
+	enum truth
+	    nat[FAMILY_COUNT]; /* whether NAT may rewrite tracked packets; UNKNOWN: as the nat table says */
+	unsigned allowed;      /* enum effect: effects that need not hold a drop back */
+	size_t node_budget;    /* 0: default */
 };
 
 /* Something that is counted: a rule, a policy, or a list of rules that differ in one key only. */
@@ -32,10 +34,10 @@ enum unit_kind { UNIT_RULE, UNIT_POLICY, UNIT_LIST };
 struct unit {
 	enum unit_kind kind;
 	const struct chain *chain;
-	const struct rule *rule;  /* UNIT_RULE; UNIT_LIST: the first of rule_count consecutive ones */
-	size_t rule_count;	  /* UNIT_LIST: element i of the predicate is rule[i]; otherwise 1, policy 0 */
-	const struct predicate *predicate; /* UNIT_LIST: its key. UNIT_RULE: the set that it matches positively, of
-					      which members may be counted; NULL without */
+	const struct rule *rule; /* UNIT_RULE; UNIT_LIST: the first of rule_count consecutive ones */
+	size_t rule_count;       /* UNIT_LIST: element i of the predicate is rule[i]; otherwise 1, policy 0 */
+	const struct predicate *predicate; /* UNIT_LIST: its key. UNIT_RULE: the set that it matches
+					      positively, of which members may be counted; NULL without */
 };
 
 /* One way of being dropped early: what is counted, each once. */
@@ -58,19 +60,19 @@ struct region {
 	enum family family;
 	struct arena *arena;
 	struct fields *fields;
-	/* Terminal 0: goes up to the kernel; t > 0: dropped early, counted as attributions[t]. Tests no unknown
-	 * variable. For parts of fragmented packets FIELD_FRAGMENT is FRAGMENT_FIRST, and what is said holds for
-	 * every header the packet could have. */
+	/* Terminal 0: goes up to the kernel; t > 0: dropped early, counted as attributions[t]. Tests no
+	 * unknown variable. For parts of fragmented packets FIELD_FRAGMENT is FRAGMENT_FIRST, and what is
+	 * said holds for every header the packet could have. */
 	diagram_node root;
-	bool undecided;		  /* the budget was met: root is terminal 0 */
+	bool undecided;           /* the budget was met: root is terminal 0 */
 	size_t attribution_count; /* including [0], which is unused */
 	const struct attribution *attributions;
 	size_t unit_count;
 	const struct unit *units;
 	size_t covered_count; /* one for each unit that drops */
 	const struct covered *covered;
-	/* Rules whose counts XDP cannot tell for every dropped packet (they depend on unknowns or met the budget):
-	 * unit indexes. Their packets are counted on the other rules only. */
+	/* Rules whose counts XDP cannot tell for every dropped packet (they depend on unknowns or met the
+	 * budget): unit indexes. Their packets are counted on the other rules only. */
 	size_t uncounted_count;
 	const uint32_t *uncounted;
 	size_t nodes; /* of the diagram from root */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * One packet as the rules see it: decoded from a captured frame (decode.c) or from the notation (notation.c). The
- * engine reads this; the plane reads the match key (key.h), which unrelated code fills from the same frame. */
+ * One packet as the rules see it: decoded from a captured frame (decode.c) or from the notation (notation.c).
+ * The engine reads this; the plane reads the match key (key.h), which unrelated code fills from the same
+ * frame. */
 #ifndef WEIR_PACKET_PACKET_H
 #define WEIR_PACKET_PACKET_H
 
@@ -44,41 +45,42 @@ enum packet_known {
 
 struct packet {
 	enum family family;
-	uint32_t known;		 /* enum packet_known */
+	uint32_t known; /* enum packet_known */
 	char in[INTERFACE_NAME_MAX];
 	char out[INTERFACE_NAME_MAX];
 	uint8_t source[16], destination[16]; /* network byte order; IPv4 in the first 4 bytes */
-	uint8_t protocol;		     /* IPv6: what ipv6_find_hdr(-1) gives: behind extension headers */
-	uint16_t fragment_offset;	     /* in units of 8 bytes; 0 in a first fragment */
+	uint8_t protocol;         /* IPv6: what ipv6_find_hdr(-1) gives: behind extension headers */
+	uint16_t fragment_offset; /* in units of 8 bytes; 0 in a first fragment */
 	bool more_fragments;
-	bool transport_short;		     /* the transport header is cut off: L4 matches hot-drop the packet */
-	bool header_error;		     /* IPv6: the header chain cannot be followed: ip6tables -p hot-drops */
+	bool transport_short; /* the transport header is cut off: L4 matches hot-drop the packet */
+	bool header_error;    /* IPv6: the header chain cannot be followed: ip6tables -p hot-drops */
 	uint16_t source_port, destination_port; /* host byte order; TCP, UDP, UDP-Lite, SCTP, DCCP */
-	uint8_t tcp_flags;		     /* byte 13 */
+	uint8_t tcp_flags;                      /* byte 13 */
 	uint8_t icmp_type, icmp_code;
-	uint32_t length;		     /* bytes of the IP packet, header included */
-	uint32_t payload;		     /* bytes behind the transport header */
-	enum connection_state state;	     /* what conntrack gives it when it is tracked */
-	bool ip_options;		     /* IPv4 header longer than 20 bytes, or IPv6 extension headers */
-	uint16_t vlan; /* decode: innermost VLAN tag, the packet is an upper interface's; 0: none, or priority only */
+	uint32_t length;             /* bytes of the IP packet, header included */
+	uint32_t payload;            /* bytes behind the transport header */
+	enum connection_state state; /* what conntrack gives it when it is tracked */
+	bool ip_options;             /* IPv4 header longer than 20 bytes, or IPv6 extension headers */
+	uint16_t vlan; /* decode: innermost VLAN tag, the packet is an upper interface's; 0: none, or priority
+			  only */
 };
 
 enum link_verdict {
-	FRAME_OK,	/* an IPv4 or IPv6 packet that reaches PREROUTING */
-	FRAME_OTHER,	/* not IP, or for another host: no rule of iptables sees it */
+	FRAME_OK,       /* an IPv4 or IPv6 packet that reaches PREROUTING */
+	FRAME_OTHER,    /* not IP, or for another host: no rule of iptables sees it */
 	FRAME_MALFORMED /* ip_rcv() or ipv6_rcv() drops it before any rule */
 };
 
-/* Link types of pcap understood: Ethernet, raw IP, Linux cooked v1 and v2, loopback. -ENOTSUP for others. A frame
- * whose captured bytes end early is FRAME_MALFORMED only when the packet itself is short; what a snapshot length cut
- * off is not known (packet->known). */
-int packet_decode(int link_type, const uint8_t *frame, size_t captured, size_t original, struct packet *packet,
-		  enum link_verdict *verdict);
+/* Link types of pcap understood: Ethernet, raw IP, Linux cooked v1 and v2, loopback. -ENOTSUP for others. A
+ * frame whose captured bytes end early is FRAME_MALFORMED only when the packet itself is short; what a
+ * snapshot length cut off is not known (packet->known). */
+int packet_decode(int link_type, const uint8_t *frame, size_t captured, size_t original,
+		  struct packet *packet, enum link_verdict *verdict);
 
-/* The notation: key=value pairs apart by blanks, as in conntrack's output; doc/weir.8 lists the keys. Returns 0, or
- * -EINVAL with diagnostics that point into `source`. Keys: family (4, 6), in, out, proto (name or number), src, dst,
- * sport, dport, flags (comma list: fin,syn,rst,psh,ack,urg,ece,cwr or none), type, code (icmp: number or name), state,
- * length, frag (no, first, later). */
+/* The notation: key=value pairs apart by blanks, as in conntrack's output; doc/weir.8 lists the keys. Returns
+ * 0, or -EINVAL with diagnostics that point into `source`. Keys: family (4, 6), in, out, proto (name or
+ * number), src, dst, sport, dport, flags (comma list: fin,syn,rst,psh,ack,urg,ece,cwr or none), type, code
+ * (icmp: number or name), state, length, frag (no, first, later). */
 int packet_parse(const struct source *source, struct diagnostics *sink, struct packet *packet);
 void packet_print(const struct packet *packet, struct buffer *out);
 

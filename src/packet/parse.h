@@ -2,9 +2,10 @@
  *
  * SHARED WITH BPF: no libc, fixed-width types only.
  *
- * Ethernet frame to match key. A frame gives a key only when the rules are sure to see a packet with that very header:
- * whatever is short, odd, or has more headers than are understood gives none, and goes up to the kernel. So what
- * ip_rcv() and ipv6_rcv() would drop before any rule, and what makes a match hot-drop, is never counted here. */
+ * Ethernet frame to match key. A frame gives a key only when the rules are sure to see a packet with that
+ * very header: whatever is short, odd, or has more headers than are understood gives none, and goes up to the
+ * kernel. So what ip_rcv() and ipv6_rcv() would drop before any rule, and what makes a match hot-drop, is
+ * never counted here. */
 #ifndef WEIR_PACKET_PARSE_H
 #define WEIR_PACKET_PARSE_H
 
@@ -66,9 +67,9 @@ PARSE_INLINE int parse_is_dhcp(__u32 port)
 	return port == 67 || port == 68 || port == 546 || port == 547;
 }
 
-/* The transport header at `at`, of which the packet holds `size` bytes. The lengths asked for are those that the
- * kernel's matches ask for (net/netfilter/xt_tcpudp.c, ipset/ip_set_getport.c): they hot-drop or do not match what is
- * shorter. 1: the key is whole. */
+/* The transport header at `at`, of which the packet holds `size` bytes. The lengths asked for are those that
+ * the kernel's matches ask for (net/netfilter/xt_tcpudp.c, ipset/ip_set_getport.c): they hot-drop or do not
+ * match what is shorter. 1: the key is whole. */
 PARSE_INLINE int parse_transport(const __u8 *at, const __u8 *end, __u32 size, struct packet_key *key)
 {
 	__u32 protocol = key->protocol;
@@ -110,15 +111,16 @@ PARSE_INLINE int parse_transport(const __u8 *at, const __u8 *end, __u32 size, st
 	return protocol != PARSE_DCCP;
 }
 
-/* Whether a first part of a fragmented packet, of `size` bytes, has less of its transport header than the matches ask for:
- * they hot-drop it, and it is counted on no rule. */
+/* Whether a first part of a fragmented packet, of `size` bytes, has less of its transport header than the
+ * matches ask for: they hot-drop it, and it is counted on no rule. */
 PARSE_INLINE int parse_first_short(__u32 protocol, __u32 size)
 {
 	if (protocol == PARSE_TCP)
 		return size < 20;
 	if (protocol == PARSE_SCTP || protocol == PARSE_DCCP)
 		return size < 12;
-	if (protocol == PARSE_UDP || protocol == PARSE_UDPLITE || protocol == PARSE_ICMP || protocol == PARSE_ICMPV6)
+	if (protocol == PARSE_UDP || protocol == PARSE_UDPLITE || protocol == PARSE_ICMP ||
+	    protocol == PARSE_ICMPV6)
 		return size < 8;
 	return 0;
 }
@@ -145,15 +147,16 @@ PARSE_INLINE int parse_ipv4(const __u8 *at, const __u8 *end, struct packet_key *
 	if (fragment) {
 		key->fragment = 1;
 		__u32 offset = fragment & 0x1fff;
-		/* The part that could overwrite a TCP header is hot-dropped, too (xt_tcpudp.c; not so in IPv6). */
+		/* The part that could overwrite a TCP header is hot-dropped, too (xt_tcpudp.c; not so in
+		 * IPv6). */
 		return offset ? offset != 1 || key->protocol != PARSE_TCP
 			      : !parse_first_short(key->protocol, length - 20);
 	}
 	return parse_transport(at + 20, end, length - 20, key);
 }
 
-/* Addresses with which ipv6_rcv() drops a packet before PREROUTING, and a little more: multicast in a frame for this
- * host alone is nothing to judge here. */
+/* Addresses with which ipv6_rcv() drops a packet before PREROUTING, and a little more: multicast in a frame
+ * for this host alone is nothing to judge here. */
 PARSE_INLINE int parse_ipv6_odd(const struct packet_key *key)
 {
 	return (key->source[0] >> 56) == 0xff || (key->destination[0] >> 56) == 0xff ||
@@ -203,15 +206,17 @@ PARSE_INLINE int parse_ipv6(const __u8 *at, const __u8 *end, struct packet_key *
 		at += header;
 	}
 	/* Hop-by-hop, routing, authentication, more of the above, or nothing: the kernel's. */
-	if (next == 0 || next == 43 || next == PARSE_FRAGMENT || next == 51 || next == 59 || next == PARSE_DESTINATION)
+	if (next == 0 || next == 43 || next == PARSE_FRAGMENT || next == 51 || next == 59 ||
+	    next == PARSE_DESTINATION)
 		return 0;
 	key->protocol = (__u8)next;
 	return parse_transport(at, end, size, key);
 }
 
-/* 1: `key` is the frame's. 0: the frame goes up to the kernel. `mac` is the interface's address, 6 bytes at an even
- * address. VLAN tags, which stand where the type does, are not taken off. */
-PARSE_INLINE int packet_parse_frame(const __u8 *frame, const __u8 *end, const __u8 *mac, struct packet_key *key)
+/* 1: `key` is the frame's. 0: the frame goes up to the kernel. `mac` is the interface's address, 6 bytes at
+ * an even address. VLAN tags, which stand where the type does, are not taken off. */
+PARSE_INLINE int packet_parse_frame(const __u8 *frame, const __u8 *end, const __u8 *mac,
+				    struct packet_key *key)
 {
 	if (frame + PARSE_ETHERNET > end)
 		return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * plane_build(): region to tables. Every diagram node that begins a dimension becomes a plane node; those within a
- * dimension vanish into its classes. Nothing here needs to be believed: plane_prove() reads the result back. */
+ * plane_build(): region to tables. Every diagram node that begins a dimension becomes a plane node; those
+ * within a dimension vanish into its classes. Nothing here needs to be believed: plane_prove() reads the
+ * result back. */
 #include "plane/build.h"
 
 #include <errno.h>
@@ -13,9 +14,11 @@ static const struct {
 	enum plane_dimension dimension;
 	enum field field;
 } fields_of[] = {
-	{PLANE_SOURCE, FIELD_SOURCE},	{PLANE_DESTINATION, FIELD_DESTINATION}, {PLANE_PROTOCOL, FIELD_PROTOCOL},
-	{PLANE_ICMP, FIELD_ICMP},	{PLANE_SPORT, FIELD_SPORT},		{PLANE_DPORT, FIELD_DPORT},
-	{PLANE_TCP_FLAGS, FIELD_TCP_FLAGS}, {PLANE_FRAGMENT, FIELD_FRAGMENT},	{PLANE_PAYLOAD, FIELD_PAYLOAD},
+    {PLANE_SOURCE, FIELD_SOURCE},       {PLANE_DESTINATION, FIELD_DESTINATION},
+    {PLANE_PROTOCOL, FIELD_PROTOCOL},   {PLANE_ICMP, FIELD_ICMP},
+    {PLANE_SPORT, FIELD_SPORT},         {PLANE_DPORT, FIELD_DPORT},
+    {PLANE_TCP_FLAGS, FIELD_TCP_FLAGS}, {PLANE_FRAGMENT, FIELD_FRAGMENT},
+    {PLANE_PAYLOAD, FIELD_PAYLOAD},
 };
 #define FIELDS_OF_COUNT (sizeof(fields_of) / sizeof(fields_of[0]))
 static const uint8_t field_bits[PLANE_RUNS] = {0, 0, 8, 16, 16, 16, 8, 2, 1};
@@ -93,7 +96,8 @@ static int gather_predicates(struct build *build)
 {
 	const struct fields *fields = build->fields;
 	size_t variables = diagram_variables(fields->diagram);
-	const struct predicate **order = calloc(fields->predicate_count + 1, sizeof(const struct predicate *));
+	const struct predicate **order =
+	    calloc(fields->predicate_count + 1, sizeof(const struct predicate *));
 	if (!order)
 		return -ENOMEM;
 	for (size_t i = 0; i < build->region->unit_count; i++) {
@@ -123,7 +127,7 @@ static int gather_predicates(struct build *build)
 		}
 		build->predicate_of[order[i]->variable] = (uint32_t)space->predicate_count;
 		space->predicates[space->predicate_count++] =
-			(struct space_predicate){order[i], build->counted[order[i]->variable]};
+		    (struct space_predicate){order[i], build->counted[order[i]->variable]};
 	}
 	free(order);
 	return result;
@@ -141,7 +145,7 @@ static int assign_pairs(struct build *build)
 			const struct space *other = &build->spaces[PLANE_SPACE_PAIRS + i];
 			if (next[i] < other->predicate_count &&
 			    (!space || other->predicates[next[i]].predicate->variable <
-					       space->predicates[next[kind]].predicate->variable)) {
+					   space->predicates[next[kind]].predicate->variable)) {
 				space = other;
 				kind = i;
 			}
@@ -159,7 +163,7 @@ static int assign_pairs(struct build *build)
 		}
 		run->predicate_count++;
 		build->dimension_of[space->predicates[next[kind]++].predicate->variable] =
-			(uint8_t)(build->dimension_count - 1);
+		    (uint8_t)(build->dimension_count - 1);
 	}
 }
 
@@ -212,7 +216,9 @@ static int assign_dimensions(struct build *build)
 int build_meet(struct build *build, diagram_node node)
 {
 	if (diagram_is_terminal(node))
-		return diagram_value(node) < build->region->attribution_count || diagram_value(node) == 0 ? 0 : -EINVAL;
+		return diagram_value(node) < build->region->attribution_count || diagram_value(node) == 0
+			   ? 0
+			   : -EINVAL;
 	if (node >= build->mark_count)
 		return -EINVAL;
 	if (build->base[node] != BUILD_NONE)
@@ -221,8 +227,8 @@ int build_meet(struct build *build, diagram_node node)
 	if (index == DIMENSION_UNSEEN)
 		return -EINVAL;
 	struct dimension *dimension = &build->dimensions[index];
-	int result = array_reserve((void **)&dimension->nodes, &dimension->node_capacity, dimension->node_count + 1,
-				   sizeof(*dimension->nodes));
+	int result = array_reserve((void **)&dimension->nodes, &dimension->node_capacity,
+				   dimension->node_count + 1, sizeof(*dimension->nodes));
 	if (result)
 		return result;
 	dimension->nodes[dimension->node_count++] = node;
@@ -240,10 +246,10 @@ static int build_table(struct build *build, struct dimension *dimension, uint32_
 		uint32_t class = 0;
 		result = dimension_class(dimension, 0, i, &class);
 		address end = i + 1 < dimension->start_count ? dimension->starts[i + 1]
-							      : (address)1 << dimension->bit_count;
+							     : (address)1 << dimension->bit_count;
 		uint16_t *values = blob_at(build->blob, *table);
 		for (address value = dimension->starts[i]; value < end; value++)
-			values[value] = (uint16_t)class;
+			values[value] = (uint16_t) class;
 	}
 	return result ? result : dimension_rows(build, dimension);
 }
@@ -257,7 +263,8 @@ static int build_runs(struct build *build, struct plane_family *family)
 			result = pairs_build(build, space, &family->pairs[kind]);
 	}
 	if (result == 0)
-		result = blob_reserve(build->blob, PLANE_RUNS_MAX * sizeof(struct plane_run), 64, &family->runs);
+		result =
+		    blob_reserve(build->blob, PLANE_RUNS_MAX * sizeof(struct plane_run), 64, &family->runs);
 	for (size_t i = PLANE_RUNS; i < build->dimension_count && result == 0; i++) {
 		struct plane_run run = {0};
 		result = pairs_run(build, &build->dimensions[i], &run);
@@ -279,7 +286,8 @@ static int build_dimensions(struct build *build, struct plane_family *family)
 	at = build->blob->size;
 	for (uint32_t i = PLANE_TABLE_FIRST; i < PLANE_RUNS && result == 0; i++)
 		if (build->dimensions[i].present)
-			result = build_table(build, &build->dimensions[i], &family->tables[i - PLANE_TABLE_FIRST]);
+			result =
+			    build_table(build, &build->dimensions[i], &family->tables[i - PLANE_TABLE_FIRST]);
 	build->plane->statistics.table_bytes += build->blob->size - at;
 	at = build->blob->size;
 	if (result == 0)
@@ -327,21 +335,22 @@ static int build_init(struct build *build)
 	build->predicate_of = malloc((variables + 1) * sizeof(*build->predicate_of));
 	build->base = malloc(build->mark_count * sizeof(*build->base));
 	build->seen = calloc(build->mark_count, sizeof(*build->seen));
-	if (!build->dimension_of || !build->tested || !build->counted || !build->predicate_of || !build->base ||
-	    !build->seen)
+	if (!build->dimension_of || !build->tested || !build->counted || !build->predicate_of ||
+	    !build->base || !build->seen)
 		return -ENOMEM;
 	memset(build->predicate_of, 0xff, (variables + 1) * sizeof(*build->predicate_of));
 	memset(build->base, 0xff, build->mark_count * sizeof(*build->base));
 	return 0;
 }
 
-static int build_family(struct plane *plane, struct blob *blob, enum family index, const struct region *region)
+static int build_family(struct plane *plane, struct blob *blob, enum family index,
+			const struct region *region)
 {
 	struct build *build = calloc(1, sizeof(*build));
 	if (!build)
 		return -ENOMEM;
 	*build = (struct build){
-		.family = index, .region = region, .fields = region->fields, .blob = blob, .plane = plane};
+	    .family = index, .region = region, .fields = region->fields, .blob = blob, .plane = plane};
 	struct plane_family family = {0};
 	int result = build_init(build);
 	if (result == 0)

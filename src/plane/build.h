@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Inside plane_build(): what its files share. Order of work for a family: build.c says which variable belongs to
- * which dimension and walks the dimensions in order; space.c cuts addresses and points by the predicates on them;
- * dimension.c finds the classes of a dimension and fills the rows of its nodes; trie.c and pairs.c lay out how a
- * packet finds its class; credit.c gives each terminal its counters. */
+ * Inside plane_build(): what its files share. Order of work for a family: build.c says which variable belongs
+ * to which dimension and walks the dimensions in order; space.c cuts addresses and points by the predicates
+ * on them; dimension.c finds the classes of a dimension and fills the rows of its nodes; trie.c and pairs.c
+ * lay out how a packet finds its class; credit.c gives each terminal its counters. */
 #ifndef WEIR_PLANE_BUILD_H
 #define WEIR_PLANE_BUILD_H
 
@@ -16,7 +16,8 @@
 
 typedef unsigned __int128 hash128;
 
-#define BUILD_CELLS_MAX ((size_t)1 << 24) /* (truth of predicates) x (interval of header bits) of one dimension */
+#define BUILD_CELLS_MAX                                                                                      \
+	((size_t)1 << 24) /* (truth of predicates) x (interval of header bits) of one dimension */
 #define BUILD_SLOTS_MAX (1u << 26)
 #define BUILD_NONE UINT32_MAX
 
@@ -32,8 +33,8 @@ static inline void *blob_at(const struct blob *blob, uint32_t offset)
 	return blob->data + offset;
 }
 
-/* 128-bit hashes to numbers. Two different functions of the same hash would be taken for one: by chance that does
- * not happen, and plane_prove() would say so. */
+/* 128-bit hashes to numbers. Two different functions of the same hash would be taken for one: by chance that
+ * does not happen, and plane_prove() would say so. */
 struct hash_map {
 	hash128 *keys;
 	uint32_t *values;
@@ -55,7 +56,7 @@ struct space_predicate {
 
 /* From `start` up to the next segment the predicates stand alike. */
 struct segment {
-	address start;	/* pairs: unused */
+	address start;  /* pairs: unused */
 	uint32_t point; /* pairs: index into points */
 	uint32_t truth; /* index into truths */
 	hash128 credit; /* of the elements of counted predicates */
@@ -91,17 +92,17 @@ static inline bool space_truth(const struct space *space, uint32_t truth, size_t
 }
 
 struct dimension {
-	bool present; /* some variable of it is tested */
-	const struct space *space; /* of its predicates; NULL: header bits alone */
+	bool present;                            /* some variable of it is tested */
+	const struct space *space;               /* of its predicates; NULL: header bits alone */
 	size_t predicate_first, predicate_count; /* which of the space's; runs of pairs take some of them */
-	uint32_t bit_first, bit_count; /* header variables */
-	uint32_t kind;		       /* of pair */
+	uint32_t bit_first, bit_count;           /* header variables */
+	uint32_t kind;                           /* of pair */
 	size_t node_count, node_capacity;
 	diagram_node *nodes;
 	size_t start_count, start_capacity;
 	address *starts; /* of the intervals of header bits on which all nodes are constant */
 	size_t truth_count;
-	hash128 *cells;	  /* [truth_count][start_count] */
+	hash128 *cells;    /* [truth_count][start_count] */
 	uint32_t *classes; /* of each cell; BUILD_NONE: does not occur */
 	struct hash_map class_of;
 	uint32_t class_count;
@@ -115,7 +116,7 @@ struct build {
 	const struct fields *fields;
 	struct blob *blob;
 	struct plane *plane;
-	uint8_t *dimension_of;	/* by variable */
+	uint8_t *dimension_of;  /* by variable */
 	bool *tested, *counted; /* by variable */
 	uint32_t *predicate_of; /* by variable: which of its space's predicates; BUILD_NONE: none */
 	struct space spaces[PLANE_SPACE_COUNT];
@@ -139,19 +140,22 @@ int dimension_rows(struct build *build, struct dimension *dimension);
 int build_meet(struct build *build, diagram_node node);
 
 /* Source or destination: classes, leaves and the trie. */
-int trie_build(struct build *build, struct dimension *dimension, struct space *space, struct plane_trie *trie);
+int trie_build(struct build *build, struct dimension *dimension, struct space *space,
+	       struct plane_trie *trie);
 /* From `start` on the leaf is this one. */
 struct leaf_interval {
 	address start;
 	uint32_t leaf;
 };
 /* Intervals ascending, the first at 0, neighbours with different leaves. */
-int trie_lay_out(struct build *build, const struct leaf_interval *intervals, size_t count, struct plane_trie *trie);
+int trie_lay_out(struct build *build, const struct leaf_interval *intervals, size_t count,
+		 struct plane_trie *trie);
 /* One kind of pair: its hash table. */
 int pairs_build(struct build *build, struct space *space, struct plane_pair_table *table);
 /* One run of pair predicates: classes of that kind's leaves. */
 int pairs_run(struct build *build, struct dimension *dimension, struct plane_run *run);
-/* Turns rows and root from diagram nodes to entries, and gives terminals their hits and slots their credits. */
+/* Turns rows and root from diagram nodes to entries, and gives terminals their hits and slots their credits.
+ */
 int credit_build(struct build *build, struct plane_family *family);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Counters. A terminal counts units: plain ones, and ones with a predicate, of which an element is credited. The
- * latter are grouped by what their leaves are numbered in; a GROUP is one list of units that are counted together,
- * and has a slot for each leaf in which all of its predicates hold. Terminals with the same group share its slots.
+ * Counters. A terminal counts units: plain ones, and ones with a predicate, of which an element is credited.
+ * The latter are grouped by what their leaves are numbered in; a GROUP is one list of units that are counted
+ * together, and has a slot for each leaf in which all of its predicates hold. Terminals with the same group
+ * share its slots.
  *
- * Plain units of a terminal are a group of their own, with one slot, unless the terminal has another group that no
- * other terminal wants, or that is small: then they go into that, and the packet bumps one counter less. */
+ * Plain units of a terminal are a group of their own, with one slot, unless the terminal has another group
+ * that no other terminal wants, or that is small: then they go into that, and the packet bumps one counter
+ * less. */
 #include "plane/build.h"
 
 #include <errno.h>
@@ -57,7 +59,8 @@ static int invert_leaves(struct crediting *crediting)
 {
 	for (uint32_t i = 0; i < PLANE_SPACE_COUNT; i++) {
 		const struct space *space = &crediting->build->spaces[i];
-		uint32_t **leaves = arena_array(crediting->arena, space->predicate_count + 1, sizeof(uint32_t *));
+		uint32_t **leaves =
+		    arena_array(crediting->arena, space->predicate_count + 1, sizeof(uint32_t *));
 		uint32_t *counts = arena_array(crediting->arena, space->predicate_count + 1, sizeof(*counts));
 		if (!leaves || !counts)
 			return -ENOMEM;
@@ -102,7 +105,8 @@ static bool group_holds(const struct build *build, const struct group *group, ui
 }
 
 /* Leaves in which all predicates of the group may hold: those of its first one. */
-static uint32_t group_leaves(const struct crediting *crediting, const struct group *group, const uint32_t **leaves)
+static uint32_t group_leaves(const struct crediting *crediting, const struct group *group,
+			     const uint32_t **leaves)
 {
 	uint32_t index = 0, space = unit_space(crediting->build, group->units[0], &index);
 	*leaves = crediting->leaves[space][index];
@@ -136,14 +140,15 @@ static int find_group(struct crediting *crediting, uint32_t space, const uint32_
 	int result = hash_map_add(&crediting->group_of, key, (uint32_t)crediting->group_count, index);
 	if (result || *index < crediting->group_count)
 		return result;
-	result = array_reserve((void **)&crediting->groups, &crediting->group_capacity, crediting->group_count + 1,
-			       sizeof(*crediting->groups));
+	result = array_reserve((void **)&crediting->groups, &crediting->group_capacity,
+			       crediting->group_count + 1, sizeof(*crediting->groups));
 	uint32_t *kept = arena_array(crediting->arena, (size_t)counted + plain + 1, sizeof(*kept));
 	if (result || !kept)
 		return -ENOMEM;
 	memcpy(kept, units, ((size_t)counted + plain) * sizeof(*kept));
 	struct group *group = &crediting->groups[crediting->group_count++];
-	*group = (struct group){.space = space, .units = kept, .counted_count = counted, .plain_count = plain};
+	*group =
+	    (struct group){.space = space, .units = kept, .counted_count = counted, .plain_count = plain};
 	measure_group(crediting, group);
 	return 0;
 }
@@ -181,7 +186,8 @@ static int want_groups(struct crediting *crediting, const struct sorted_units *s
 		uint32_t count = sorted->begin[space + 1] - sorted->begin[space], index;
 		if (count == 0)
 			continue;
-		int result = find_group(crediting, space, sorted->units + sorted->begin[space], count, 0, &index);
+		int result =
+		    find_group(crediting, space, sorted->units + sorted->begin[space], count, 0, &index);
 		if (result)
 			return result;
 		crediting->groups[index].wanted++;
@@ -191,8 +197,8 @@ static int want_groups(struct crediting *crediting, const struct sorted_units *s
 
 static int add_hit(struct crediting *crediting, uint32_t group)
 {
-	int result = array_reserve((void **)&crediting->hits, &crediting->hit_capacity, crediting->hit_count + 1,
-				   sizeof(*crediting->hits));
+	int result = array_reserve((void **)&crediting->hits, &crediting->hit_capacity,
+				   crediting->hit_count + 1, sizeof(*crediting->hits));
 	if (result)
 		return result;
 	crediting->groups[group].used = true;
@@ -214,7 +220,8 @@ static int make_entry(struct crediting *crediting, const struct sorted_units *so
 		const uint32_t *units = sorted->units + sorted->begin[space];
 		result = find_group(crediting, space, units, count, 0, &index);
 		if (result == 0 && plain &&
-		    (crediting->groups[index].wanted == 1 || crediting->groups[index].count <= MERGE_LEAVES)) {
+		    (crediting->groups[index].wanted == 1 ||
+		     crediting->groups[index].count <= MERGE_LEAVES)) {
 			uint32_t *both = arena_array(crediting->arena, (size_t)count + plain, sizeof(*both));
 			if (!both)
 				return -ENOMEM;
@@ -247,7 +254,7 @@ static int add_credit(struct build *build, uint32_t slot, uint32_t unit, int64_t
 				   sizeof(*plane->credits));
 	if (result == 0)
 		plane->credits[plane->credit_count++] =
-			(struct plane_credit){slot, (uint8_t)build->family, unit, element};
+		    (struct plane_credit){slot, (uint8_t)build->family, unit, element};
 	return result;
 }
 
@@ -258,11 +265,12 @@ static int credit_leaf(struct build *build, const struct group *group, uint32_t 
 		uint32_t index = 0, element = 0;
 		uint32_t space = unit_space(build, group->units[i], &index);
 		if (leaf_element(&build->spaces[space], leaf, index, &element))
-			result = add_credit(build, group->slot + leaf - group->first, group->units[i], element);
+			result =
+			    add_credit(build, group->slot + leaf - group->first, group->units[i], element);
 	}
 	for (uint32_t i = 0; i < group->plain_count && result == 0; i++)
-		result = add_credit(build, group->slot + leaf - group->first, group->units[group->counted_count + i],
-				    -1);
+		result = add_credit(build, group->slot + leaf - group->first,
+				    group->units[group->counted_count + i], -1);
 	return result;
 }
 
@@ -291,7 +299,8 @@ static int give_slots(struct crediting *crediting)
 	}
 	for (size_t i = 0; i < crediting->hit_count; i++) {
 		const struct group *group = &crediting->groups[crediting->hits[i].slot];
-		crediting->hits[i] = (struct plane_hit){group->space, group->first, group->count, group->slot};
+		crediting->hits[i] =
+		    (struct plane_hit){group->space, group->first, group->count, group->slot};
 	}
 	return result;
 }
@@ -300,7 +309,8 @@ static int give_slots(struct crediting *crediting)
 static int make_entries(struct crediting *crediting, uint32_t *entries)
 {
 	const struct region *region = crediting->build->region;
-	struct sorted_units *sorted = arena_array(crediting->arena, region->attribution_count + 1, sizeof(*sorted));
+	struct sorted_units *sorted =
+	    arena_array(crediting->arena, region->attribution_count + 1, sizeof(*sorted));
 	if (!sorted)
 		return -ENOMEM;
 	int result = 0;
@@ -321,7 +331,7 @@ static uint32_t resolve(const struct build *build, const uint32_t *entries, diag
 {
 	if (!diagram_is_terminal(node))
 		return (uint32_t)build->dimension_of[diagram_variable(build->fields->diagram, node)]
-			       << PLANE_BASE_BITS |
+			   << PLANE_BASE_BITS |
 		       build->base[node];
 	return diagram_value(node) ? entries[diagram_value(node)] : PLANE_PASS;
 }
@@ -350,9 +360,11 @@ int credit_build(struct build *build, struct plane_family *family)
 	if (result == 0)
 		result = give_slots(&crediting);
 	if (result == 0)
-		result = blob_reserve(build->blob, crediting.hit_count * sizeof(struct plane_hit), 64, &family->hits);
+		result = blob_reserve(build->blob, crediting.hit_count * sizeof(struct plane_hit), 64,
+				      &family->hits);
 	if (result == 0 && crediting.hit_count)
-		memcpy(blob_at(build->blob, family->hits), crediting.hits, crediting.hit_count * sizeof(struct plane_hit));
+		memcpy(blob_at(build->blob, family->hits), crediting.hits,
+		       crediting.hit_count * sizeof(struct plane_hit));
 	if (result == 0)
 		result = blob_reserve(build->blob, build->row_count * sizeof(uint32_t), 64, &family->rows);
 	if (result == 0) {

@@ -2,10 +2,11 @@
  *
  * Classes of a dimension, and the rows of its nodes.
  *
- * A node of the dimension is a function of (truth of the predicates, header bits). Header bits fall into intervals on
- * which every node is constant, so a cell (truth, interval) goes one way in each node. Cells that go the same way in
- * all of them are one class. Comparing them node by node would cost nodes x cells; instead each node adds a hash of
- * (itself, where it goes) to each cell, as differences where it changes, and one pass of sums gives the cells' hashes. */
+ * A node of the dimension is a function of (truth of the predicates, header bits). Header bits fall into
+ * intervals on which every node is constant, so a cell (truth, interval) goes one way in each node. Cells
+ * that go the same way in all of them are one class. Comparing them node by node would cost nodes x cells;
+ * instead each node adds a hash of (itself, where it goes) to each cell, as differences where it changes, and
+ * one pass of sums gives the cells' hashes. */
 #include "plane/build.h"
 
 #include <errno.h>
@@ -77,7 +78,8 @@ static int add_start(void *context, diagram_word low, diagram_word high, diagram
 
 static int find_starts(struct build *build, struct dimension *dimension)
 {
-	int result = array_reserve((void **)&dimension->starts, &dimension->start_capacity, 256, sizeof(address));
+	int result =
+	    array_reserve((void **)&dimension->starts, &dimension->start_capacity, 256, sizeof(address));
 	if (result)
 		return result;
 	dimension->starts[dimension->start_count++] = 0;
@@ -168,7 +170,8 @@ int dimension_class(struct dimension *dimension, uint32_t truth, size_t start, u
 	size_t cell = truth * dimension->start_count + start;
 	if (dimension->classes[cell] == BUILD_NONE) {
 		uint32_t number;
-		int result = hash_map_add(&dimension->class_of, dimension->cells[cell], dimension->class_count, &number);
+		int result = hash_map_add(&dimension->class_of, dimension->cells[cell],
+					  dimension->class_count, &number);
 		if (result)
 			return result;
 		if (number == dimension->class_count) {

@@ -2,37 +2,39 @@
  *
  * SHARED WITH BPF: no libc, fixed-width types only.
  *
- * The tables of the plane, as they lie in one blob of bytes whose size is a power of two. All numbers are in the
- * machine's own byte order; all offsets are in bytes from the blob's start. Every read goes through a mask of the
- * blob's size, so no content of the blob can make a look-up read outside it.
+ * The tables of the plane, as they lie in one blob of bytes whose size is a power of two. All numbers are in
+ * the machine's own byte order; all offsets are in bytes from the blob's start. Every read goes through a
+ * mask of the blob's size, so no content of the blob can make a look-up read outside it.
  *
- * The plane is a decision diagram with many-valued nodes. A DIMENSION is something a packet has a value of: source
- * address, destination address, protocol, ... The values of a dimension that all nodes of it treat alike are one
- * CLASS. A node is {dimension, base}; where a packet goes from there is rows[base + class of its value]. Nodes have
- * no record of their own: the 32-bit ENTRY that leads to one holds its dimension and base. Dimensions come in
- * ascending order on every way, so a look-up visits each at most once, and asks for a class only where a node does.
+ * The plane is a decision diagram with many-valued nodes. A DIMENSION is something a packet has a value of:
+ * source address, destination address, protocol, ... The values of a dimension that all nodes of it treat
+ * alike are one CLASS. A node is {dimension, base}; where a packet goes from there is rows[base + class of
+ * its value]. Nodes have no record of their own: the 32-bit ENTRY that leads to one holds its dimension and
+ * base. Dimensions come in ascending order on every way, so a look-up visits each at most once, and asks for
+ * a class only where a node does.
  *
  * Entry:   0 ddddd bbbbbbbbbbbbbbbbbbbbbbbbbb   node: dimension d, base b (in entries from the family's rows)
- *          1 x cccc hhhhhhhhhhhhhhhhhhhhhhhhhh   end: x = 1 drop, counted by c hits from the h-th on; x = 0 pass
+ *          1 x cccc hhhhhhhhhhhhhhhhhhhhhhhhhh   end: x = 1 drop, counted by c hits from the h-th on; x = 0
+ * pass
  *
- * An address's class is found in two steps. A trie gives its LEAF; leaves are finer than classes, since they also
- * tell apart which element of each counted set or list the address is credited to (650 banned addresses in one list:
- * 2 classes, 651 leaves). Leaves below `single` are the class of the same number; the others are numbered so that
- * each block of 2^block_shift of them is of one class, which stands in `classes`.
+ * An address's class is found in two steps. A trie gives its LEAF; leaves are finer than classes, since they
+ * also tell apart which element of each counted set or list the address is credited to (650 banned addresses
+ * in one list: 2 classes, 651 leaves). Leaves below `single` are the class of the same number; the others are
+ * numbered so that each block of 2^block_shift of them is of one class, which stands in `classes`.
  *
  * Trie entry: 1 + 31 bits                    leaf
- *             01 w ssssss + 23 bits          pair of entries {value, inside, outside}, offset / 16 from `nodes`
- *             001 w ssssss tttt + 18 bits    table of 2^t entries, offset / 64 from `nodes`
- *             000 + 29 bits                  branch node, offset / 16 from `nodes`
- * A table is indexed by the address's 64-bit word w, shifted right by s, its low t bits; it stands only where all bits
- * above are settled. A pair and a branch node compare word w, exclusive-or value, shifted right by s: up to
- * `stride_mask` it is the index in the branch node (0 in a pair), beyond it the address is `outside`. IPv4 addresses
- * are the number in word 0. A branch node's entries are compact: one for each bit set in `bitmap`, which stands for
- * the index and those behind it up to the next bit. rank[i]: bits set in the words before i. A table costs one read,
- * a branch node a chain of them: tables are used as long as they are few.
+ *             01 w ssssss + 23 bits          pair of entries {value, inside, outside}, offset / 16 from
+ * `nodes` 001 w ssssss tttt + 18 bits    table of 2^t entries, offset / 64 from `nodes` 000 + 29 bits branch
+ * node, offset / 16 from `nodes` A table is indexed by the address's 64-bit word w, shifted right by s, its
+ * low t bits; it stands only where all bits above are settled. A pair and a branch node compare word w,
+ * exclusive-or value, shifted right by s: up to `stride_mask` it is the index in the branch node (0 in a
+ * pair), beyond it the address is `outside`. IPv4 addresses are the number in word 0. A branch node's entries
+ * are compact: one for each bit set in `bitmap`, which stands for the index and those behind it up to the
+ * next bit. rank[i]: bits set in the words before i. A table costs one read, a branch node a chain of them:
+ * tables are used as long as they are few.
  *
- * Counting: a drop bumps one counter slot for each of its hits. A hit names a space (whose leaves it counts apart),
- * and the slot is `slot + leaf - first` when leaf - first < count. Space 0 has the leaf 0 alone. */
+ * Counting: a drop bumps one counter slot for each of its hits. A hit names a space (whose leaves it counts
+ * apart), and the slot is `slot + leaf - first` when leaf - first < count. Space 0 has the leaf 0 alone. */
 #ifndef WEIR_PLANE_LAYOUT_H
 #define WEIR_PLANE_LAYOUT_H
 
@@ -113,11 +115,11 @@ struct plane_compare {
 };
 
 struct plane_trie {
-	__u32 roots;	  /* entries indexed by word 0 >> root_shift */
+	__u32 roots;      /* entries indexed by word 0 >> root_shift */
 	__u32 root_shift; /* at most 63 */
 	__u32 nodes;
-	__u32 single;	  /* leaves below are classes */
-	__u32 classes;	  /* __u32 for each block of leaves from `single` on */
+	__u32 single;  /* leaves below are classes */
+	__u32 classes; /* __u32 for each block of leaves from `single` on */
 	__u32 block_shift;
 };
 
@@ -154,9 +156,9 @@ struct plane_family {
 
 struct plane_header {
 	__u32 magic, version;
-	__u8 mac[6]; /* of the interface: frames for others pass. Set before the program runs */
+	__u8 mac[6];     /* of the interface: frames for others pass. Set before the program runs */
 	__u8 present[2]; /* by family: 0, 4 and 6 alike: nothing of it is dropped */
-	__u32 size;  /* bytes in use, not rounded up */
+	__u32 size;      /* bytes in use, not rounded up */
 	__u32 unused[11];
 	struct plane_family families[2]; /* IPv4, IPv6 */
 };

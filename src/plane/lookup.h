@@ -3,9 +3,9 @@
  * SHARED WITH BPF: no libc, no recursion, constant-bounded loops.
  *
  * The look-up: match key to entry (layout.h), and what it counts. The one source of what XDP does and what
- * plane_look_up() says. `mask` is the blob's size, a power of two, less one: in BPF a constant of the frozen .rodata,
- * which is how the verifier knows that no read leaves the blob. It is 64 bits wide because Linux 5.15 forgets the
- * value of a 32-bit spill. */
+ * plane_look_up() says. `mask` is the blob's size, a power of two, less one: in BPF a constant of the frozen
+ * .rodata, which is how the verifier knows that no read leaves the blob. It is 64 bits wide because
+ * Linux 5.15 forgets the value of a 32-bit spill. */
 #ifndef WEIR_PLANE_LOOKUP_H
 #define WEIR_PLANE_LOOKUP_H
 
@@ -87,12 +87,12 @@ PLANE_INLINE __u32 plane_leaf_class(const __u8 *blob, __u64 mask, const struct p
 {
 	if (leaf < trie->single)
 		return leaf;
-	return plane_load32(blob, mask,
-			    trie->classes + ((__u64)((leaf - trie->single) >> (trie->block_shift & 31)) << 2));
+	return plane_load32(
+	    blob, mask, trie->classes + ((__u64)((leaf - trie->single) >> (trie->block_shift & 31)) << 2));
 }
 
-PLANE_INLINE __u32 plane_pair_leaf(const __u8 *blob, __u64 mask, const struct plane_pair_table *table, __u64 high,
-				   __u64 low, __u32 point)
+PLANE_INLINE __u32 plane_pair_leaf(const __u8 *blob, __u64 mask, const struct plane_pair_table *table,
+				   __u64 high, __u64 low, __u32 point)
 {
 	__u64 at = plane_pair_hash(high, low, point);
 	for (int probe = 0; probe < PLANE_PROBES; probe++, at++) {
@@ -100,8 +100,8 @@ PLANE_INLINE __u32 plane_pair_leaf(const __u8 *blob, __u64 mask, const struct pl
 		__u32 leaf = plane_load32(blob, mask, offset + 20);
 		if (!leaf)
 			return 0;
-		if (plane_load32(blob, mask, offset + 16) == point && plane_load64(blob, mask, offset) == high &&
-		    plane_load64(blob, mask, offset + 8) == low)
+		if (plane_load32(blob, mask, offset + 16) == point &&
+		    plane_load64(blob, mask, offset) == high && plane_load64(blob, mask, offset + 8) == low)
 			return leaf;
 	}
 	return 0;
@@ -127,7 +127,8 @@ PLANE_INLINE __u32 plane_key_pair(const __u8 *blob, __u64 mask, const struct pla
 	}
 	if ((kind & PLANE_PAIR_DESTINATION_PORT) || plane_key_icmp(key))
 		port = key->destination_port;
-	return plane_pair_leaf(blob, mask, &family->pairs[kind & 3], high, low, (__u32)key->protocol << 16 | port);
+	return plane_pair_leaf(blob, mask, &family->pairs[kind & 3], high, low,
+			       (__u32)key->protocol << 16 | port);
 }
 
 /* Leaves that a walk came by; PLANE_NO_LEAF where it did not ask. */
@@ -142,16 +143,16 @@ PLANE_INLINE __u32 plane_step(const __u8 *blob, __u64 mask, __u64 rows, __u32 en
 }
 
 #define PLANE_AT(entry, dimension) (((entry) >> PLANE_BASE_BITS) == (dimension))
-#define PLANE_TABLE_STEP(dimension, value)                                                                        \
-	do {                                                                                                       \
-		if (PLANE_AT(entry, dimension)) {                                                                  \
-			entry = plane_step(blob, mask, rows, entry,                                                \
-					   plane_load16(blob, mask,                                                \
-							family->tables[(dimension) - PLANE_TABLE_FIRST] +          \
-								(__u64)(value) * 2));                              \
-			if (entry & PLANE_END)                                                                     \
-				return entry;                                                                      \
-		}                                                                                                  \
+#define PLANE_TABLE_STEP(dimension, value)                                                                   \
+	do {                                                                                                 \
+		if (PLANE_AT(entry, dimension)) {                                                            \
+			entry = plane_step(                                                                  \
+			    blob, mask, rows, entry,                                                         \
+			    plane_load16(blob, mask,                                                         \
+					 family->tables[(dimension)-PLANE_TABLE_FIRST] + (__u64)(value)*2)); \
+			if (entry & PLANE_END)                                                               \
+				return entry;                                                                \
+		}                                                                                            \
 	} while (0)
 
 PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct plane_family *family,
@@ -159,10 +160,11 @@ PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct p
 {
 	if (entry & PLANE_END)
 		return entry;
-	/* All kinds at once, of which a region seldom has more than one: asking as needed would be a loop within a
-	 * loop, with more states than the verifier will follow. */
+	/* All kinds at once, of which a region seldom has more than one: asking as needed would be a loop
+	 * within a loop, with more states than the verifier will follow. */
 	for (__u32 kind = 0; kind < PLANE_PAIR_KINDS; kind++)
-		leaves->pair[kind] = family->pairs[kind].mask ? plane_key_pair(blob, mask, family, key, kind) : 0;
+		leaves->pair[kind] =
+		    family->pairs[kind].mask ? plane_key_pair(blob, mask, family, key, kind) : 0;
 	for (int step = 0; step < PLANE_RUNS_MAX; step++) {
 		__u32 dimension = entry >> PLANE_BASE_BITS;
 		if (dimension < PLANE_RUNS)
@@ -202,7 +204,7 @@ PLANE_INLINE __u32 plane_walk_rest(const __u8 *blob, __u64 mask, const struct pl
 		return entry;
 	if (PLANE_AT(entry, PLANE_DESTINATION)) {
 		leaves->destination =
-			plane_trie_leaf(blob, mask, &family->tries[1], key->destination[0], key->destination[1]);
+		    plane_trie_leaf(blob, mask, &family->tries[1], key->destination[0], key->destination[1]);
 		entry = plane_step(blob, mask, rows, entry,
 				   plane_leaf_class(blob, mask, &family->tries[1], leaves->destination));
 		if (entry & PLANE_END)

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Pairs of address and port: a hash table for each kind gives a point's leaf, and each run of predicates has the
- * classes of these leaves. Leaf 0 is every point that is in no predicate. */
+ * Pairs of address and port: a hash table for each kind gives a point's leaf, and each run of predicates has
+ * the classes of these leaves. Leaf 0 is every point that is in no predicate. */
 #include "plane/build.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct plane_pair_entry make_entry(enum family family, const struct predicate_point *point, uint32_t leaf)
+static struct plane_pair_entry make_entry(enum family family, const struct predicate_point *point,
+					  uint32_t leaf)
 {
-	struct plane_pair_entry entry = {.point = (uint32_t)point->protocol << 16 | point->port, .leaf = leaf};
-	entry.address[0] = family == FAMILY_IPV4 ? (uint64_t)point->address : (uint64_t)(point->address >> 64);
+	struct plane_pair_entry entry = {.point = (uint32_t)point->protocol << 16 | point->port,
+					 .leaf = leaf};
+	entry.address[0] =
+	    family == FAMILY_IPV4 ? (uint64_t)point->address : (uint64_t)(point->address >> 64);
 	entry.address[1] = family == FAMILY_IPV4 ? 0 : (uint64_t)point->address;
 	return entry;
 }
@@ -21,8 +24,7 @@ static bool fill_table(const struct build *build, const struct space *space, con
 		       struct plane_pair_entry *entries, uint32_t mask)
 {
 	for (size_t i = 1; i < space->segment_count; i++) {
-		struct plane_pair_entry entry =
-			make_entry(build->family, space->points[i], leaf_of[i]);
+		struct plane_pair_entry entry = make_entry(build->family, space->points[i], leaf_of[i]);
 		uint32_t at = plane_pair_hash(entry.address[0], entry.address[1], entry.point), probe = 0;
 		while (probe < PLANE_PROBES && entries[(at + probe) & mask].leaf)
 			probe++;
@@ -69,8 +71,8 @@ int pairs_build(struct build *build, struct space *space, struct plane_pair_tabl
 		result = -ENOMEM;
 	for (size_t i = 0; i < space->segment_count && result == 0; i++) {
 		const struct segment *segment = &space->segments[i];
-		result = hash_map_add(&leaf_map, hash_pair(0, segment->truth) + segment->credit, space->leaf_count,
-				      &leaf_of[i]);
+		result = hash_map_add(&leaf_map, hash_pair(0, segment->truth) + segment->credit,
+				      space->leaf_count, &leaf_of[i]);
 		if (result == 0 && leaf_of[i] == space->leaf_count)
 			which[space->leaf_count++] = (uint32_t)i;
 	}
@@ -100,7 +102,7 @@ int pairs_run(struct build *build, struct dimension *dimension, struct plane_run
 		if (result == 0 && class > UINT16_MAX)
 			result = -E2BIG;
 		if (result == 0)
-			((uint16_t *)blob_at(build->blob, run->classes))[leaf] = (uint16_t)class;
+			((uint16_t *)blob_at(build->blob, run->classes))[leaf] = (uint16_t) class;
 	}
 	return result ? result : dimension_rows(build, dimension);
 }

@@ -12,8 +12,8 @@
 
 #define PLANE_BYTES_MAX (256u << 20) /* -E2BIG beyond */
 
-/* A counter slot's packets are credited to these: `family` and `unit` of that family's region; `element` of the unit's
- * predicate, or -1 for the unit as a whole (a rule, a policy). */
+/* A counter slot's packets are credited to these: `family` and `unit` of that family's region; `element` of
+ * the unit's predicate, or -1 for the unit as a whole (a rule, a policy). */
 struct plane_credit {
 	uint32_t slot;
 	uint8_t family; /* enum family */
@@ -22,8 +22,8 @@ struct plane_credit {
 };
 
 struct plane {
-	uint8_t *blob; /* layout: plane/layout.h */
-	size_t size;   /* bytes, a multiple of 64 */
+	uint8_t *blob;       /* layout: plane/layout.h */
+	size_t size;         /* bytes, a multiple of 64 */
 	uint32_t slot_count; /* counters that a lookup may name; slot 0 is never used */
 	size_t credit_count;
 	struct plane_credit *credits; /* by slot, ascending */
@@ -33,11 +33,13 @@ struct plane {
 	} statistics;
 };
 
-/* regions[family] may be NULL. 0, -ENOMEM, -E2BIG (tables too large: the caller attaches nothing and says so). */
+/* regions[family] may be NULL. 0, -ENOMEM, -E2BIG (tables too large: the caller attaches nothing and says
+ * so). */
 int plane_build(const struct region *const regions[FAMILY_COUNT], struct plane **plane);
-/* Reads the tables back and compares them with the regions, exhaustively over all classes of all fields. 0, or -EILSEQ
- * with what differs in words. Shares no code with plane_build() but the layout. */
-int plane_prove(const struct plane *plane, const struct region *const regions[FAMILY_COUNT], struct buffer *why);
+/* Reads the tables back and compares them with the regions, exhaustively over all classes of all fields. 0,
+ * or -EILSEQ with what differs in words. Shares no code with plane_build() but the layout. */
+int plane_prove(const struct plane *plane, const struct region *const regions[FAMILY_COUNT],
+		struct buffer *why);
 void plane_free(struct plane *plane);
 static inline void plane_cleanup(struct plane **plane)
 {

@@ -2,11 +2,12 @@
  *
  * plane_prove(): the blob's tables are the region, for every packet.
  *
- * The proof walks plane and diagram side by side. It keeps, for each diagram node that begins a dimension, the one
- * plane node that must be it; the roots correspond; and where two nodes correspond, then for each way the dimension's
- * predicates can stand together with an interval of its header bits, the diagram's successor must correspond to what
- * the plane's row has for the class that the tries and tables, read back, give to those very values. So every word that
- * a look-up can come by is looked at, and no class is taken on trust. */
+ * The proof walks plane and diagram side by side. It keeps, for each diagram node that begins a dimension,
+ * the one plane node that must be it; the roots correspond; and where two nodes correspond, then for each way
+ * the dimension's predicates can stand together with an interval of its header bits, the diagram's successor
+ * must correspond to what the plane's row has for the class that the tries and tables, read back, give to
+ * those very values. So every word that a look-up can come by is looked at, and no class is taken on trust.
+ */
 #include "plane/prove.h"
 
 #include <errno.h>
@@ -42,7 +43,7 @@ uint32_t proof_space_of(const struct predicate *predicate)
 	if (predicate->kind == PREDICATE_PAIR)
 		return PLANE_SPACE_PAIRS + (predicate->pair_source_address ? 0 : 1) +
 		       (predicate->pair_source_port ? 0 : 2);
-	return predicate->kind == PREDICATE_SOURCE	  ? PLANE_SPACE_SOURCE
+	return predicate->kind == PREDICATE_SOURCE        ? PLANE_SPACE_SOURCE
 	       : predicate->kind == PREDICATE_DESTINATION ? PLANE_SPACE_DESTINATION
 							  : PLANE_SPACE_NONE;
 }
@@ -80,9 +81,9 @@ static int find_tested(struct proof *proof)
 /* Variables to dimensions, by the order of the variables. */
 static int find_dimensions(struct proof *proof)
 {
-	static const enum field fields[PLANE_RUNS] = {
-		FIELD_SOURCE, FIELD_DESTINATION, FIELD_PROTOCOL, FIELD_ICMP,   FIELD_SPORT,
-		FIELD_DPORT,  FIELD_TCP_FLAGS,	 FIELD_FRAGMENT, FIELD_PAYLOAD};
+	static const enum field fields[PLANE_RUNS] = {FIELD_SOURCE,    FIELD_DESTINATION, FIELD_PROTOCOL,
+						      FIELD_ICMP,      FIELD_SPORT,       FIELD_DPORT,
+						      FIELD_TCP_FLAGS, FIELD_FRAGMENT,    FIELD_PAYLOAD};
 	memset(proof->dimension_of, 255, proof->variables + 1);
 	for (uint32_t i = 0; i < PLANE_RUNS; i++) {
 		proof->dimensions[i].bit_first = proof->fields->first[fields[i]];
@@ -93,7 +94,8 @@ static int find_dimensions(struct proof *proof)
 	proof->dimension_count = PLANE_RUNS;
 	for (uint32_t variable = 0; variable < proof->variables; variable++) {
 		const struct predicate *predicate = NULL;
-		for (size_t i = 0; i < proof->fields->predicate_count && proof->tested[variable] && !predicate; i++)
+		for (size_t i = 0;
+		     i < proof->fields->predicate_count && proof->tested[variable] && !predicate; i++)
 			if (proof->fields->predicates[i]->variable == variable)
 				predicate = proof->fields->predicates[i];
 		if (!predicate || predicate->kind == PREDICATE_OPAQUE)
@@ -135,7 +137,8 @@ static int correspond(struct proof *proof, diagram_node node, uint32_t entry)
 			return proof_differs(proof, "the region has an unknown terminal");
 		bool drop = (entry & PLANE_END) && (entry & PLANE_DROP);
 		if (!(entry & PLANE_END) || drop != (value != 0))
-			return proof_differs(proof, "the tables %s what the region %s", drop ? "drop" : "let through",
+			return proof_differs(proof, "the tables %s what the region %s",
+					     drop ? "drop" : "let through",
 					     value ? "drops" : "does not drop");
 		if (value == 0)
 			return 0;
@@ -249,7 +252,8 @@ static int find_starts(struct proof *proof, uint32_t number, uint32_t truths, st
 	int result = met ? take_start(cells, 0, 0, 0) : -ENOMEM;
 	for (size_t i = 0; i < dimension->node_count && result == 0; i++)
 		for (uint32_t truth = 0; truth < truths && result == 0; truth++) {
-			diagram_node node = pass_predicates(proof, dimension, number, dimension->nodes[i], truth);
+			diagram_node node =
+			    pass_predicates(proof, dimension, number, dimension->nodes[i], truth);
 			if (!in_bits(proof, number, node) || node >= proof->node_limit || met[node])
 				continue;
 			met[node] = 1;
@@ -281,7 +285,8 @@ static int add_cell(struct cells *cells, uint32_t truth, address start, uint32_t
 		unique_cells(cells);
 	int result = 0;
 	if (cells->count > cells->room / 2 || cells->room == 0)
-		result = proof_room((void **)&cells->cells, &cells->room, cells->count * 2 + 64, sizeof(*cells->cells));
+		result = proof_room((void **)&cells->cells, &cells->room, cells->count * 2 + 64,
+				    sizeof(*cells->cells));
 	if (result == 0)
 		cells->cells[cells->count++] = (struct cell){truth, class, start};
 	return result;
@@ -335,8 +340,9 @@ static int run_cells(struct proof *proof, uint32_t number, struct cells *cells)
 	uint64_t classes = plane_load32(proof->blob, proof->mask, run + 4);
 	for (size_t i = 0; i < dimension->space->piece_count; i++) {
 		const struct piece *piece = &dimension->space->pieces[i];
-		int result = add_cell(cells, piece->truth, 0,
-				      plane_load16(proof->blob, proof->mask, classes + (uint64_t)piece->leaf * 2));
+		int result =
+		    add_cell(cells, piece->truth, 0,
+			     plane_load16(proof->blob, proof->mask, classes + (uint64_t)piece->leaf * 2));
 		if (result)
 			return result;
 	}
@@ -373,7 +379,8 @@ static int compare_node(struct proof *proof, uint32_t number, diagram_node of, c
 		while (end < cells->count && cells->cells[end].truth == cells->cells[at].truth)
 			end++;
 		diagram_node node = pass_predicates(proof, dimension, number, of, cells->cells[at].truth);
-		struct comparing comparing = {proof, cells->cells + at, cells->cells + end, proof->entry_of[of]};
+		struct comparing comparing = {proof, cells->cells + at, cells->cells + end,
+					      proof->entry_of[of]};
 		if (in_bits(proof, number, node))
 			result = diagram_intervals(proof->fields->diagram, node, dimension->bit_first,
 						   dimension->bit_count, compare_interval, &comparing);
@@ -392,19 +399,20 @@ static int prove_dimension(struct proof *proof, uint32_t number)
 	if (dimension->node_count == 0)
 		return 0;
 	struct cells cells = {0};
-	struct proof_space *space = number < PLANE_TABLE_FIRST ? &proof->spaces[PLANE_SPACE_SOURCE + number] : NULL;
+	struct proof_space *space =
+	    number < PLANE_TABLE_FIRST ? &proof->spaces[PLANE_SPACE_SOURCE + number] : NULL;
 	int result = 0;
 	if (space) {
 		dimension->space = space;
 		result = proof_read_addresses(proof, space, &proof->tables->tries[number]);
 	}
 	if (result == 0)
-		result = find_starts(proof, number, dimension->space ? (uint32_t)dimension->space->truth_count : 1,
-				     &cells);
+		result = find_starts(proof, number,
+				     dimension->space ? (uint32_t)dimension->space->truth_count : 1, &cells);
 	if (result == 0)
-		result = space			? address_cells(proof, space, &proof->tables->tries[number], &cells)
+		result = space ? address_cells(proof, space, &proof->tables->tries[number], &cells)
 			 : number < PLANE_RUNS ? table_cells(proof, number, &cells)
-						: run_cells(proof, number, &cells);
+					       : run_cells(proof, number, &cells);
 	if (result == 0)
 		unique_cells(&cells);
 	for (size_t i = 0; i < dimension->node_count && result == 0; i++)
@@ -414,8 +422,8 @@ static int prove_dimension(struct proof *proof, uint32_t number)
 	return result;
 }
 
-/* For parts of fragmented packets a look-up takes ports, type, flags and payload as 0 and pairs as not found: that
- * is right only where the region does not ask for them. */
+/* For parts of fragmented packets a look-up takes ports, type, flags and payload as 0 and pairs as not found:
+ * that is right only where the region does not ask for them. */
 static int prove_fragments(struct proof *proof)
 {
 	struct diagram *diagram = proof->fields->diagram;
@@ -445,7 +453,8 @@ static int prove_fragments(struct proof *proof)
 			continue;
 		met[node] = 1;
 		if (proof->dimension_of[diagram_variable(diagram, node)] >= PLANE_ICMP)
-			result = proof_differs(proof, "the region judges fragments by what only a whole packet has");
+			result = proof_differs(proof,
+					       "the region judges fragments by what only a whole packet has");
 		else
 			result = proof_room((void **)&stack, &room, count + 2, sizeof(*stack));
 		if (result == 0) {
@@ -467,16 +476,19 @@ static int proof_init(struct proof *proof)
 	proof->dimension_of = calloc(variables, 1);
 	proof->predicate_of = malloc(variables * sizeof(*proof->predicate_of));
 	proof->entry_of = malloc(proof->node_limit * sizeof(*proof->entry_of));
-	proof->terminal_entry = malloc((proof->region->attribution_count + 1) * sizeof(*proof->terminal_entry));
-	if (!proof->tested || !proof->counted || !proof->dimension_of || !proof->predicate_of || !proof->entry_of ||
-	    !proof->terminal_entry)
+	proof->terminal_entry =
+	    malloc((proof->region->attribution_count + 1) * sizeof(*proof->terminal_entry));
+	if (!proof->tested || !proof->counted || !proof->dimension_of || !proof->predicate_of ||
+	    !proof->entry_of || !proof->terminal_entry)
 		return -ENOMEM;
 	memset(proof->predicate_of, 0xff, variables * sizeof(*proof->predicate_of));
 	memset(proof->entry_of, 0xff, proof->node_limit * sizeof(*proof->entry_of));
-	memset(proof->terminal_entry, 0xff, (proof->region->attribution_count + 1) * sizeof(*proof->terminal_entry));
+	memset(proof->terminal_entry, 0xff,
+	       (proof->region->attribution_count + 1) * sizeof(*proof->terminal_entry));
 	for (size_t i = 0; i < proof->region->unit_count; i++) {
 		const struct predicate *predicate = proof->region->units[i].predicate;
-		if (predicate && predicate->kind != PREDICATE_OPAQUE && predicate->variable < proof->variables)
+		if (predicate && predicate->kind != PREDICATE_OPAQUE &&
+		    predicate->variable < proof->variables)
 			proof->counted[predicate->variable] = true;
 	}
 	return 0;
@@ -525,7 +537,8 @@ static int prove_family(struct proof *proof)
 	return result;
 }
 
-int plane_prove(const struct plane *plane, const struct region *const regions[FAMILY_COUNT], struct buffer *why)
+int plane_prove(const struct plane *plane, const struct region *const regions[FAMILY_COUNT],
+		struct buffer *why)
 {
 	const struct plane_header *header = (const struct plane_header *)plane->blob;
 	struct proof *proof = calloc(1, sizeof(*proof));
@@ -542,14 +555,16 @@ int plane_prove(const struct plane *plane, const struct region *const regions[FA
 					.tables = &header->families[i],
 					.why = why};
 		if (plane->size < PLANE_SIZE_MIN || plane->size & (plane->size - 1) ||
-		    header->magic != PLANE_MAGIC || header->version != PLANE_VERSION || header->size > plane->size) {
+		    header->magic != PLANE_MAGIC || header->version != PLANE_VERSION ||
+		    header->size > plane->size) {
 			result = proof_differs(proof, "this is no blob of tables");
 			break;
 		}
 		bool empty = !region || region->undecided || region->root == DIAGRAM_FALSE;
 		bool present = header->present[i] == (i == FAMILY_IPV4 ? 4 : 6);
 		if (present == empty)
-			result = proof_differs(proof, empty ? "there are tables, and no region" : "there are no tables");
+			result = proof_differs(proof, empty ? "there are tables, and no region"
+							    : "there are no tables");
 		if (result || empty)
 			continue;
 		proof->fields = region->fields;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Inside plane_prove(): what its files share. None of it is shared with the builder but the layout of the blob and
- * the reads of lookup.h, which define what the blob's words mean. */
+ * Inside plane_prove(): what its files share. None of it is shared with the builder but the layout of the
+ * blob and the reads of lookup.h, which define what the blob's words mean. */
 #ifndef WEIR_PLANE_PROVE_H
 #define WEIR_PLANE_PROVE_H
 
@@ -49,11 +49,11 @@ struct proof {
 	struct buffer *why;
 	size_t node_limit;
 	uint32_t variables;
-	bool *tested, *counted;	     /* by variable */
-	uint8_t *dimension_of;	     /* by variable; 255: none */
-	uint32_t *predicate_of;	     /* by variable: index in its space */
-	uint32_t *entry_of;	     /* by diagram node: the plane node that is it */
-	uint32_t *terminal_entry;    /* by terminal */
+	bool *tested, *counted;   /* by variable */
+	uint8_t *dimension_of;    /* by variable; 255: none */
+	uint32_t *predicate_of;   /* by variable: index in its space */
+	uint32_t *entry_of;       /* by diagram node: the plane node that is it */
+	uint32_t *terminal_entry; /* by terminal */
 	struct proof_space spaces[PLANE_SPACE_COUNT];
 	struct proof_dimension dimensions[PLANE_DIMENSION_MAX];
 	size_t dimension_count;

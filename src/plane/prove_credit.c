@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The second half of the proof: what a drop is counted on. For each terminal that a packet can reach, whatever leaves
- * its addresses and pairs have, the slots bumped must be credited to each unit of the terminal's attribution once,
- * units with a predicate by the element that this leaf has. */
+ * The second half of the proof: what a drop is counted on. For each terminal that a packet can reach,
+ * whatever leaves its addresses and pairs have, the slots bumped must be credited to each unit of the
+ * terminal's attribution once, units with a predicate by the element that this leaf has. */
 #include "plane/prove.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 struct crediting {
 	struct proof *proof;
-	size_t *first; /* by slot: its first credit; one more at the end */
+	size_t *first;  /* by slot: its first credit; one more at the end */
 	uint8_t *given; /* by unit: how often this terminal counts it */
 	uint8_t *giver; /* by unit: which hit does, if a plain one */
 	uint8_t hit;
@@ -51,8 +51,9 @@ static uint32_t element_of(const struct proof_space *space, uint32_t predicate, 
 	return space->elements[(size_t)predicate * space->leaf_limit + leaf];
 }
 
-/* One slot: credited to exactly those units of the terminal that are counted in `space`, by this leaf's elements, and
- * to the same plain units as the hit's other slots: their number is in *plain, PROOF_NONE before the first. */
+/* One slot: credited to exactly those units of the terminal that are counted in `space`, by this leaf's
+ * elements, and to the same plain units as the hit's other slots: their number is in *plain, PROOF_NONE
+ * before the first. */
 static int check_slot(struct crediting *crediting, const struct attribution *attribution, uint32_t space,
 		      uint32_t leaf, uint32_t slot, uint32_t *plain)
 {
@@ -61,18 +62,21 @@ static int check_slot(struct crediting *crediting, const struct attribution *att
 	uint32_t plains = 0, counted = 0, wanted = 0, index = 0;
 	bool fresh = *plain == PROOF_NONE;
 	for (size_t i = 0; i < attribution->unit_count; i++)
-		wanted += space != PLANE_SPACE_NONE && unit_space(proof, attribution->units[i], &index) == space;
+		wanted +=
+		    space != PLANE_SPACE_NONE && unit_space(proof, attribution->units[i], &index) == space;
 	for (size_t i = crediting->first[slot]; i < crediting->first[slot + 1]; i++) {
 		const struct plane_credit *credit = &plane->credits[i];
 		bool repeated = false;
 		for (size_t k = crediting->first[slot]; k < i; k++)
 			repeated |= plane->credits[k].unit == credit->unit;
-		if (credit->family != (uint8_t)proof->family || credit->unit >= proof->region->unit_count || repeated)
+		if (credit->family != (uint8_t)proof->family || credit->unit >= proof->region->unit_count ||
+		    repeated)
 			return proof_differs(proof, "counter %u is credited to no unit, or twice", slot);
 		uint32_t of = unit_space(proof, credit->unit, &index);
 		if (of == PLANE_SPACE_NONE) {
 			if (credit->element != -1)
-				return proof_differs(proof, "counter %u credits an element of a plain unit", slot);
+				return proof_differs(proof, "counter %u credits an element of a plain unit",
+						     slot);
 			plains++;
 			if (fresh) {
 				crediting->given[credit->unit]++;
@@ -97,7 +101,8 @@ static int check_slot(struct crediting *crediting, const struct attribution *att
 }
 
 /* All leaves in which the terminal's predicates of the hit's space hold. */
-static int check_hit(struct crediting *crediting, const struct attribution *attribution, const struct plane_hit *hit)
+static int check_hit(struct crediting *crediting, const struct attribution *attribution,
+		     const struct plane_hit *hit)
 {
 	struct proof *proof = crediting->proof;
 	const struct plane *plane = proof->plane;
@@ -122,7 +127,8 @@ static int check_hit(struct crediting *crediting, const struct attribution *attr
 			continue;
 		if (leaf - hit->first >= hit->count)
 			return proof_differs(proof, "leaf %u has no counter", leaf);
-		int result = check_slot(crediting, attribution, hit->space, leaf, hit->slot + leaf - hit->first, &plain);
+		int result = check_slot(crediting, attribution, hit->space, leaf,
+					hit->slot + leaf - hit->first, &plain);
 		if (result)
 			return result;
 	}
@@ -170,8 +176,9 @@ static int check_terminal(struct crediting *crediting, uint32_t terminal)
 	return given == plain ? 0 : proof_differs(proof, "a unit is counted that the region does not name");
 }
 
-/* A terminal that counts elements of a predicate is reached only where the predicate holds: a look-up has a leaf of it
- * then. Goes over the diagram without the predicate's high branches, and must not meet such a terminal. */
+/* A terminal that counts elements of a predicate is reached only where the predicate holds: a look-up has a
+ * leaf of it then. Goes over the diagram without the predicate's high branches, and must not meet such a
+ * terminal. */
 static int check_implied(struct proof *proof, uint32_t variable, uint32_t *met, uint32_t stamp)
 {
 	const struct diagram *diagram = proof->fields->diagram;
@@ -183,14 +190,16 @@ static int check_implied(struct proof *proof, uint32_t variable, uint32_t *met, 
 	while (count && result == 0) {
 		diagram_node node = stack[--count];
 		if (diagram_is_terminal(node)) {
-			const struct attribution *attribution = &proof->region->attributions[diagram_value(node)];
+			const struct attribution *attribution =
+			    &proof->region->attributions[diagram_value(node)];
 			for (size_t i = 0; diagram_value(node) && i < attribution->unit_count; i++) {
 				const struct predicate *predicate =
-					proof->region->units[attribution->units[i]].predicate;
+				    proof->region->units[attribution->units[i]].predicate;
 				if (predicate && predicate->kind != PREDICATE_OPAQUE &&
 				    predicate->variable == variable)
-					result = proof_differs(proof, "unit %u counts elements of what need not hold",
-							       attribution->units[i]);
+					result = proof_differs(
+					    proof, "unit %u counts elements of what need not hold",
+					    attribution->units[i]);
 			}
 			continue;
 		}

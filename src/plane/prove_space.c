@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The tries and pair tables, read back in full: which leaf each address and each point has, whatever the words are;
- * cut further where a predicate changes; and the elements of each leaf, which must be the same all over it. */
+ * The tries and pair tables, read back in full: which leaf each address and each point has, whatever the
+ * words are; cut further where a predicate changes; and the elements of each leaf, which must be the same all
+ * over it. */
 #include "plane/prove.h"
 
 #include <errno.h>
@@ -26,13 +27,15 @@ static int reading_add(struct reading *reading, address start, uint32_t entry)
 		return 0;
 	if (reading->count >= reading->limit)
 		return proof_differs(reading->proof, "a trie has more intervals than its bytes can hold");
-	int result = proof_room((void **)&reading->pieces, &reading->room, reading->count + 1, sizeof(struct piece));
+	int result =
+	    proof_room((void **)&reading->pieces, &reading->room, reading->count + 1, sizeof(struct piece));
 	if (result == 0)
 		reading->pieces[reading->count++] = (struct piece){start, 0, leaf};
 	return result;
 }
 
-/* What a node says of addresses that share `depth` bits with `low`. Deeper nodes settle more bits, so this ends. */
+/* What a node says of addresses that share `depth` bits with `low`. Deeper nodes settle more bits, so this
+ * ends. */
 static int read_entry(struct reading *reading, uint32_t entry, address low, uint32_t depth, int steps);
 
 struct node {
@@ -40,14 +43,15 @@ struct node {
 	uint32_t word, shift, mask, outside, inner_depth, stride;
 };
 
-/* Checks that the node compares bits that follow those which led to it, and finds the block that is inside. */
+/* Checks that the node compares bits that follow those which led to it, and finds the block that is inside.
+ */
 static int place_node(struct reading *reading, struct node *node, address low, uint32_t depth, address *inner)
 {
 	uint32_t width = reading->width, end = width == 32 ? 32 : node->word ? 128 : 64;
 	uint32_t begin = node->word ? 64 : 0;
 	node->stride = (uint32_t)__builtin_popcount(node->mask);
-	if ((width == 32 && node->word) || node->mask != (1u << node->stride) - 1 || node->stride > PLANE_STRIDE ||
-	    node->shift + node->stride > end - begin)
+	if ((width == 32 && node->word) || node->mask != (1u << node->stride) - 1 ||
+	    node->stride > PLANE_STRIDE || node->shift + node->stride > end - begin)
 		return proof_differs(reading->proof, "a trie node is malformed");
 	node->inner_depth = end - node->shift - node->stride;
 	uint64_t value = node->value >> node->shift;
@@ -77,7 +81,8 @@ static address last_of(const struct reading *reading, address low, uint32_t dept
 	return rest == 128 ? ~(address)0 : low | (((address)1 << rest) - 1);
 }
 
-static int read_children(struct reading *reading, const struct node *node, bool branch, address inner, int steps)
+static int read_children(struct reading *reading, const struct node *node, bool branch, address inner,
+			 int steps)
 {
 	struct proof *proof = reading->proof;
 	if (!branch)
@@ -90,8 +95,8 @@ static int read_children(struct reading *reading, const struct node *node, bool 
 		rank += (uint32_t)__builtin_popcount(set & (UINT32_MAX >> (31 - (i & 31))));
 		uint64_t base = plane_load32(proof->blob, proof->mask, node->at + 8);
 		uint32_t entry = plane_load32(proof->blob, proof->mask, base + (uint64_t)rank * 4 - 4);
-		int result =
-			read_entry(reading, entry, inner | (address)i << (reading->width - depth), depth, steps + 1);
+		int result = read_entry(reading, entry, inner | (address)i << (reading->width - depth), depth,
+					steps + 1);
 		if (result)
 			return result;
 	}
@@ -105,14 +110,14 @@ static int read_table(struct reading *reading, uint32_t entry, address low, uint
 	uint32_t shift = (entry >> PLANE_TABLE_SHIFT) & 63, stride = (entry >> PLANE_TABLE_STRIDE) & 15;
 	uint32_t word = (entry >> PLANE_TABLE_WORD) & 1, end = reading->width == 32 ? 32 : word ? 128 : 64;
 	uint64_t at = reading->trie->nodes + ((uint64_t)(entry & PLANE_TABLE_OFFSET) << 6);
-	if ((reading->width == 32 && word) || stride == 0 || stride > PLANE_STRIDE || depth < (word ? 64u : 0u) ||
-	    depth + stride + shift != end)
+	if ((reading->width == 32 && word) || stride == 0 || stride > PLANE_STRIDE ||
+	    depth < (word ? 64u : 0u) || depth + stride + shift != end)
 		return proof_differs(proof, "a trie table does not continue the way to it");
 	depth += stride;
 	for (uint32_t i = 0; i < 1u << stride; i++) {
 		uint32_t child = plane_load32(proof->blob, proof->mask, at + (uint64_t)i * 4);
-		int result =
-			read_entry(reading, child, low | (address)i << (reading->width - depth), depth, steps + 1);
+		int result = read_entry(reading, child, low | (address)i << (reading->width - depth), depth,
+					steps + 1);
 		if (result)
 			return result;
 	}
@@ -146,8 +151,8 @@ static int read_entry(struct reading *reading, uint32_t entry, address low, uint
 	int result = place_node(reading, &node, low, depth, &inner);
 	if (result)
 		return result;
-	/* A comparison at the full 64 bits of a word has a branch of no bits: it may end where it began only when it
-	 * settles something, which place_node() saw to. */
+	/* A comparison at the full 64 bits of a word has a branch of no bits: it may end where it began only
+	 * when it settles something, which place_node() saw to. */
 	bool outer = node.inner_depth > depth;
 	if (outer && !(node.outside & PLANE_LEAF))
 		return proof_differs(proof, "a trie node has a node outside");
@@ -170,7 +175,8 @@ static int read_trie(struct reading *reading)
 	uint32_t bits = word - shift;
 	reading->limit = proof->plane->size + 2;
 	for (uint32_t i = 0; i < 1u << bits; i++) {
-		uint32_t entry = plane_load32(proof->blob, proof->mask, reading->trie->roots + (uint64_t)i * 4);
+		uint32_t entry =
+		    plane_load32(proof->blob, proof->mask, reading->trie->roots + (uint64_t)i * 4);
 		int result = read_entry(reading, entry, (address)i << (reading->width - bits), bits, 0);
 		if (result)
 			return result;
@@ -190,7 +196,8 @@ static int find_truth(struct proof_space *space, const uint8_t *now, uint32_t *h
 		}
 	if ((space->truth_count + 1) * width > TRUTHS_MAX)
 		return -E2BIG;
-	int result = proof_room((void **)&space->truths, &space->truth_room, (space->truth_count + 1) * width + 1, 1);
+	int result =
+	    proof_room((void **)&space->truths, &space->truth_room, (space->truth_count + 1) * width + 1, 1);
 	if (result == 0) {
 		memcpy(space->truths + space->truth_count * width, now, width);
 		*hint = (uint32_t)space->truth_count++;
@@ -204,7 +211,8 @@ static int compare_starts(const void *a, const void *b)
 	return *left < *right ? -1 : *left > *right;
 }
 
-static int start_leaves(struct proof *proof, struct proof_space *space, const struct piece *pieces, size_t count)
+static int start_leaves(struct proof *proof, struct proof_space *space, const struct piece *pieces,
+			size_t count)
 {
 	uint32_t highest = 0;
 	for (size_t i = 0; i < count; i++)
@@ -217,7 +225,8 @@ static int start_leaves(struct proof *proof, struct proof_space *space, const st
 	if (space->predicate_count && (size_t)space->leaf_limit > ELEMENTS_MAX / space->predicate_count)
 		return -E2BIG;
 	space->leaf_met = calloc(space->leaf_limit, 1);
-	space->elements = calloc((size_t)space->leaf_limit * space->predicate_count + 1, sizeof(*space->elements));
+	space->elements =
+	    calloc((size_t)space->leaf_limit * space->predicate_count + 1, sizeof(*space->elements));
 	return space->leaf_met && space->elements ? 0 : -ENOMEM;
 }
 
@@ -232,7 +241,8 @@ static int meet_leaf(struct proof *proof, struct proof_space *space, uint32_t le
 			continue;
 		if (met && *element != elements[i])
 			return proof_differs(proof, "leaf %u of %s is credited to two elements", leaf,
-					     space->predicates[i]->name ? space->predicates[i]->name : "a predicate");
+					     space->predicates[i]->name ? space->predicates[i]->name
+									: "a predicate");
 		*element = elements[i];
 	}
 	return 0;
@@ -286,7 +296,7 @@ static int sweep(struct proof *proof, struct proof_space *space, const struct re
 			while (*at < predicate->range_count && predicate->ranges[*at].high < starts[i])
 				++*at;
 			cursor->truth[p] =
-				*at < predicate->range_count && predicate->ranges[*at].low <= starts[i];
+			    *at < predicate->range_count && predicate->ranges[*at].low <= starts[i];
 			cursor->elements[p] = cursor->truth[p] ? predicate->ranges[*at].element : PROOF_NONE;
 		}
 		int result = find_truth(space, cursor->truth, &hint);
@@ -297,7 +307,7 @@ static int sweep(struct proof *proof, struct proof_space *space, const struct re
 		struct piece *last = space->piece_count ? &space->pieces[space->piece_count - 1] : NULL;
 		if (!last || last->truth != hint || last->leaf != reading->pieces[leaf].leaf)
 			space->pieces[space->piece_count++] =
-				(struct piece){starts[i], hint, reading->pieces[leaf].leaf};
+			    (struct piece){starts[i], hint, reading->pieces[leaf].leaf};
 	}
 	return 0;
 }
@@ -358,7 +368,8 @@ static uint32_t look_up_point(const struct proof *proof, uint32_t kind, const st
 	bool four = proof->family == FAMILY_IPV4;
 	return plane_pair_leaf(proof->blob, proof->mask, &proof->tables->pairs[kind],
 			       four ? (uint64_t)point->address : (uint64_t)(point->address >> 64),
-			       four ? 0 : (uint64_t)point->address, (uint32_t)point->protocol << 16 | point->port);
+			       four ? 0 : (uint64_t)point->address,
+			       (uint32_t)point->protocol << 16 | point->port);
 }
 
 /* What is in the table and is no point would be taken for one. */
@@ -399,9 +410,11 @@ static int sweep_points(struct proof *proof, struct proof_space *space, const st
 			cursor->elements[p] = PROOF_NONE;
 			if (i == count)
 				continue;
-			while (*at < predicate->point_count && order_points(&predicate->points[*at], &points[i]) < 0)
+			while (*at < predicate->point_count &&
+			       order_points(&predicate->points[*at], &points[i]) < 0)
 				++*at;
-			if (*at < predicate->point_count && order_points(&predicate->points[*at], &points[i]) == 0) {
+			if (*at < predicate->point_count &&
+			    order_points(&predicate->points[*at], &points[i]) == 0) {
 				cursor->truth[p] = 1;
 				cursor->elements[p] = predicate->points[*at].element;
 			}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Cuts the addresses, or the points of pairs, where the predicates on them change. A sweep over the ends of all
- * ranges keeps two sums: of the predicates that hold (truth), and of the elements credited by those that are counted. */
+ * Cuts the addresses, or the points of pairs, where the predicates on them change. A sweep over the ends of
+ * all ranges keeps two sums: of the predicates that hold (truth), and of the elements credited by those that
+ * are counted. */
 #include "plane/build.h"
 
 #include <errno.h>
@@ -68,8 +69,8 @@ static int sweep_truth(struct sweep *sweep, uint32_t *truth)
 	size_t width = space->predicate_count;
 	if ((space->truth_count + 1) * width > TRUTHS_MAX)
 		return -E2BIG;
-	result = array_reserve((void **)&space->truths, &space->truth_capacity, (space->truth_count + 1) * (width + 1),
-			       1);
+	result = array_reserve((void **)&space->truths, &space->truth_capacity,
+			       (space->truth_count + 1) * (width + 1), 1);
 	if (result)
 		return result;
 	memcpy(space->truths + space->truth_count++ * width, sweep->truth, width);
@@ -82,14 +83,15 @@ static int sweep_segment(struct sweep *sweep, address start, uint32_t point)
 	struct segment segment = {.start = start, .point = point, .credit = sweep->credit_hash};
 	int result = sweep_truth(sweep, &segment.truth);
 	if (result == 0)
-		result = array_reserve((void **)&space->segments, &space->segment_capacity, space->segment_count + 1,
-				       sizeof(*space->segments));
+		result = array_reserve((void **)&space->segments, &space->segment_capacity,
+				       space->segment_count + 1, sizeof(*space->segments));
 	if (result == 0)
 		space->segments[space->segment_count++] = segment;
 	return result;
 }
 
-static size_t predicate_events(const struct predicate *predicate, uint32_t index, address max, struct event *events)
+static size_t predicate_events(const struct predicate *predicate, uint32_t index, address max,
+			       struct event *events)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < predicate->range_count; i++) {
@@ -103,7 +105,8 @@ static size_t predicate_events(const struct predicate *predicate, uint32_t index
 	return count;
 }
 
-/* Merges sorted runs [ends[i - 1], ends[i]) in pairs until one is left. The result is in *events or *spare. */
+/* Merges sorted runs [ends[i - 1], ends[i]) in pairs until one is left. The result is in *events or *spare.
+ */
 static void merge_runs(struct event **events, struct event **spare, size_t *ends, size_t run_count)
 {
 	while (run_count > 1) {
@@ -152,7 +155,8 @@ int space_cut_addresses(struct space *space, address max)
 		result = -ENOMEM;
 	if (result == 0) {
 		for (size_t i = 0; i < space->predicate_count; i++) {
-			count += predicate_events(space->predicates[i].predicate, (uint32_t)i, max, events + count);
+			count += predicate_events(space->predicates[i].predicate, (uint32_t)i, max,
+						  events + count);
 			ends[i] = count;
 		}
 		merge_runs(&events, &spare, ends, space->predicate_count);
@@ -272,8 +276,9 @@ int space_credit_leaves(struct space *space, bool pairs, const uint32_t *which)
 			const struct predicate *predicate = space->predicates[i].predicate;
 			if (!space->predicates[i].counted || !space_truth(space, segment->truth, i))
 				continue;
-			int result = array_reserve((void **)&space->leaf_credits, &capacity,
-						   space->leaf_credit_count + 1, sizeof(*space->leaf_credits));
+			int result =
+			    array_reserve((void **)&space->leaf_credits, &capacity,
+					  space->leaf_credit_count + 1, sizeof(*space->leaf_credits));
 			if (result)
 				return result;
 			uint32_t element = pairs ? point_element(predicate, space->points[segment->point])

@@ -2,9 +2,10 @@
  *
  * How a packet's address finds its class: elementary intervals, leaves, and the trie over them.
  *
- * The trie is laid out by splitting. Of an aligned block of addresses all but one aligned block within it often have
- * one leaf: then a node compares the bits down to that inner block, and what is outside has that leaf. So a lone
- * banned address costs 16 bytes, and the way to it is a few steps however long an IPv6 prefix is. */
+ * The trie is laid out by splitting. Of an aligned block of addresses all but one aligned block within it
+ * often have one leaf: then a node compares the bits down to that inner block, and what is outside has that
+ * leaf. So a lone banned address costs 16 bytes, and the way to it is a few steps however long an IPv6 prefix
+ * is. */
 #include "plane/build.h"
 
 #include <errno.h>
@@ -18,10 +19,11 @@ struct layout {
 	uint32_t nodes; /* offset */
 	uint32_t width;
 	uint32_t gap, gap_end; /* room in front of an aligned node, for comparing pairs */
-	size_t tables;	       /* bytes of them */
+	size_t tables;         /* bytes of them */
 };
 
-/* Tables are for the cache: beyond this size branch nodes take their place, which cost more steps and less room. */
+/* Tables are for the cache: beyond this size branch nodes take their place, which cost more steps and less
+ * room. */
 #define TABLES_MAX ((size_t)256 << 10)
 
 /* Addresses that share their first `depth` bits with `low`, and the intervals they lie in. */
@@ -52,13 +54,14 @@ static uint32_t common_depth(const struct layout *layout, address a, address b)
 	if (difference == 0)
 		return layout->width;
 	uint64_t upper = (uint64_t)(difference >> 64);
-	uint32_t zeros = upper ? (uint32_t)__builtin_clzll(upper)
-			       : 64 + (uint32_t)__builtin_clzll((uint64_t)difference);
+	uint32_t zeros =
+	    upper ? (uint32_t)__builtin_clzll(upper) : 64 + (uint32_t)__builtin_clzll((uint64_t)difference);
 	return zeros - (128 - layout->width);
 }
 
 /* The smallest block within which all addresses lie that have another leaf than `leaf`. */
-static void inner_block(const struct layout *layout, const struct block *block, uint32_t leaf, struct block *inner)
+static void inner_block(const struct layout *layout, const struct block *block, uint32_t leaf,
+			struct block *inner)
 {
 	size_t first = block->first, last = block->last;
 	while (layout->intervals[first].leaf == leaf)
@@ -86,13 +89,15 @@ static int reserve_node(struct layout *layout, bool branch, uint32_t entries, ui
 		return 0;
 	}
 	uint32_t before = ((uint32_t)blob->size + 15) & ~15u;
-	size_t size = branch ? sizeof(struct plane_branch) + entries * sizeof(uint32_t) : sizeof(struct plane_compare);
+	size_t size =
+	    branch ? sizeof(struct plane_branch) + entries * sizeof(uint32_t) : sizeof(struct plane_compare);
 	int result = blob_reserve(blob, size, branch ? sizeof(struct plane_branch) : 16, offset);
 	if (result == 0 && branch && *offset > before) {
 		layout->gap = before;
 		layout->gap_end = *offset;
 	}
-	if (result == 0 && (*offset - layout->nodes) / 16 > (branch ? PLANE_BRANCH_OFFSET : PLANE_COMPARE_OFFSET))
+	if (result == 0 &&
+	    (*offset - layout->nodes) / 16 > (branch ? PLANE_BRANCH_OFFSET : PLANE_COMPARE_OFFSET))
 		result = -E2BIG;
 	return result;
 }
@@ -151,7 +156,7 @@ static int lay_branch(struct layout *layout, const struct block *inner, uint32_t
 		locate(layout, &child, hint);
 		hint = child.last;
 		uint32_t leaf =
-			child.first == child.last ? PLANE_LEAF | layout->intervals[child.first].leaf : 0;
+		    child.first == child.last ? PLANE_LEAF | layout->intervals[child.first].leaf : 0;
 		if (i % 32 == 0)
 			node.rank[i / 32] = (uint8_t)runs;
 		if (i == 0 || !leaf || leaf != previous) {
@@ -178,8 +183,8 @@ static int lay_branch(struct layout *layout, const struct block *inner, uint32_t
 }
 
 /* 0 with *laid false where there is no room for one. */
-static int lay_table(struct layout *layout, const struct block *block, uint32_t word, uint32_t stride, bool *laid,
-		     uint32_t *entry)
+static int lay_table(struct layout *layout, const struct block *block, uint32_t word, uint32_t stride,
+		     bool *laid, uint32_t *entry)
 {
 	uint32_t end = layout->width == 32 ? 32 : word ? 128 : 64, depth = block->depth + stride, offset;
 	size_t size = sizeof(uint32_t) << stride;
@@ -208,7 +213,8 @@ static int lay_table(struct layout *layout, const struct block *block, uint32_t 
 
 static int lay_block(struct layout *layout, const struct block *block, uint32_t *entry)
 {
-	uint32_t first_leaf = layout->intervals[block->first].leaf, last_leaf = layout->intervals[block->last].leaf;
+	uint32_t first_leaf = layout->intervals[block->first].leaf,
+		 last_leaf = layout->intervals[block->last].leaf;
 	if (block->first == block->last) {
 		*entry = PLANE_LEAF | first_leaf;
 		return 0;
@@ -228,7 +234,8 @@ static int lay_block(struct layout *layout, const struct block *block, uint32_t 
 	}
 	uint32_t word = layout->width == 128 && inner.depth >= 64 && !crosses;
 	locate(layout, &inner, block->first);
-	/* A pair and a table together settle as much as one branch node, in two steps: too many for 128 bits. */
+	/* A pair and a table together settle as much as one branch node, in two steps: too many for 128 bits.
+	 */
 	bool room = layout->width == 32 && layout->tables + (sizeof(uint32_t) << PLANE_STRIDE) <= TABLES_MAX;
 	bool skips = inner.depth > block->depth;
 	if (crosses || inner.first == inner.last || (skips && room))
@@ -242,8 +249,8 @@ static int lay_block(struct layout *layout, const struct block *block, uint32_t 
 	return lay_branch(layout, &inner, word, stride, PLANE_LEAF | outside, entry);
 }
 
-/* IPv4: a table over the first bits saves the first steps. IPv6 prefixes share their first bits: there the table has
- * two entries. */
+/* IPv4: a table over the first bits saves the first steps. IPv6 prefixes share their first bits: there the
+ * table has two entries. */
 static uint32_t root_bits(uint32_t width, size_t intervals)
 {
 	if (width == 128)
@@ -251,10 +258,11 @@ static uint32_t root_bits(uint32_t width, size_t intervals)
 	return intervals <= 16 ? 4 : intervals <= 256 ? 10 : intervals <= 512 ? 14 : 16;
 }
 
-int trie_lay_out(struct build *build, const struct leaf_interval *intervals, size_t count, struct plane_trie *trie)
+int trie_lay_out(struct build *build, const struct leaf_interval *intervals, size_t count,
+		 struct plane_trie *trie)
 {
 	struct layout layout = {
-		.build = build, .intervals = intervals, .count = count, .width = family_bits(build->family)};
+	    .build = build, .intervals = intervals, .count = count, .width = family_bits(build->family)};
 	uint32_t bits = root_bits(layout.width, count);
 	trie->root_shift = (layout.width == 32 ? 32 : 64) - bits;
 	int result = blob_reserve(build->blob, sizeof(uint32_t) << bits, 64, &trie->roots);
@@ -280,8 +288,9 @@ struct draft {
 };
 
 /* Elementary intervals: where a segment or an interval of header bits begins. Leaves get draft numbers. */
-static int find_leaves(struct dimension *dimension, const struct space *space, struct leaf_interval *intervals,
-		       size_t *interval_count, struct draft **drafts, size_t *draft_count)
+static int find_leaves(struct dimension *dimension, const struct space *space,
+		       struct leaf_interval *intervals, size_t *interval_count, struct draft **drafts,
+		       size_t *draft_count)
 {
 	struct hash_map leaf_of = {0};
 	size_t capacity = 0, count = 0, segment = 0, start = 0;
@@ -296,7 +305,8 @@ static int find_leaves(struct dimension *dimension, const struct space *space, s
 			result = hash_map_add(&leaf_of, hash_pair(0, class) + space->segments[segment].credit,
 					      (uint32_t)*draft_count, &leaf);
 		if (result == 0)
-			result = array_reserve((void **)drafts, &capacity, *draft_count + 1, sizeof(**drafts));
+			result =
+			    array_reserve((void **)drafts, &capacity, *draft_count + 1, sizeof(**drafts));
 		if (result)
 			break;
 		if (leaf == *draft_count)
@@ -338,7 +348,8 @@ static uint32_t choose_block(const uint32_t *sizes, uint32_t class_count)
 
 /* Numbers classes and leaves: classes of one leaf first, then the others with their leaves side by side. */
 static int number_leaves(struct build *build, struct dimension *dimension, struct space *space,
-			 const struct draft *drafts, size_t draft_count, uint32_t *leaf_of, struct plane_trie *trie)
+			 const struct draft *drafts, size_t draft_count, uint32_t *leaf_of,
+			 struct plane_trie *trie)
 {
 	uint32_t classes = dimension->class_count, single = 0;
 	uint32_t *sizes = calloc((size_t)classes * 4 + 1, sizeof(*sizes));
@@ -346,7 +357,8 @@ static int number_leaves(struct build *build, struct dimension *dimension, struc
 	int result = sizes ? 0 : -ENOMEM;
 	if (result)
 		return result;
-	uint32_t *number = sizes + classes, *first = sizes + 2 * (size_t)classes, *cells = sizes + 3 * (size_t)classes;
+	uint32_t *number = sizes + classes, *first = sizes + 2 * (size_t)classes,
+		 *cells = sizes + 3 * (size_t)classes;
 	for (size_t i = 0; i < draft_count; i++)
 		sizes[drafts[i].class]++;
 	for (uint32_t i = 0; i < classes; i++)
@@ -373,7 +385,8 @@ static int number_leaves(struct build *build, struct dimension *dimension, struc
 		goto out;
 	}
 	memset(which, 0xff, ((size_t)next + 1) * sizeof(*which));
-	result = blob_reserve(build->blob, (size_t)((next - single) >> shift) * sizeof(uint32_t), 64, &trie->classes);
+	result = blob_reserve(build->blob, (size_t)((next - single) >> shift) * sizeof(uint32_t), 64,
+			      &trie->classes);
 	if (result)
 		goto out;
 	for (uint32_t i = 0; i < classes; i++)
@@ -413,7 +426,8 @@ int trie_build(struct build *build, struct dimension *dimension, struct space *s
 	result = find_leaves(dimension, space, intervals, &interval_count, &drafts, &draft_count);
 	if (result == 0) {
 		leaf_of = calloc(draft_count + 1, sizeof(*leaf_of));
-		result = leaf_of ? number_leaves(build, dimension, space, drafts, draft_count, leaf_of, trie) : -ENOMEM;
+		result = leaf_of ? number_leaves(build, dimension, space, drafts, draft_count, leaf_of, trie)
+				 : -ENOMEM;
 	}
 	for (size_t i = 0; i < interval_count && result == 0; i++)
 		intervals[i].leaf = leaf_of[intervals[i].leaf];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What runs for each frame: key, look-up, counters. It can drop and it can pass; there is nothing else it could do to
- * a frame. Runs on Linux 5.15 and later; see plane/xdp.h for its maps. */
+/* What runs for each frame: key, look-up, counters. It can drop and it can pass; there is nothing else it
+ * could do to a frame. Runs on Linux 5.15 and later; see plane/xdp.h for its maps. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -27,9 +27,9 @@ struct weir_count {
 	__u64 packets, bytes;
 };
 
-/* One for each possible CPU and slot, at cpu * stride + slot. Not a per-CPU map: the look-up in a plain array is
- * inlined on every kernel, that in a per-CPU one is a call before Linux 6.10, and a plain array can be read whole
- * with mmap(). */
+/* One for each possible CPU and slot, at cpu * stride + slot. Not a per-CPU map: the look-up in a plain array
+ * is inlined on every kernel, that in a per-CPU one is a call before Linux 6.10, and a plain array can be
+ * read whole with mmap(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -50,9 +50,10 @@ static __always_inline int count(__u32 slot, __u32 bytes, __u32 first)
 	return 1;
 }
 
-/* The rest of the look-up is a function of its own, and not static, so that the verifier goes over it once and not for
- * each way in which a frame can be parsed. */
-__attribute__((noinline)) __u32 weir_walk_rest(const struct packet_key *key, struct plane_leaves *leaves, __u32 entry)
+/* The rest of the look-up is a function of its own, and not static, so that the verifier goes over it once
+ * and not for each way in which a frame can be parsed. */
+__attribute__((noinline)) __u32 weir_walk_rest(const struct packet_key *key, struct plane_leaves *leaves,
+					       __u32 entry)
 {
 	__u32 zero = 0;
 	const __u8 *blob = bpf_map_lookup_elem(&weir_blob, &zero);

@@ -78,7 +78,8 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 	return 0;
 }
 
-int plane_xdp_open(const struct plane *plane, const uint8_t mac[6], struct buffer *log, struct plane_xdp **xdp)
+int plane_xdp_open(const struct plane *plane, const uint8_t mac[6], struct buffer *log,
+		   struct plane_xdp **xdp)
 {
 	struct plane_xdp *fresh = calloc(1, sizeof(*fresh));
 	char *text = log ? calloc(1, LOG_SIZE) : NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What an extension sees of the rule being read. The reader (read/iptables_save.c) splits the line into words and
- * offers each option to the matches loaded so far, last one first, and to the target, as iptables does. */
+ * What an extension sees of the rule being read. The reader (read/iptables_save.c) splits the line into words
+ * and offers each option to the matches loaded so far, last one first, and to the target, as iptables does.
+ */
 #ifndef WEIR_RULESET_RULE_PARSER_H
 #define WEIR_RULESET_RULE_PARSER_H
 
@@ -20,9 +21,9 @@ struct rule_parser {
 	struct rule *rule; /* addresses, protocol, interfaces so far */
 	enum family family;
 	const struct word *words;
-	size_t count, next;	   /* next word to be read */
+	size_t count, next;        /* next word to be read */
 	const struct word *option; /* the option on offer: "--dport" */
-	bool inverted;		   /* a "!" stood before it; the type that takes the option must look at it */
+	bool inverted;             /* a "!" stood before it; the type that takes the option must look at it */
 };
 
 static inline bool parser_option_is(const struct rule_parser *parser, const char *name)
@@ -30,19 +31,18 @@ static inline bool parser_option_is(const struct rule_parser *parser, const char
 	return text_is(parser->option->text, name);
 }
 
-/* The option's argument. A "!" in front of it (old style) sets `inverted`. NULL with a diagnostic when the line ends
- * or another option comes. */
+/* The option's argument. A "!" in front of it (old style) sets `inverted`. NULL with a diagnostic when the
+ * line ends or another option comes. */
 const struct word *parser_argument(struct rule_parser *parser);
 /* A further argument when one is there that does not begin an option; else NULL without a diagnostic. */
 const struct word *parser_optional_argument(struct rule_parser *parser);
 /* Adds an error at the word (NULL: at the option); returns the diagnostic for a hint. */
-__attribute__((format(printf, 4, 5))) struct diagnostic *parser_error(struct rule_parser *parser,
-								      const struct word *word, const char *code,
-								      const char *format, ...);
+__attribute__((format(printf, 4, 5))) struct diagnostic *
+parser_error(struct rule_parser *parser, const struct word *word, const char *code, const char *format, ...);
 /* 0, or -EINVAL with a diagnostic when the option is inverted but must not be. */
 int parser_refuse_inversion(struct rule_parser *parser);
-/* The n-th address or port of "80" or "80:90" or "http". ports: first and last, host byte order. Open ends as iptables
- * takes them (":90", "80:"). 0 or -EINVAL with a diagnostic. */
+/* The n-th address or port of "80" or "80:90" or "http". ports: first and last, host byte order. Open ends as
+ * iptables takes them (":90", "80:"). 0 or -EINVAL with a diagnostic. */
 int parser_port_range(struct rule_parser *parser, const struct word *word, struct text text, uint16_t *first,
 		      uint16_t *last);
 

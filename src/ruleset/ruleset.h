@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Tables, chains, rules and sets as iptables-save and ipset save have them, of both families. Everything lives in
- * the ruleset's arena. Read-only once the readers are done. */
+ * Tables, chains, rules and sets as iptables-save and ipset save have them, of both families. Everything
+ * lives in the ruleset's arena. Read-only once the readers are done. */
 #ifndef WEIR_RULESET_RULESET_H
 #define WEIR_RULESET_RULESET_H
 
@@ -24,13 +24,14 @@ enum policy { POLICY_NONE, POLICY_ACCEPT, POLICY_DROP }; /* NONE: a user chain *
 
 extern const char *const table_names[TABLE_COUNT]; /* "raw" ... */
 extern const char *const hook_names[HOOK_COUNT];   /* "PREROUTING" ... */
-/* Whether that table has a built-in chain at that hook (nat: PREROUTING, INPUT, OUTPUT, POSTROUTING; and so on). */
+/* Whether that table has a built-in chain at that hook (nat: PREROUTING, INPUT, OUTPUT, POSTROUTING; and so
+ * on). */
 bool table_has_hook(enum table_id table, enum hook hook);
 
 struct match {
 	const struct match_type *type; /* never NULL; match_opaque for what is not modelled */
-	void *data;		       /* the type's own */
-	struct span span;	       /* "-m tcp --dport 80" */
+	void *data;                    /* the type's own */
+	struct span span;              /* "-m tcp --dport 80" */
 };
 
 struct target {
@@ -44,12 +45,13 @@ struct target {
 /* An interface name or pattern. */
 struct interface_match {
 	char name[INTERFACE_NAME_MAX]; /* "" matches all; without the + when wildcard */
-	bool wildcard;		       /* name ended in + */
+	bool wildcard;                 /* name ended in + */
 	bool inverted;
 };
 
 struct address_match {
-	address value, mask; /* value & ~mask == 0; mask may have holes; mask 0 and not inverted matches all */
+	address value,
+	    mask; /* value & ~mask == 0; mask may have holes; mask 0 and not inverted matches all */
 	bool inverted;
 };
 
@@ -58,8 +60,8 @@ enum fragment_match { FRAGMENT_ANY, FRAGMENT_LATER, FRAGMENT_NOT_LATER };
 
 struct rule {
 	struct chain *chain;
-	uint32_t number; /* 1-based within the chain, as iptables -L --line-numbers */
-	struct span span; /* the line without its counters: "-A INPUT ... -j DROP" */
+	uint32_t number;         /* 1-based within the chain, as iptables -L --line-numbers */
+	struct span span;        /* the line without its counters: "-A INPUT ... -j DROP" */
 	uint64_t packets, bytes; /* as the input gave them; 0 without */
 	struct interface_match in, out;
 	struct address_match source, destination;
@@ -81,7 +83,8 @@ struct chain {
 	uint64_t packets, bytes; /* of the policy */
 	size_t rule_count, rule_capacity;
 	struct rule *rules;
-	uint32_t depth; /* longest way down through jumps, set by the reader; 0: none. At most CHAIN_DEPTH_MAX */
+	uint32_t
+	    depth; /* longest way down through jumps, set by the reader; 0: none. At most CHAIN_DEPTH_MAX */
 	uint32_t order; /* chains of a table in an order where a chain comes after all that it jumps to */
 };
 
@@ -92,22 +95,22 @@ struct table {
 	enum table_id id;
 	bool present; /* named in the input */
 	size_t chain_count, chain_capacity;
-	struct chain **chains; /* as declared */
-	struct name_index *index; /* of the chains, by name */
+	struct chain **chains;           /* as declared */
+	struct name_index *index;        /* of the chains, by name */
 	struct chain *hooks[HOOK_COUNT]; /* built-in chains, NULL where there is none */
-	struct chain **ordered; /* chain_count of them, callees first */
+	struct chain **ordered;          /* chain_count of them, callees first */
 };
 
 enum set_type { SET_HASH_IP, SET_HASH_NET, SET_HASH_IP_PORT, SET_OPAQUE };
 
 struct set_member {
 	address low, high; /* inclusive; one prefix or address for hash:net, any range for hash:ip as added */
-	uint8_t prefix;	   /* hash:net: length of the prefix low..high */
+	uint8_t prefix;    /* hash:net: length of the prefix low..high */
 	uint8_t protocol;  /* hash:ip,port */
 	bool nomatch;
-	bool timed;	   /* has a timeout other than 0 */
-	uint16_t port;	   /* hash:ip,port: host byte order; ICMP: type << 8 | code */
-	uint32_t timeout;  /* seconds left when the input was written */
+	bool timed;          /* has a timeout other than 0 */
+	uint16_t port;       /* hash:ip,port: host byte order; ICMP: type << 8 | code */
+	uint32_t timeout;    /* seconds left when the input was written */
 	uint32_t begin, end; /* span of the add line in the set's source */
 };
 
@@ -125,8 +128,8 @@ struct set {
 	size_t member_count, member_capacity;
 	struct set_member *members; /* in input order; of a repeated add the last one counts (ipset -exist) */
 	const struct source *source;
-	/* Index over the members for tests of single packets, made at the first one by extension/set_lookup.c and shared by
-	 * all rules; the only part that changes once the readers are done. */
+	/* Index over the members for tests of single packets, made at the first one by extension/set_lookup.c
+	 * and shared by all rules; the only part that changes once the readers are done. */
 	struct set_lookup *lookup;
 };
 
@@ -149,22 +152,25 @@ static inline void ruleset_cleanup(struct ruleset **ruleset)
 		ruleset_free(*ruleset);
 }
 
-/* Chains are found by hash: constant time. table_add_chain() sets chain->table, and table->hooks of a built-in one. */
+/* Chains are found by hash: constant time. table_add_chain() sets chain->table, and table->hooks of a
+ * built-in one. */
 int table_add_chain(struct arena *arena, struct table *table, struct chain *chain); /* 0, -EEXIST, -ENOMEM */
 struct chain *table_find_chain(const struct table *table, struct text name);
 /* Sets are found by hash: constant time. */
 struct set *ruleset_find_set(const struct ruleset *ruleset, struct text name);
 int ruleset_add_set(struct ruleset *ruleset, struct set *set); /* 0, -EEXIST, -ENOMEM */
 
-/* The rule as iptables-save prints it, without "-A CHAIN " when `bare`, from the structure, not from the span. */
+/* The rule as iptables-save prints it, without "-A CHAIN " when `bare`, from the structure, not from the
+ * span. */
 void rule_print(const struct rule *rule, bool bare, struct buffer *out);
 /* The rule's own text as it stood in the input. */
 struct text rule_text(const struct rule *rule);
 struct text span_text(struct span span);
 
-/* Whether two rulesets are the same filter: tables, chains, policies, rules in order, sets with the members that do
- * not time out. Counters, comments and the order of members are not compared, nor is what only one side leaves out
- * as empty (a table with no rules and accepting policies). On a difference says the first one in words. */
+/* Whether two rulesets are the same filter: tables, chains, policies, rules in order, sets with the members
+ * that do not time out. Counters, comments and the order of members are not compared, nor is what only one
+ * side leaves out as empty (a table with no rules and accepting policies). On a difference says the first one
+ * in words. */
 bool ruleset_equal(const struct ruleset *a, const struct ruleset *b, struct buffer *difference);
 
 #endif

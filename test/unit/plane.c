@@ -70,8 +70,8 @@ static void no_region_drops_nothing(void **state)
 	plane_free(plane);
 }
 
-/* Words all over the blob, up to 1,500 for each region, are changed one at a time: the proof fails, or none of 30 random
- * keys is answered in another way. */
+/* Words all over the blob, up to 1,500 for each region, are changed one at a time: the proof fails, or none
+ * of 30 random keys is answered in another way. */
 static void damage_is_found(void **state)
 {
 	(void)state;
@@ -131,7 +131,8 @@ static void credits_are_proven(void **state)
 			plane->credits[i].unit = (before.unit + 1) % (uint32_t)region->unit_count;
 		int proof = plane_prove(plane, regions, &why);
 		plane->credits[i] = before;
-		/* Slots of leaves that no terminal reaches are never bumped, and all others are in use here. */
+		/* Slots of leaves that no terminal reaches are never bumped, and all others are in use here.
+		 */
 		assert_int_equal(proof, -EILSEQ);
 		buffer_fini(&why);
 	}
@@ -142,10 +143,10 @@ static void credits_are_proven(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tables_answer_as_the_region),
-		cmocka_unit_test(no_region_drops_nothing),
-		cmocka_unit_test(damage_is_found),
-		cmocka_unit_test(credits_are_proven),
+	    cmocka_unit_test(tables_answer_as_the_region),
+	    cmocka_unit_test(no_region_drops_nothing),
+	    cmocka_unit_test(damage_is_found),
+	    cmocka_unit_test(credits_are_proven),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,8 @@ static inline address random_address(enum family family)
 	address base = (address)0x20010db8 << 96;
 	if (random_below(16) == 0)
 		base = (address)random_next() << 64;
-	return base | (address)(random_below(3)) << 62 | host | (address)(random_below(2) ? bits & 0xff : 0) << 64;
+	return base | (address)(random_below(3)) << 62 | host |
+	       (address)(random_below(2) ? bits & 0xff : 0) << 64;
 }
 
 static inline struct predicate *random_ranges(struct fields *fields, enum predicate_kind kind, size_t count)
@@ -61,7 +62,8 @@ static inline struct predicate *random_ranges(struct fields *fields, enum predic
 		kept++;
 	}
 	free(lows);
-	*predicate = (struct predicate){.kind = kind, .name = "random ranges", .range_count = kept, .ranges = ranges};
+	*predicate =
+	    (struct predicate){.kind = kind, .name = "random ranges", .range_count = kept, .ranges = ranges};
 	fields_need_predicate(fields, predicate);
 	return predicate;
 }
@@ -85,7 +87,8 @@ static inline struct predicate *random_points(struct fields *fields, bool source
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct predicate_point point = {random_address(fields->family), (uint32_t)i,
-						(uint16_t)(20 + random_below(6)), test_protocols[random_below(4)]};
+						(uint16_t)(20 + random_below(6)),
+						test_protocols[random_below(4)]};
 		size_t at = 0;
 		while (at < kept && order_points(&points[at], &point) < 0)
 			at++;
@@ -143,14 +146,14 @@ static inline struct region *random_region(enum family family, size_t members)
 {
 	struct fields *fields = fields_new(family);
 	struct predicate *predicates[TEST_PREDICATES] = {
-		random_ranges(fields, PREDICATE_SOURCE, members),
-		random_ranges(fields, PREDICATE_SOURCE, 20),
-		random_ranges(fields, PREDICATE_DESTINATION, members),
-		random_ranges(fields, PREDICATE_DESTINATION, 5),
-		random_points(fields, true, false, 60),
-		random_points(fields, true, false, 60),
-		random_points(fields, false, true, 20),
-		random_points(fields, true, false, 30),
+	    random_ranges(fields, PREDICATE_SOURCE, members),
+	    random_ranges(fields, PREDICATE_SOURCE, 20),
+	    random_ranges(fields, PREDICATE_DESTINATION, members),
+	    random_ranges(fields, PREDICATE_DESTINATION, 5),
+	    random_points(fields, true, false, 60),
+	    random_points(fields, true, false, 60),
+	    random_points(fields, false, true, 20),
+	    random_points(fields, true, false, 30),
 	};
 	fields_seal(fields, 1u << 20);
 	struct diagram *diagram = fields->diagram;
@@ -177,12 +180,14 @@ static inline struct region *random_region(enum family family, size_t members)
 			const struct predicate *other = predicates[random_below(TEST_PREDICATES)];
 			whole |= other->kind == PREDICATE_PAIR;
 			if (other != unit->predicate)
-				condition = diagram_minus(diagram, condition, fields_predicate(fields, other));
+				condition =
+				    diagram_minus(diagram, condition, fields_predicate(fields, other));
 		}
 		for (uint32_t i = random_below(3) + !unit->predicate; i > 0; i--)
 			condition = diagram_and(diagram, condition, random_condition(fields, &whole));
 		if (whole)
-			condition = diagram_and(diagram, condition, fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE));
+			condition = diagram_and(diagram, condition,
+						fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE));
 		uint32_t *list = arena_array(arena, 2, sizeof(*list));
 		attributions[rule].units = list;
 		list[attributions[rule].unit_count++] = rule - 1;
@@ -212,9 +217,11 @@ static inline void random_region_free(struct region *region)
 static inline address some_end(const struct region *region, enum predicate_kind kind)
 {
 	const struct fields *fields = region->fields;
-	const struct predicate *predicate = fields->predicates[random_below((uint32_t)fields->predicate_count)];
+	const struct predicate *predicate =
+	    fields->predicates[random_below((uint32_t)fields->predicate_count)];
 	if (predicate->kind == kind && predicate->range_count) {
-		const struct predicate_range *range = &predicate->ranges[random_below((uint32_t)predicate->range_count)];
+		const struct predicate_range *range =
+		    &predicate->ranges[random_below((uint32_t)predicate->range_count)];
 		address value = random_below(2) ? range->low : range->high;
 		return (value + random_below(3) - 1) & family_max(fields->family);
 	}
@@ -274,9 +281,8 @@ static inline int64_t key_element(const struct packet_key *key, const struct pre
 	if (key->fragment)
 		return -1;
 	return predicate_find_point(
-		predicate, key_address(key, predicate->pair_source_address ? key->source : key->destination),
-		key->protocol,
-		predicate->pair_source_port && !icmp ? key->source_port : key->destination_port);
+	    predicate, key_address(key, predicate->pair_source_address ? key->source : key->destination),
+	    key->protocol, predicate->pair_source_port && !icmp ? key->source_port : key->destination_port);
 }
 
 /* The terminal by the diagram. */

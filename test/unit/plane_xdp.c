@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The program in the kernel, by BPF_PROG_TEST_RUN: it drops what the native look-up drops, counts what that names, and
- * passes every frame that is not plainly a packet for this host. Skipped where bpf() is not permitted. */
+ * The program in the kernel, by BPF_PROG_TEST_RUN: it drops what the native look-up drops, counts what that
+ * names, and passes every frame that is not plainly a packet for this host. Skipped where bpf() is not
+ * permitted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -173,8 +174,8 @@ static void kernel_agrees_with_native(void **state)
 }
 
 /* A region that drops everything shows what never gets as far. */
-static struct region drop_everything(enum family family, struct fields **fields, struct attribution *attributions,
-				     struct unit *unit)
+static struct region drop_everything(enum family family, struct fields **fields,
+				     struct attribution *attributions, struct unit *unit)
 {
 	static const uint32_t units[] = {0};
 	*fields = fields_new(family);
@@ -204,7 +205,7 @@ static void everything_init(struct everything *all)
 	const struct region *regions[FAMILY_COUNT];
 	for (int i = 0; i < 2; i++) {
 		all->regions[i] =
-			drop_everything((enum family)i, &all->fields[i], all->attributions[i], &all->units[i]);
+		    drop_everything((enum family)i, &all->fields[i], all->attributions[i], &all->units[i]);
 		regions[i] = &all->regions[i];
 	}
 	assert_int_equal(plane_build(regions, &all->plane), 0);
@@ -221,7 +222,8 @@ static void everything_fini(struct everything *all)
 
 static struct packet_key tcp_key(uint8_t family)
 {
-	struct packet_key key = {.family = family, .protocol = 6, .source_port = 40000, .destination_port = 443};
+	struct packet_key key = {
+	    .family = family, .protocol = 6, .source_port = 40000, .destination_port = 443};
 	key.source[0] = family == 4 ? 0xc6336407 : 0x20010db800000000;
 	key.destination[0] = family == 4 ? 0xc0000201 : 0x20010db800000001;
 	return key;
@@ -231,7 +233,8 @@ static void expect(struct everything *all, const struct frame *frame, uint32_t a
 {
 	struct packet_key key;
 	assert_int_equal(run(all->xdp, frame), action);
-	assert_int_equal(packet_parse_frame(frame->bytes, frame->bytes + frame->size, mac, &key), action == XDP_DROP);
+	assert_int_equal(packet_parse_frame(frame->bytes, frame->bytes + frame->size, mac, &key),
+			 action == XDP_DROP);
 }
 
 static void odd_ipv4_frames_pass(void **state)
@@ -253,8 +256,8 @@ static void odd_ipv4_frames_pass(void **state)
 		uint32_t at, value;
 		bool fix;
 	} damage[] = {
-		{0, 4, false},	   {12, 0x81, false}, {5, 9, false},	{14, 0x46, true}, {14, 0x55, true},
-		{25, 0xaa, false}, {17, 19, true},    {17, 200, true}, {46, 0x40, false}, {46, 0xf0, false},
+	    {0, 4, false},     {12, 0x81, false}, {5, 9, false},   {14, 0x46, true},  {14, 0x55, true},
+	    {25, 0xaa, false}, {17, 19, true},    {17, 200, true}, {46, 0x40, false}, {46, 0xf0, false},
 	};
 	for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
 		frame = whole;
@@ -292,7 +295,8 @@ static void odd_ipv6_frames_pass(void **state)
 	}
 	static const struct {
 		uint32_t at, value;
-	} damage[] = {{14, 0x40}, {20, 0}, {20, 43}, {20, 51}, {20, 59}, {20, 1}, {22, 0xff}, {38, 0xff}, {19, 0}};
+	} damage[] = {{14, 0x40}, {20, 0},    {20, 43},   {20, 51}, {20, 59},
+		      {20, 1},    {22, 0xff}, {38, 0xff}, {19, 0}};
 	for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
 		frame = whole;
 		frame.bytes[damage[i].at] = (uint8_t)damage[i].value;
@@ -322,9 +326,9 @@ static void odd_ipv6_frames_pass(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kernel_agrees_with_native),
-		cmocka_unit_test(odd_ipv4_frames_pass),
-		cmocka_unit_test(odd_ipv6_frames_pass),
+	    cmocka_unit_test(kernel_agrees_with_native),
+	    cmocka_unit_test(odd_ipv4_frames_pass),
+	    cmocka_unit_test(odd_ipv6_frames_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

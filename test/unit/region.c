@@ -38,9 +38,8 @@ static int forget(void **state)
 	region = NULL;
 	ruleset_cleanup(&rules);
 	rules = NULL;
-	options = (struct region_options){.interface = "eth0",
-					  .forwarding = {TRUTH_NO, TRUTH_NO},
-					  .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN}};
+	options = (struct region_options){
+	    .interface = "eth0", .forwarding = {TRUTH_NO, TRUTH_NO}, .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN}};
 	return 0;
 }
 
@@ -122,8 +121,10 @@ static const struct covered *covered_of(unsigned number)
 	return NULL;
 }
 
-#define FILTER(body) "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" body "COMMIT\n"
-#define FILTER_DROP(body) "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n" body "COMMIT\n"
+#define FILTER(body)                                                                                         \
+	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" body "COMMIT\n"
+#define FILTER_DROP(body)                                                                                    \
+	"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n" body "COMMIT\n"
 
 static void a_ban_is_dropped_early(void **state)
 {
@@ -152,7 +153,8 @@ static void a_ban_in_front_of_state_rules_is_dropped_when_it_follows_from_the_tu
 		      "-A INPUT -p tcp -m tcp --tcp-flags SYN,RST SYN,RST -j DROP\n"
 		      "-A INPUT -m state --state ESTABLISHED -j ACCEPT\n"));
 	assert_early("proto=tcp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80 flags=syn");
-	/* Conntrack would have seen these flags: packets of the same connection that come later could tell. */
+	/* Conntrack would have seen these flags: packets of the same connection that come later could tell.
+	 */
 	assert_passes("proto=tcp src=192.0.2.9 sport=1 dst=198.51.100.1 dport=80 flags=syn,rst");
 	assert_int_equal(covered_of(2)->coverage, COVERAGE_NONE);
 	assert_int_equal(covered_of(2)->blocker->number, 3);
@@ -175,9 +177,10 @@ static void rules_on_the_way_out_that_look_at_state_hold_tracked_drops_back(void
 static void untracked_packets_do_not_move_connections(void **state)
 {
 	(void)state;
-	filter("*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -p udp -j NOTRACK\nCOMMIT\n" FILTER(
-		"-A INPUT -m state --state ESTABLISHED -j ACCEPT\n-A INPUT -s 192.0.2.1/32 -j DROP\n"
-		"-A OUTPUT -m state --state INVALID -j DROP\n"));
+	filter("*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -p udp -j "
+	       "NOTRACK\nCOMMIT\n" FILTER(
+		   "-A INPUT -m state --state ESTABLISHED -j ACCEPT\n-A INPUT -s 192.0.2.1/32 -j DROP\n"
+		   "-A OUTPUT -m state --state INVALID -j DROP\n"));
 	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 	assert_passes("proto=tcp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80 flags=syn");
 	assert_counts("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80",
@@ -214,8 +217,9 @@ static void flags_that_gro_changes_are_unknown_in_segments_with_data(void **stat
 static void effects_hold_a_drop_back_unless_allowed(void **state)
 {
 	(void)state;
-	static const char text[] = FILTER("-A INPUT -s 192.0.2.0/24 -j LOG\n-A INPUT -s 192.0.2.0/24 -j DROP\n"
-					  "-A INPUT -s 198.51.100.7/32 -j REJECT --reject-with icmp-port-unreachable\n");
+	static const char text[] =
+	    FILTER("-A INPUT -s 192.0.2.0/24 -j LOG\n-A INPUT -s 192.0.2.0/24 -j DROP\n"
+		   "-A INPUT -s 198.51.100.7/32 -j REJECT --reject-with icmp-port-unreachable\n");
 	filter(text);
 	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 	assert_passes("proto=udp src=198.51.100.7 sport=1 dst=198.51.100.1 dport=80");
@@ -225,13 +229,15 @@ static void effects_hold_a_drop_back_unless_allowed(void **state)
 	options.allowed = EFFECT_LOG;
 	filter(text);
 	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
-	assert_counts("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80", "filter/INPUT:1 filter/INPUT:2");
+	assert_counts("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80",
+		      "filter/INPUT:1 filter/INPUT:2");
 }
 
 static void evaluating_a_limit_is_an_effect_even_when_both_outcomes_drop(void **state)
 {
 	(void)state;
-	filter(FILTER("-A INPUT -s 192.0.2.0/24 -m limit --limit 1/sec -j DROP\n-A INPUT -s 192.0.2.0/24 -j DROP\n"));
+	filter(FILTER(
+	    "-A INPUT -s 192.0.2.0/24 -m limit --limit 1/sec -j DROP\n-A INPUT -s 192.0.2.0/24 -j DROP\n"));
 	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 }
 
@@ -249,16 +255,18 @@ static void a_match_that_is_not_modelled_is_unknown(void **state)
 static void opaque_targets_hold_everything_behind_them_back(void **state)
 {
 	(void)state;
-	filter("*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
-	       ":POSTROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j MARK --set-xmark 0x1/0xffffffff\nCOMMIT\n" FILTER(
-		       "-A INPUT -s 192.0.2.1/32 -j DROP\n"));
+	filter("*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT "
+	       "ACCEPT [0:0]\n"
+	       ":POSTROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j MARK --set-xmark "
+	       "0x1/0xffffffff\nCOMMIT\n" FILTER("-A INPUT -s 192.0.2.1/32 -j DROP\n"));
 	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 }
 
 static void another_interface_does_not_count(void **state)
 {
 	(void)state;
-	filter(FILTER("-A INPUT -i eth1 -s 192.0.2.1/32 -j DROP\n-A INPUT -i eth+ -s 192.0.2.2/32 -j DROP\n"));
+	filter(
+	    FILTER("-A INPUT -i eth1 -s 192.0.2.1/32 -j DROP\n-A INPUT -i eth+ -s 192.0.2.2/32 -j DROP\n"));
 	assert_passes("in=eth0 proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 	assert_early("in=eth0 proto=udp src=192.0.2.2 sport=1 dst=198.51.100.1 dport=80");
 	assert_int_equal(covered_of(1)->coverage, COVERAGE_UNREACHED);
@@ -278,7 +286,8 @@ static void an_unknown_interface_means_all_of_them_but_lo(void **state)
 static void where_the_host_may_forward_both_ways_must_drop(void **state)
 {
 	(void)state;
-	static const char text[] = FILTER("-A INPUT -s 192.0.2.0/24 -j DROP\n-A FORWARD -s 192.0.2.0/25 -j DROP\n");
+	static const char text[] =
+	    FILTER("-A INPUT -s 192.0.2.0/24 -j DROP\n-A FORWARD -s 192.0.2.0/25 -j DROP\n");
 	options.forwarding[FAMILY_IPV4] = TRUTH_UNKNOWN;
 	filter(text);
 	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
@@ -308,9 +317,10 @@ static void a_destination_that_is_local_takes_the_way_of_input(void **state)
 static void behind_nat_the_destination_of_tracked_packets_is_unknown(void **state)
 {
 	(void)state;
-	filter("*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+	filter("*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING "
+	       "ACCEPT [0:0]\n"
 	       "-A PREROUTING -p udp -m udp --dport 5000 -j DNAT --to-destination 10.0.0.1\nCOMMIT\n" FILTER(
-		       "-A INPUT -d 198.51.100.1/32 -j DROP\n-A INPUT -s 192.0.2.1/32 -j DROP\n"));
+		   "-A INPUT -d 198.51.100.1/32 -j DROP\n-A INPUT -s 192.0.2.1/32 -j DROP\n"));
 	assert_passes("proto=udp src=192.0.2.2 sport=1 dst=198.51.100.1 dport=80");
 	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 }
@@ -318,15 +328,18 @@ static void behind_nat_the_destination_of_tracked_packets_is_unknown(void **stat
 static void jumps_returns_and_gotos(void **state)
 {
 	(void)state;
-	filter("*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:a - [0:0]\n:b - [0:0]\n"
+	filter("*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:a - [0:0]\n:b - "
+	       "[0:0]\n"
 	       ":c - [0:0]\n"
-	       "-A INPUT -s 192.0.2.0/24 -j a\n-A INPUT -s 192.0.2.0/25 -j ACCEPT\n-A INPUT -s 192.0.2.0/24 -j DROP\n"
+	       "-A INPUT -s 192.0.2.0/24 -j a\n-A INPUT -s 192.0.2.0/25 -j ACCEPT\n-A INPUT -s 192.0.2.0/24 "
+	       "-j DROP\n"
 	       "-A INPUT -j ACCEPT\n"
 	       "-A a -s 192.0.2.1/32 -j RETURN\n-A a -s 192.0.2.2/32 -g b\n-A a -s 192.0.2.0/30 -j DROP\n"
 	       "-A b -p udp -j RETURN\n-A b -j c\n-A b -j DROP\n-A c -p tcp -j RETURN\n"
 	       "COMMIT\n");
 	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80"); /* a returns, ACCEPT */
-	assert_passes("proto=udp src=192.0.2.2 sport=1 dst=198.51.100.1 dport=80"); /* goto b returns behind a */
+	assert_passes(
+	    "proto=udp src=192.0.2.2 sport=1 dst=198.51.100.1 dport=80"); /* goto b returns behind a */
 	assert_early("proto=tcp src=192.0.2.2 sport=1 dst=198.51.100.1 dport=80 flags=syn"); /* b drops */
 	assert_early("proto=udp src=192.0.2.3 sport=1 dst=198.51.100.1 dport=80");
 	assert_early("proto=udp src=192.0.2.200 sport=1 dst=198.51.100.1 dport=80");
@@ -341,7 +354,8 @@ static void a_list_counts_each_of_its_rules(void **state)
 	buffer_puts(&text, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n");
 	buffer_puts(&text, "-A INPUT -s 192.0.2.128/25 -j DROP\n"); /* covers later ones */
 	for (unsigned i = 0; i < 200; i++)
-		buffer_printf(&text, "-A INPUT -s 192.0.2.%u/32 -m comment --comment \"n %u\" -j DROP\n", i, i);
+		buffer_printf(&text, "-A INPUT -s 192.0.2.%u/32 -m comment --comment \"n %u\" -j DROP\n", i,
+			      i);
 	buffer_puts(&text, "COMMIT\n");
 	filter(text.data);
 	buffer_fini(&text);
@@ -362,7 +376,8 @@ static void notrack_lists_are_counted_on_the_way(void **state)
 	struct buffer text = {0};
 	buffer_puts(&text, "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n");
 	for (unsigned i = 0; i < 100; i++)
-		buffer_printf(&text, "-A PREROUTING -d 198.51.100.%u/32 -p tcp -m tcp --dport 443 -j NOTRACK\n", i);
+		buffer_printf(&text,
+			      "-A PREROUTING -d 198.51.100.%u/32 -p tcp -m tcp --dport 443 -j NOTRACK\n", i);
 	buffer_puts(&text, "COMMIT\n" FILTER("-A INPUT -s 192.0.2.1/32 -j DROP\n"));
 	filter(text.data);
 	buffer_fini(&text);
@@ -435,31 +450,31 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, forget, forget)
 	const struct CMUnitTest tests[] = {
-		TEST(a_ban_is_dropped_early),
-		TEST(a_ban_behind_an_accept_by_state_is_left_to_the_kernel),
-		TEST(a_ban_in_front_of_state_rules_is_dropped_when_it_follows_from_the_tuple),
-		TEST(rules_on_the_way_out_that_look_at_state_hold_tracked_drops_back),
-		TEST(untracked_packets_do_not_move_connections),
-		TEST(the_policy_drops_what_no_rule_accepts),
-		TEST(parts_of_fragmented_packets_share_one_fate),
-		TEST(flags_that_gro_changes_are_unknown_in_segments_with_data),
-		TEST(effects_hold_a_drop_back_unless_allowed),
-		TEST(evaluating_a_limit_is_an_effect_even_when_both_outcomes_drop),
-		TEST(a_match_that_is_not_modelled_is_unknown),
-		TEST(opaque_targets_hold_everything_behind_them_back),
-		TEST(another_interface_does_not_count),
-		TEST(an_unknown_interface_means_all_of_them_but_lo),
-		TEST(where_the_host_may_forward_both_ways_must_drop),
-		TEST(a_destination_that_is_local_takes_the_way_of_input),
-		TEST(behind_nat_the_destination_of_tracked_packets_is_unknown),
-		TEST(jumps_returns_and_gotos),
-		TEST(a_list_counts_each_of_its_rules),
-		TEST(notrack_lists_are_counted_on_the_way),
-		TEST(rules_that_go_on_are_no_list_where_they_overlap),
-		TEST(sets_are_bans_with_members),
-		TEST(members_that_time_out_are_left_to_the_kernel),
-		TEST(evaluating_a_set_with_counters_is_an_effect),
-		TEST(ipv6_bans),
+	    TEST(a_ban_is_dropped_early),
+	    TEST(a_ban_behind_an_accept_by_state_is_left_to_the_kernel),
+	    TEST(a_ban_in_front_of_state_rules_is_dropped_when_it_follows_from_the_tuple),
+	    TEST(rules_on_the_way_out_that_look_at_state_hold_tracked_drops_back),
+	    TEST(untracked_packets_do_not_move_connections),
+	    TEST(the_policy_drops_what_no_rule_accepts),
+	    TEST(parts_of_fragmented_packets_share_one_fate),
+	    TEST(flags_that_gro_changes_are_unknown_in_segments_with_data),
+	    TEST(effects_hold_a_drop_back_unless_allowed),
+	    TEST(evaluating_a_limit_is_an_effect_even_when_both_outcomes_drop),
+	    TEST(a_match_that_is_not_modelled_is_unknown),
+	    TEST(opaque_targets_hold_everything_behind_them_back),
+	    TEST(another_interface_does_not_count),
+	    TEST(an_unknown_interface_means_all_of_them_but_lo),
+	    TEST(where_the_host_may_forward_both_ways_must_drop),
+	    TEST(a_destination_that_is_local_takes_the_way_of_input),
+	    TEST(behind_nat_the_destination_of_tracked_packets_is_unknown),
+	    TEST(jumps_returns_and_gotos),
+	    TEST(a_list_counts_each_of_its_rules),
+	    TEST(notrack_lists_are_counted_on_the_way),
+	    TEST(rules_that_go_on_are_no_list_where_they_overlap),
+	    TEST(sets_are_bans_with_members),
+	    TEST(members_that_time_out_are_left_to_the_kernel),
+	    TEST(evaluating_a_set_with_counters_is_an_effect),
+	    TEST(ipv6_bans),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
