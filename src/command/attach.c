@@ -329,54 +329,54 @@ static int collect_facts(struct attach *attach, struct region_options *options)
 	return 0;
 }
 
+static int fail_compute(struct attach *attach, int error, const struct buffer *why)
+{
+	if (error == -E2BIG)
+		return command_fail("attach", EXIT_UNDECIDED,
+				    "%s: the tables would be too large; nothing was changed",
+				    attach->interface);
+	if (error == -EILSEQ)
+		return command_fail(
+		    "attach", EXIT_UNDECIDED,
+		    "%s: the tables could not be proven equal to the rules (%s); nothing was changed. "
+		    "Please report this",
+		    attach->interface, why->data ? why->data : strerror(-error));
+	return fail_system(attach, error, "cannot compute what may be dropped early");
+}
+
 static int compute(struct attach *attach)
 {
 	struct region_options options;
 	struct buffer why = {0};
-	uint64_t start = now();
 	bool decided = false;
 	int error = collect_facts(attach, &options);
 
-	for (enum family family = 0; family < FAMILY_COUNT && !error; family++) {
-		error = region_compute(attach->ruleset, family, &options, &attach->regions[family]);
-		if (error)
-			break;
-		if (attach->regions[family]->undecided) {
+	if (error)
+		return fail_system(attach, error, "cannot compute what may be dropped early");
+	error = plane_compute(attach->ruleset, &options, attach->regions, &attach->plane, &why);
+	if (error)
+		error = fail_compute(attach, error, &why);
+	buffer_fini(&why);
+	if (error)
+		return error;
+	for (enum family family = 0; family < FAMILY_COUNT; family++) {
+		if (attach->regions[family]->undecided)
 			command_fail("attach", EXIT_UNDECIDED,
 				     "%s: what may be dropped of %s is undecided within the budget of nodes; "
 				     "all of it goes up",
 				     attach->interface, family_names[family]);
-			continue;
-		}
-		attach->used[family] = attach->regions[family];
+		else
+			attach->used[family] = attach->regions[family];
+		decided |= attach->used[family] && attach->ruleset->has_family[family];
 		attach->reach[family] = host_reach(attach->regions[family]);
-		decided |= attach->ruleset->has_family[family];
 	}
-	if (error)
-		return fail_system(attach, error, "cannot compute what may be dropped early");
-	if (!decided && (!attach->used[FAMILY_IPV4] || !attach->used[FAMILY_IPV6]))
+	if (!decided && (attach->regions[FAMILY_IPV4]->undecided || attach->regions[FAMILY_IPV6]->undecided))
 		return command_fail("attach", EXIT_UNDECIDED, "%s: nothing was changed", attach->interface);
-	error = plane_build(attach->used, &attach->plane);
-	if (error)
-		return error == -E2BIG
-			   ? command_fail("attach", EXIT_UNDECIDED,
-					  "%s: the tables would be too large; nothing was changed",
-					  attach->interface)
-			   : fail_system(attach, error, "cannot build the tables");
-	attach->compile_ns = now() - start;
-	start = now();
-	error = plane_prove(attach->plane, attach->used, &why);
-	attach->proof_ns = now() - start;
-	if (error)
-		error =
-		    error == -ENOMEM
-			? fail_system(attach, error, "cannot prove the tables")
-			: command_fail("attach", EXIT_UNDECIDED,
-				       "%s: the tables could not be proven equal to the rules (%s); nothing "
-				       "was changed. Please report this",
-				       attach->interface, why.data ? why.data : strerror(-error));
-	buffer_fini(&why);
-	return error;
+	const struct plane *plane = attach->plane;
+	attach->compile_ns =
+	    (uint64_t)((plane->statistics.meaning_seconds + plane->statistics.build_seconds) * 1e9);
+	attach->proof_ns = (uint64_t)(plane->statistics.proof_seconds * 1e9);
+	return 0;
 }
 
 static int describe(struct attach *attach)

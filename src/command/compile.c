@@ -53,7 +53,7 @@ struct compile {
 	struct plane *plane;
 	int plane_result; /* of plane_build() and plane_prove() */
 	struct buffer why;
-	double read_seconds, meaning_seconds;
+	double read_seconds;
 	struct source_cursor cursor;
 };
 
@@ -143,6 +143,10 @@ static void print_region(struct compile *compile, const struct region *region)
 	       family_names[region->family], all, counts[COVERAGE_ALL], counts[COVERAGE_SOME],
 	       counts[COVERAGE_NONE], counts[COVERAGE_UNREACHED],
 	       all ? 100.0 * (double)counts[COVERAGE_ALL] / (double)all : 0.0);
+	if (region->rule_limit)
+		printf("  for want of budget only the first %zu rules of a chain (a list is one) were looked "
+		       "at\n",
+		       region->rule_limit);
 	for (size_t i = 0; i < region->covered_count; i++)
 		print_covered(compile, region, &region->covered[i]);
 	for (size_t i = 0; i < region->uncounted_count; i++) {
@@ -171,7 +175,7 @@ static void print_plane(const struct compile *compile)
 		printf("Tables: %zu bytes, %zu nodes, %u counters; proven equal to the rules\n", plane->size,
 		       plane->statistics.nodes, plane->slot_count);
 		printf("Time: read %.1f ms, meaning %.1f ms, tables %.1f ms, proof %.1f ms\n",
-		       compile->read_seconds * 1e3, compile->meaning_seconds * 1e3,
+		       compile->read_seconds * 1e3, plane->statistics.meaning_seconds * 1e3,
 		       plane->statistics.build_seconds * 1e3, plane->statistics.proof_seconds * 1e3);
 	}
 }
@@ -212,6 +216,7 @@ static struct json_object *json_region(struct compile *compile, const struct reg
 	count_coverage(region, counts);
 	json_object_object_add(object, "undecided", json_object_new_boolean(region->undecided));
 	json_object_object_add(object, "nodes", json_object_new_int64((int64_t)region->nodes));
+	json_object_object_add(object, "rule_limit", json_object_new_int64((int64_t)region->rule_limit));
 	for (size_t i = 0; i < 4; i++) {
 		static const char *const names[] = {"rules_in_full", "rules_in_part", "rules_not",
 						    "rules_unreached"};
@@ -255,6 +260,8 @@ static int print_json(struct compile *compile)
 		json_object_object_add(tables, "nodes",
 				       json_object_new_int64((int64_t)plane->statistics.nodes));
 		json_object_object_add(tables, "counters", json_object_new_int64(plane->slot_count));
+		json_object_object_add(tables, "meaning_seconds",
+				       json_object_new_double(plane->statistics.meaning_seconds));
 		json_object_object_add(tables, "build_seconds",
 				       json_object_new_double(plane->statistics.build_seconds));
 		json_object_object_add(tables, "proof_seconds",
@@ -262,7 +269,6 @@ static int print_json(struct compile *compile)
 	}
 	json_object_object_add(object, "tables", tables);
 	json_object_object_add(object, "read_seconds", json_object_new_double(compile->read_seconds));
-	json_object_object_add(object, "meaning_seconds", json_object_new_double(compile->meaning_seconds));
 	return command_print_json(object);
 }
 
@@ -273,25 +279,14 @@ static int compute(struct compile *compile, const char *const *paths, size_t cou
 	if (code)
 		return code;
 	compile->read_seconds = now() - start;
-	start = now();
 	struct region_options options = region_arguments_options(&compile->arguments);
 	options.node_budget = compile->budget;
-	bool undecided = false;
-	for (enum family family = 0; family < FAMILY_COUNT; family++) {
-		int result = region_compute(compile->ruleset, family, &options, &compile->regions[family]);
-		if (result)
-			return command_fail("compile", EXIT_SYSTEM, "%s", strerror(-result));
-		undecided |= compile->regions[family]->undecided;
-	}
-	compile->meaning_seconds = now() - start;
-	const struct region *const regions[FAMILY_COUNT] = {compile->regions[FAMILY_IPV4],
-							    compile->regions[FAMILY_IPV6]};
-	compile->plane_result = plane_build(regions, &compile->plane);
-	if (compile->plane_result == 0) {
-		start = now();
-		compile->plane_result = plane_prove(compile->plane, regions, &compile->why);
-		compile->plane->statistics.proof_seconds = now() - start;
-	}
+	compile->plane_result =
+	    plane_compute(compile->ruleset, &options, compile->regions, &compile->plane, &compile->why);
+	for (enum family family = 0; family < FAMILY_COUNT && compile->plane_result != -ENOMEM; family++)
+		if (!compile->regions[family])
+			return command_fail("compile", EXIT_UNDECIDED,
+					    "more sets and matches than can be told apart");
 	if (compile->plane_result == -ENOMEM)
 		return command_fail("compile", EXIT_SYSTEM, "out of memory");
 	if (compile->json) {
@@ -304,6 +299,9 @@ static int compute(struct compile *compile, const char *const *paths, size_t cou
 	}
 	if (code)
 		return code;
+	bool undecided = false;
+	for (enum family family = 0; family < FAMILY_COUNT; family++)
+		undecided |= compile->regions[family]->undecided;
 	return undecided || compile->plane_result ? EXIT_UNDECIDED : EXIT_DONE;
 }
 

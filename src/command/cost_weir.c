@@ -33,24 +33,11 @@ int cost_compile(struct cost *cost, struct buffer *why)
 					       .forwarding = {TRUTH_NO, TRUTH_NO},
 					       .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN},
 					       .allowed = cost->allowed};
-	const struct region *regions[FAMILY_COUNT] = {NULL};
 	double start = seconds_now();
-	int error;
+	int error = plane_compute(cost->ruleset, &options, cost->regions, &cost->plane, why);
 
-	for (int family = 0; family < FAMILY_COUNT; family++) {
-		if (!cost->ruleset->has_family[family])
-			continue;
-		error = region_compute(cost->ruleset, (enum family)family, &options, &cost->regions[family]);
-		if (error)
-			return refused(why, "computing what may be dropped early", error);
-		regions[family] = cost->regions[family];
-	}
-	error = plane_build(regions, &cost->plane);
 	if (error)
-		return refused(why, "building the tables", error);
-	error = plane_prove(cost->plane, regions, why);
-	if (error)
-		return refused(why, "proving the tables", error);
+		return refused(why, "computing what may be dropped early", error);
 	cost->compile_seconds = seconds_now() - start;
 	return 0;
 }

@@ -37,6 +37,7 @@ struct item {
 	const struct predicate *predicate; /* of a list: its key; of a rule: the set it matches positively */
 	const struct match *key_match; /* of a list: the match that holds the port of the key; NULL without */
 	uint32_t unit;
+	bool skipped; /* beyond the limit of rules looked at */
 	struct bounds matches;
 	diagram_node outcome;
 	struct bounds goes_on;   /* with the next item, effects or not */
@@ -85,6 +86,9 @@ struct analysis {
 	uint32_t in_index; /* of options->interface, when given */
 	bool *opaque;      /* by variable; NULL when there is no opaque predicate */
 	unsigned list_clashes;
+	size_t rule_limit; /* 0: none */
+	size_t longest;    /* items of the longest chain */
+	bool *skipped;     /* by unit */
 	size_t list_count, list_capacity;
 	struct predicate **lists; /* their predicates, each once */
 

@@ -108,6 +108,12 @@ static void walk_path(struct walk *walk, bool forward, enum connection_state sta
 static const char *describe_blocked(struct region *region, const struct analysis *analysis,
 				    const struct item *item)
 {
+	if (item->skipped)
+		return arena_printf(
+		    region->arena,
+		    "only the first %zu rules of a chain were looked at, for want of budget: a rule on "
+		    "the way is behind them",
+		    analysis->rule_limit);
 	struct text target = text_of(item->rule->target.type->name);
 	unsigned effects = 0;
 	for (uint32_t i = 0; i < item->rule->match_count; i++) {
@@ -277,6 +283,13 @@ int coverage_compute(struct analysis *analysis, struct region *region, const dia
 			continue;
 		struct covered *covered = &all[region->covered_count++];
 		covered->unit = unit;
+		if (analysis->skipped[unit]) {
+			covered->coverage = COVERAGE_NONE;
+			covered->reason =
+			    "it is behind the first rules of its chain, which alone were looked at, for "
+			    "want of budget";
+			continue;
+		}
 		diagram_node hit = diagram_and(diagram, may_hit[unit], whole);
 		diagram_node rest = diagram_minus(diagram, hit, analysis->early);
 		if (hit == DIAGRAM_FALSE) {

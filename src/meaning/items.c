@@ -82,14 +82,16 @@ static int split_chain(struct analysis *analysis, struct chain_meaning *meaning)
 			return -ENOMEM;
 		*item = (struct item){.rule = &chain->rules[i], .count = 1};
 		struct predicate *list = NULL;
-		int result = list_find(analysis, &chain->rules[i], chain->rule_count - i, item, &list);
-		if (result < 0)
-			return result;
-		result = declare(analysis, item);
-		if (!result && list)
-			result = fields_need_predicate(analysis->fields, list);
-		else if (!result)
-			result = find_set_key(analysis, item);
+		int result = 0;
+		if (!analysis->rule_limit || meaning->item_count <= analysis->rule_limit) {
+			result = list_find(analysis, &chain->rules[i], chain->rule_count - i, item, &list);
+			if (result >= 0)
+				result = declare(analysis, item);
+			if (!result && list)
+				result = fields_need_predicate(analysis->fields, list);
+			else if (!result)
+				result = find_set_key(analysis, item);
+		}
 		if (result)
 			return result;
 		struct unit unit = {
@@ -126,6 +128,8 @@ static int split_table(struct analysis *analysis, const struct table *table)
 		int result = chains[i].reachable ? split_chain(analysis, &chains[i]) : 0;
 		if (result)
 			return result;
+		if (chains[i].item_count > analysis->longest)
+			analysis->longest = chains[i].item_count;
 	}
 	return 0;
 }
@@ -185,48 +189,81 @@ int items_find(struct analysis *analysis)
 	return 0;
 }
 
-/* The part of the rule that is the kernel's ip_packet_match() or ip6_packet_match(). */
-static diagram_node head_condition(const struct analysis *analysis, const struct rule *rule,
-				   bool key_is_source, bool key_is_destination)
+/* A mask with holes cuts the addresses into 2^holes ranges: too many of them make no table. */
+#define HOLES_MAX 12
+
+static bool address_is_scattered(const struct analysis *analysis, const struct address_match *match)
+{
+	address mask = match->mask, all = family_max(analysis->family);
+	if (mask == 0)
+		return false;
+	while (!(mask & 1)) {
+		mask >>= 1;
+		all >>= 1;
+	}
+	address holes = all & ~mask;
+	unsigned count = (unsigned)__builtin_popcountll((uint64_t)holes) +
+			 (unsigned)__builtin_popcountll((uint64_t)(holes >> 64));
+	return count > HOLES_MAX;
+}
+
+/* What it asks of one address. */
+static struct bounds address_bounds(const struct analysis *analysis, enum field field,
+				    const struct address_match *match)
+{
+	if (match->mask == 0) { /* ! -s 0.0.0.0/0 matches nothing */
+		diagram_node any = match->inverted ? DIAGRAM_FALSE : DIAGRAM_TRUE;
+		return (struct bounds){any, any};
+	}
+	if (address_is_scattered(analysis, match))
+		return (struct bounds){DIAGRAM_FALSE, DIAGRAM_TRUE};
+	diagram_node inside = fields_masked(analysis->fields, field, match->value, match->mask);
+	if (match->inverted)
+		inside = diagram_not(analysis->diagram, inside);
+	return (struct bounds){inside, inside};
+}
+
+static struct bounds both(const struct analysis *analysis, struct bounds a, struct bounds b)
+{
+	return (struct bounds){diagram_and(analysis->diagram, a.sure, b.sure),
+			       diagram_and(analysis->diagram, a.may, b.may)};
+}
+
+static diagram_node interface_condition(const struct analysis *analysis, const struct rule *rule)
 {
 	const struct fields *fields = analysis->fields;
 	struct diagram *diagram = analysis->diagram;
 	diagram_node all = DIAGRAM_TRUE;
-	if (rule->source.mask != 0 && !key_is_source) {
-		diagram_node source =
-		    fields_masked(fields, FIELD_SOURCE, rule->source.value, rule->source.mask);
-		all =
-		    diagram_and(diagram, all, rule->source.inverted ? diagram_not(diagram, source) : source);
-	} else if (rule->source.inverted && !key_is_source) {
-		all = DIAGRAM_FALSE; /* ! -s 0.0.0.0/0 */
-	}
-	if (rule->destination.mask != 0 && !key_is_destination) {
-		diagram_node destination =
-		    fields_masked(fields, FIELD_DESTINATION, rule->destination.value, rule->destination.mask);
-		all =
-		    diagram_and(diagram, all,
-				rule->destination.inverted ? diagram_not(diagram, destination) : destination);
-	} else if (rule->destination.inverted && !key_is_destination) {
-		all = DIAGRAM_FALSE;
-	}
 	if (!is_inputless(&rule->in)) {
-		diagram_node in = fields_interface(fields, FIELD_IN, &rule->in);
+		all = fields_interface(fields, FIELD_IN, &rule->in);
 		if (analysis->options->interface) {
-			diagram_node known = fields_value(fields, FIELD_IN, analysis->in_index);
-			in = diagram_and(diagram, in, known);
-			if (in != DIAGRAM_UNDECIDED && in != DIAGRAM_FALSE)
-				in = DIAGRAM_TRUE;
+			all = diagram_and(diagram, all, fields_value(fields, FIELD_IN, analysis->in_index));
+			if (all != DIAGRAM_UNDECIDED && all != DIAGRAM_FALSE)
+				all = DIAGRAM_TRUE;
 		}
-		all = diagram_and(diagram, all, in);
 	}
 	if (!is_inputless(&rule->out))
 		all = diagram_and(diagram, all, fields_interface(fields, FIELD_OUT, &rule->out));
-	if (rule->fragment != FRAGMENT_ANY) {
-		diagram_node late = fields_value(fields, FIELD_FRAGMENT, FRAGMENT_LATE);
-		all = diagram_and(diagram, all,
-				  rule->fragment == FRAGMENT_LATER ? late : diagram_not(diagram, late));
-	}
 	return all;
+}
+
+/* The part of the rule that is the kernel's ip_packet_match() or ip6_packet_match(), but for the protocol. */
+static struct bounds head_bounds(const struct analysis *analysis, const struct rule *rule, bool key_is_source,
+				 bool key_is_destination)
+{
+	diagram_node all = interface_condition(analysis, rule);
+	if (rule->fragment != FRAGMENT_ANY) {
+		diagram_node late = fields_value(analysis->fields, FIELD_FRAGMENT, FRAGMENT_LATE);
+		all = diagram_and(analysis->diagram, all,
+				  rule->fragment == FRAGMENT_LATER ? late
+								   : diagram_not(analysis->diagram, late));
+	}
+	struct bounds head = {all, all};
+	if (!key_is_source)
+		head = both(analysis, head, address_bounds(analysis, FIELD_SOURCE, &rule->source));
+	if (!key_is_destination)
+		head = both(analysis, head, address_bounds(analysis, FIELD_DESTINATION, &rule->destination));
+	return head;
 }
 
 static diagram_node protocol_condition(const struct analysis *analysis, const struct rule *rule)
@@ -346,14 +383,13 @@ static void mean_item(struct analysis *analysis, struct item *item)
 	    list && (item->predicate->kind == PREDICATE_DESTINATION ||
 		     (item->predicate->kind == PREDICATE_PAIR && !item->predicate->pair_source_address));
 	bool key_protocol = list && item->predicate->kind == PREDICATE_PAIR;
-	diagram_node head = head_condition(analysis, rule, key_source, key_destination);
-	if (!key_protocol)
-		head = diagram_and(diagram, head, protocol_condition(analysis, rule));
+	struct bounds matches = head_bounds(analysis, rule, key_source, key_destination);
+	diagram_node exact = key_protocol ? DIAGRAM_TRUE : protocol_condition(analysis, rule);
 	if (list)
-		head = diagram_and(diagram, head, fields_predicate(analysis->fields, item->predicate));
+		exact = diagram_and(diagram, exact, fields_predicate(analysis->fields, item->predicate));
+	matches = both(analysis, matches, (struct bounds){exact, exact});
 	/* Matches are evaluated one after the other, as far as they match: an effect happens where all before
 	 * did. */
-	struct bounds matches = {head, head};
 	diagram_node effects = DIAGRAM_FALSE;
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		const struct match *match = &rule->matches[i];
@@ -361,9 +397,7 @@ static void mean_item(struct analysis *analysis, struct item *item)
 			continue;
 		if (match->type->effects && (match->type->effects(match) & ~analysis->options->allowed))
 			effects = diagram_or(diagram, effects, matches.may);
-		struct bounds condition = match_bounds(analysis, match, rule);
-		matches.sure = diagram_and(diagram, matches.sure, condition.sure);
-		matches.may = diagram_and(diagram, matches.may, condition.may);
+		matches = both(analysis, matches, match_bounds(analysis, match, rule));
 	}
 	item->matches = matches;
 	diagram_node action = target_outcome(analysis, &rule->target);
@@ -376,6 +410,16 @@ static void mean_item(struct analysis *analysis, struct item *item)
 	outcome = diagram_if(diagram, matches.sure, action, outcome);
 	item->outcome = diagram_if(diagram, effects, OUTCOME_SET(OUTCOME_BLOCKED), outcome);
 	mean_ways(analysis, item);
+}
+
+/* A rule behind the limit, and all that it leads to, may do anything. */
+static void skip_item(struct analysis *analysis, struct item *item)
+{
+	struct bounds perhaps = {DIAGRAM_FALSE, DIAGRAM_TRUE};
+	item->skipped = true;
+	item->matches = item->goes_on = item->goes_back = perhaps;
+	item->outcome = OUTCOME_SET(OUTCOME_BLOCKED);
+	analysis->skipped[item->unit] = true;
 }
 
 static int find_opaque(struct analysis *analysis)
@@ -397,7 +441,8 @@ static int find_opaque(struct analysis *analysis)
 int items_mean(struct analysis *analysis)
 {
 	analysis->diagram = analysis->fields->diagram;
-	int result = find_opaque(analysis);
+	analysis->skipped = arena_array(analysis->arena, analysis->unit_count, sizeof(bool));
+	int result = analysis->skipped ? find_opaque(analysis) : -ENOMEM;
 	for (size_t i = 0; analysis->options->interface && i < analysis->fields->interface_count; i++)
 		if (strncmp(analysis->fields->interfaces[i], analysis->options->interface,
 			    INTERFACE_NAME_MAX) == 0)
@@ -406,8 +451,12 @@ int items_mean(struct analysis *analysis)
 		struct chain_meaning *chains = analysis->chains[t];
 		const struct table *table = &analysis->ruleset->tables[analysis->family][t];
 		for (size_t c = 0; chains && c < table->chain_count && !result; c++) {
-			for (size_t i = 0; i < chains[c].item_count; i++)
-				mean_item(analysis, &chains[c].items[i]);
+			for (size_t i = 0; i < chains[c].item_count; i++) {
+				if (analysis->rule_limit && i >= analysis->rule_limit)
+					skip_item(analysis, &chains[c].items[i]);
+				else
+					mean_item(analysis, &chains[c].items[i]);
+			}
 			result = chains[c].reachable ? outcomes_compute(analysis, &chains[c]) : 0;
 		}
 	}

@@ -64,8 +64,20 @@ static bool *unknown_variables(struct analysis *analysis)
 	return variables;
 }
 
+/* Whether f tests no variable up to the last one of the field; fields stand in the order of enum field but
+ * for interfaces and state, which stand first. */
+static bool stands_behind(const struct analysis *analysis, diagram_node f, enum field field)
+{
+	if (f == DIAGRAM_UNDECIDED || diagram_is_terminal(f))
+		return true;
+	const struct fields *fields = analysis->fields;
+	return diagram_variable(analysis->diagram, f) >= fields->first[field] + fields->bits[field];
+}
+
 diagram_node unknowns_forall(struct analysis *analysis, diagram_node f)
 {
+	if (stands_behind(analysis, f, FIELD_IN) && stands_behind(analysis, f, FIELD_OUT))
+		return f;
 	diagram_node outside = diagram_not(analysis->diagram, interface_domain(analysis));
 	return quantify(analysis, diagram_or(analysis->diagram, f, outside), unknown_variables(analysis),
 			true);
@@ -73,12 +85,16 @@ diagram_node unknowns_forall(struct analysis *analysis, diagram_node f)
 
 diagram_node unknowns_exists(struct analysis *analysis, diagram_node f)
 {
+	if (stands_behind(analysis, f, FIELD_IN) && stands_behind(analysis, f, FIELD_OUT))
+		return f;
 	diagram_node inside = diagram_and(analysis->diagram, f, interface_domain(analysis));
 	return quantify(analysis, inside, unknown_variables(analysis), false);
 }
 
 static diagram_node fix_field(struct analysis *analysis, diagram_node f, enum field field, uint64_t value)
 {
+	if (stands_behind(analysis, f, field))
+		return f;
 	uint32_t variables = diagram_variables(analysis->diagram);
 	int8_t *values = malloc(variables + 1);
 	if (!values)
@@ -108,6 +124,8 @@ static diagram_node untracked_by_itself(struct analysis *analysis)
 
 diagram_node state_forall(struct analysis *analysis, diagram_node f)
 {
+	if (stands_behind(analysis, f, FIELD_STATE))
+		return f;
 	struct diagram *diagram = analysis->diagram;
 	diagram_node other = diagram_not(diagram, untracked_by_itself(analysis));
 	diagram_node all = diagram_or(diagram, state_fixed(analysis, f, STATE_UNTRACKED), other);
@@ -118,6 +136,8 @@ diagram_node state_forall(struct analysis *analysis, diagram_node f)
 
 diagram_node state_exists(struct analysis *analysis, diagram_node f)
 {
+	if (stands_behind(analysis, f, FIELD_STATE))
+		return f;
 	struct diagram *diagram = analysis->diagram;
 	diagram_node any =
 	    diagram_and(diagram, state_fixed(analysis, f, STATE_UNTRACKED), untracked_by_itself(analysis));

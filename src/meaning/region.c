@@ -42,8 +42,9 @@ static int analyse(struct analysis *analysis, struct region *region)
 	return result;
 }
 
-int region_compute(const struct ruleset *ruleset, enum family family, const struct region_options *options,
-		   struct region **out)
+/* One attempt; *longest: items of the longest chain. */
+static int attempt(const struct ruleset *ruleset, enum family family, const struct region_options *options,
+		   size_t rule_limit, struct region **out, size_t *longest)
 {
 	struct arena *arena = arena_new();
 	struct fields *fields = fields_new(family);
@@ -60,6 +61,7 @@ int region_compute(const struct ruleset *ruleset, enum family family, const stru
 	    .family = family,
 	    .arena = arena,
 	    .fields = fields,
+	    .rule_limit = rule_limit,
 	    .forwarding = options->forwarding[family],
 	    .nat =
 		options->nat[family] == TRUTH_UNKNOWN ? rules_of_nat(ruleset, family) : options->nat[family],
@@ -70,8 +72,33 @@ int region_compute(const struct ruleset *ruleset, enum family family, const stru
 		region_free(region);
 		return result;
 	}
+	*longest = analysis->longest;
+	if (rule_limit && rule_limit < analysis->longest)
+		region->rule_limit = rule_limit;
 	*out = region;
 	return 0;
+}
+
+#define RULE_LIMIT_MIN 32 /* looking at fewer rules than these is not worth a try */
+
+int region_compute(const struct ruleset *ruleset, enum family family, const struct region_options *options,
+		   struct region **out)
+{
+	size_t limit = options->rule_limit, longest = 0;
+	for (;;) {
+		struct region *region = NULL;
+		int result = attempt(ruleset, family, options, limit, &region, &longest);
+		if (result)
+			return result;
+		if (limit == 0 || limit > longest)
+			limit = longest;
+		limit /= 2;
+		if (!region->undecided || limit < RULE_LIMIT_MIN) {
+			*out = region;
+			return 0;
+		}
+		region_free(region);
+	}
 }
 
 void region_free(struct region *region)

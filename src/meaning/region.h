@@ -26,6 +26,7 @@ struct region_options {
 	    nat[FAMILY_COUNT]; /* whether NAT may rewrite tracked packets; UNKNOWN: as the nat table says */
 	unsigned allowed;      /* enum effect: effects that need not hold a drop back */
 	size_t node_budget;    /* 0: default */
+	size_t rule_limit; /* items of a chain that are looked at; what is behind may do anything. 0: all */
 };
 
 /* Something that is counted: a rule, a policy, or a list of rules that differ in one key only. */
@@ -76,9 +77,14 @@ struct region {
 	size_t uncounted_count;
 	const uint32_t *uncounted;
 	size_t nodes; /* of the diagram from root */
+	/* Items of each chain that were looked at, where the budget did not do for all; 0: all. Rules behind
+	 * them are left to the kernel. */
+	size_t rule_limit;
 };
 
-/* 0, -ENOMEM, -E2BIG. A family without rules gives an empty region. */
+/* 0, -ENOMEM, -E2BIG. A family without rules gives an empty region. Where the budget does not do for all
+ * rules, fewer and fewer from the start of each chain are looked at; the region is undecided where even that
+ * fails. */
 int region_compute(const struct ruleset *ruleset, enum family family, const struct region_options *options,
 		   struct region **region);
 void region_free(struct region *region);

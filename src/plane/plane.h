@@ -29,7 +29,7 @@ struct plane {
 	struct plane_credit *credits; /* by slot, ascending */
 	struct {
 		size_t nodes, rows_bytes, trie_bytes, pair_bytes, table_bytes;
-		double build_seconds, proof_seconds;
+		double meaning_seconds, build_seconds, proof_seconds;
 	} statistics;
 };
 
@@ -46,6 +46,12 @@ static inline void plane_cleanup(struct plane **plane)
 	if (*plane)
 		plane_free(*plane);
 }
+
+/* All of it: the regions of both families, their tables, the proof, and the times in statistics. Where the tables would
+ * be too large, fewer and fewer rules from the start of each chain are taken. regions must be NULL before; they are the
+ * caller's to free whatever the result. 0, -ENOMEM, -E2BIG, -EINVAL, -EILSEQ as above. */
+int plane_compute(const struct ruleset *ruleset, const struct region_options *options,
+		  struct region *regions[FAMILY_COUNT], struct plane **plane, struct buffer *why);
 
 /* What the lookup says of one key, by the same code that XDP runs. Up to PLANE_HITS_MAX slots to count. */
 #define PLANE_HITS_MAX 8

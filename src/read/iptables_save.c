@@ -17,7 +17,8 @@ struct file_reader {
 	enum family family;
 	struct table *table; /* between "*NAME" and COMMIT, else NULL */
 	struct span table_span;
-	bool skip; /* the table's name was wrong: its lines are passed over */
+	bool skip;     /* the table's name was wrong: its lines are passed over */
+	bool reserved; /* reserve_rules() has been called for the table */
 	struct words words;
 	struct rule_reader rules;
 };
@@ -213,6 +214,51 @@ static void unsupported_command(struct file_reader *reader, const struct word *w
 			"load the file with iptables-restore, and give weir what iptables-save prints then");
 }
 
+/* Where a line "-A CHAIN ..." or "[p:b] -A CHAIN ..." appends its rule; empty for other lines. */
+static struct text appended_chain(struct text line)
+{
+	const char *close = line.data[0] == '[' ? memchr(line.data, ']', line.size) : NULL;
+	size_t at = close ? (size_t)(close - line.data) + 2 : 0;
+	if (line.size < at + 4 || memcmp(line.data + at, "-A ", 3) != 0)
+		return TEXT("");
+	const char *name = line.data + at + 3;
+	const char *blank = memchr(name, ' ', line.size - at - 3);
+	return (struct text){name, blank ? (size_t)(blank - name) : line.size - at - 3};
+}
+
+/* Makes each chain's array of rules at once, as long as the lines from here to COMMIT say: an array of
+ * 100,000 rules that grows leaves as much again behind in the arena. Only a forecast: a chain that gets more
+ * rules grows all the same. Called before the table's first rule. */
+static int reserve_rules(struct file_reader *reader, struct span line)
+{
+	struct line_reader lines = {.source = line.source, .next = line.begin};
+	struct table *table = reader->table;
+	struct chain *chain = NULL;
+	while (line_reader_next(&lines)) {
+		struct text text = span_text(lines.line);
+		if (text.size == 0)
+			continue;
+		if (text.data[0] == '*' || text_is(text, "COMMIT"))
+			break;
+		struct text name = appended_chain(text);
+		if (name.size == 0)
+			continue;
+		if (!chain || !text_equal(chain->name, name))
+			chain = table_find_chain(table, name);
+		if (chain)
+			chain->rule_capacity++;
+	}
+	reader->reserved = true;
+	for (size_t i = 0; i < table->chain_count; i++) {
+		chain = table->chains[i];
+		chain->rules =
+		    arena_array(reader->ruleset->arena, chain->rule_capacity, sizeof(*chain->rules));
+		if (!chain->rules)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* "[p:b] -A CHAIN ...", and -N and -P, which are often written by hand. */
 static int read_command(struct file_reader *reader, struct span line)
 {
@@ -255,6 +301,9 @@ static int read_command(struct file_reader *reader, struct span line)
 		read_policy(reader, chain, &words[2]);
 	if (!append)
 		return 0;
+	result = reader->reserved ? 0 : reserve_rules(reader, line);
+	if (result < 0)
+		return result;
 	return rule_read(&reader->rules, chain, words + 2, count - 2,
 			 span_join(words[0].span, words[count - 1].span), counters);
 }
@@ -291,6 +340,7 @@ static void table_start(struct file_reader *reader, struct span line)
 	reader->ruleset->has_family[reader->family] = true;
 	reader->table = table;
 	reader->skip = false;
+	reader->reserved = false;
 	reader->rules.table = table;
 	reader->rules.pending_count = 0;
 }

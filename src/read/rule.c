@@ -18,6 +18,7 @@
 #define EXPANDED_MAX (1u << 20) /* further rules made of all lines of a table */
 
 enum rule_option {
+	OPTION_NONE,
 	OPTION_SOURCE,
 	OPTION_DESTINATION,
 	OPTION_PROTOCOL,
@@ -30,40 +31,34 @@ enum rule_option {
 	OPTION_IPV4,
 	OPTION_IPV6,
 	OPTION_GOTO,
-	OPTION_NONE,
+};
+
+/* "-s" and its kind, by their letter. */
+static const unsigned char short_options[256] = {
+    ['s'] = OPTION_SOURCE, ['d'] = OPTION_DESTINATION, ['p'] = OPTION_PROTOCOL, ['i'] = OPTION_IN,
+    ['o'] = OPTION_OUT,    ['f'] = OPTION_FRAGMENT,    ['c'] = OPTION_COUNTERS, ['j'] = OPTION_TARGET,
+    ['g'] = OPTION_GOTO,   ['m'] = OPTION_MATCH,       ['4'] = OPTION_IPV4,     ['6'] = OPTION_IPV6,
 };
 
 static const struct {
 	const char *name;
 	enum rule_option option;
-} rule_options[] = {
-    {"-s", OPTION_SOURCE},
+} long_options[] = {
     {"--source", OPTION_SOURCE},
     {"--src", OPTION_SOURCE},
-    {"-d", OPTION_DESTINATION},
     {"--destination", OPTION_DESTINATION},
     {"--dst", OPTION_DESTINATION},
-    {"-p", OPTION_PROTOCOL},
     {"--protocol", OPTION_PROTOCOL},
     {"--proto", OPTION_PROTOCOL},
-    {"-i", OPTION_IN},
     {"--in-interface", OPTION_IN},
-    {"-o", OPTION_OUT},
     {"--out-interface", OPTION_OUT},
-    {"-f", OPTION_FRAGMENT},
     {"--fragment", OPTION_FRAGMENT},
     {"--fragments", OPTION_FRAGMENT},
-    {"-c", OPTION_COUNTERS},
     {"--set-counters", OPTION_COUNTERS},
-    {"-j", OPTION_TARGET},
     {"--jump", OPTION_TARGET},
-    {"-g", OPTION_GOTO},
     {"--goto", OPTION_GOTO},
-    {"-m", OPTION_MATCH},
     {"--match", OPTION_MATCH},
-    {"-4", OPTION_IPV4},
     {"--ipv4", OPTION_IPV4},
-    {"-6", OPTION_IPV6},
     {"--ipv6", OPTION_IPV6},
 };
 
@@ -74,18 +69,20 @@ void rule_reader_fini(struct rule_reader *reader)
 	free(reader->pending);
 }
 
+/* A word of two characters and more that begins with a dash. */
 static enum rule_option option_find(const struct rule_reader *reader, struct text text)
 {
+	if (text.size == 2)
+		return (enum rule_option)short_options[(unsigned char)text.data[1]];
 	/* --proto abbreviates --protocol, but -m policy has an option of that name. */
 	if (text_is(text, "--proto") && reader->sink_item &&
 	    text_is(reader->items[reader->sink_item].name, "policy"))
 		return OPTION_NONE;
-	for (size_t i = 0; i < sizeof(rule_options) / sizeof(rule_options[0]); i++) {
-		const char *name = rule_options[i].name;
-		/* A look at the third character (NUL in "-s") spares most comparisons. */
-		if (name[1] == text.data[1] && (text.size > 2 ? text.data[2] : '\0') == name[2] &&
-		    text_is(text, name))
-			return rule_options[i].option;
+	for (size_t i = 0; i < sizeof(long_options) / sizeof(long_options[0]); i++) {
+		const char *name = long_options[i].name;
+		/* A look at the third character spares most comparisons. */
+		if (text.data[2] == name[2] && text_is(text, name))
+			return long_options[i].option;
 	}
 	return OPTION_NONE;
 }

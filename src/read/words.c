@@ -86,6 +86,8 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 int words_split(struct arena *arena, struct diagnostics *sink, struct span line, enum quoting quoting,
 		struct words *words)
 {
+	static const bool ends_word[256] = {
+	    [' '] = true, ['\t'] = true, ['\r'] = true, ['\f'] = true, ['\v'] = true, ['"'] = true};
 	const char *data = line.source->data;
 	words->count = 0;
 	for (uint32_t at = line.begin; at < line.end;) {
@@ -94,7 +96,7 @@ int words_split(struct arena *arena, struct diagnostics *sink, struct span line,
 			continue;
 		}
 		uint32_t end = at;
-		while (end < line.end && !is_blank(data[end]) && data[end] != '"')
+		while (end < line.end && !ends_word[(unsigned char)data[end]])
 			end++;
 		int result;
 		if (end < line.end && data[end] == '"') {
