@@ -96,14 +96,6 @@ struct attach {
 	struct attach_result result;
 };
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 static int fail_system(const struct attach *attach, int error, const char *doing)
 {
 	if (error == -EPERM || error == -EACCES)
