@@ -110,6 +110,9 @@ struct chain_meaning *analysis_chain(const struct analysis *analysis, const stru
 /* items.c: splits chains into items, declares all fields, seals them, makes conditions. */
 int items_find(struct analysis *analysis);
 int items_mean(struct analysis *analysis);
+/* Whether an address mask of the rule has too many holes for a table: then it is unknown whether it matches.
+ */
+bool rule_is_scattered(const struct analysis *analysis, const struct rule *rule);
 /* list.c: whether a run of at least LIST_MIN rules starts at rules[0] of `count`; how long, and its predicate
  * (made in the fields' arena, not declared). 0 without a list. */
 #define LIST_MIN 8

@@ -263,6 +263,21 @@ static int explain(struct analysis *analysis, struct region *region, diagram_nod
 	return result;
 }
 
+/* What in the rule itself weir cannot look at. */
+static const char *own_reason(const struct analysis *analysis, struct region *region, const struct rule *rule)
+{
+	for (uint32_t i = 0; rule && i < rule->match_count; i++) {
+		struct text text = span_text(rule->matches[i].span);
+		if (!rule->matches[i].type->modelled)
+			return arena_printf(region->arena,
+					    "it hangs on a match that weir does not model: %.*s",
+					    (int)text.size, text.data);
+	}
+	if (rule && rule_is_scattered(analysis, rule))
+		return "the mask of its address has too many holes for a table";
+	return NULL;
+}
+
 static bool unit_drops(const struct unit *unit)
 {
 	if (unit->kind == UNIT_POLICY)
@@ -307,6 +322,9 @@ int coverage_compute(struct analysis *analysis, struct region *region, const dia
 			covered->reason = "the budget of diagram nodes was met";
 			continue;
 		}
+		covered->reason = own_reason(analysis, region, analysis->units[unit].rule);
+		if (covered->reason)
+			continue;
 		int result = explain(analysis, region, rest, covered);
 		if (result)
 			return result;

@@ -207,6 +207,12 @@ static bool address_is_scattered(const struct analysis *analysis, const struct a
 	return count > HOLES_MAX;
 }
 
+bool rule_is_scattered(const struct analysis *analysis, const struct rule *rule)
+{
+	return address_is_scattered(analysis, &rule->source) ||
+	       address_is_scattered(analysis, &rule->destination);
+}
+
 /* What it asks of one address. */
 static struct bounds address_bounds(const struct analysis *analysis, enum field field,
 				    const struct address_match *match)

@@ -75,7 +75,7 @@ use_ipv6() {
 set_forwarding() { in_a sh -c "echo $2 >/proc/sys/net/ipv4/conf/$1/forwarding"; }
 
 # Reads the rules, as iptables-restore takes them, and leaves in $rules what iptables-save makes of them.
-load() {
+load_rules() {
 	cat >"$rules.given"
 	in_a "$tables-restore" "$rules.given"
 	in_a "$tables-save" >"$rules"
