@@ -19,7 +19,6 @@ struct block {
 
 struct arena {
 	struct block *blocks; /* the first one is being filled */
-	size_t handed_out;
 };
 
 struct arena *arena_new(void)
@@ -63,7 +62,6 @@ void *arena_alloc(struct arena *arena, size_t size)
 	}
 	void *object = block->bytes + block->used;
 	block->used += size;
-	arena->handed_out += size;
 	return object;
 }
 
@@ -97,11 +95,6 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	char *copy = arena_copy(arena, text, (size_t)size);
 	free(text);
 	return copy;
-}
-
-size_t arena_used(const struct arena *arena)
-{
-	return arena->handed_out;
 }
 
 void *arena_push(struct arena *arena, void **array, size_t *count, size_t *capacity, size_t size)

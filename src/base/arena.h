@@ -25,8 +25,6 @@ void *arena_array(struct arena *arena, size_t count, size_t size);
 /* A copy with a NUL after it. */
 char *arena_copy(struct arena *arena, const char *data, size_t size);
 __attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *arena, const char *format, ...);
-/* Bytes handed out so far. */
-size_t arena_used(const struct arena *arena);
 
 /* Append space for one object to a growing array that lives in the arena: *array is moved when it must grow
  * (capacity doubles). Returns the new object's address, zeroed, or NULL when memory is short (array as it

@@ -2,6 +2,9 @@
  *
  * weir compile: what would be dropped early, and what would not and why. Nothing is attached. */
 #include "command/command.h"
+
+#include "base/clock.h"
+#include "command/reason.h"
 #include "command/region_options.h"
 #include "plane/plane.h"
 
@@ -11,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const char help[] =
     "Usage: weir compile RULES... [options]\n"
@@ -24,15 +26,17 @@ static const char help[] =
     "RULES: files of iptables-save, ip6tables-save or ipset save, or a directory like /etc/iptables\n"
     "\n"
     "  --live                  the rules and sets of this network namespace\n"
-    "  --budget NODES          the most diagram nodes that may be made (default 12582912)\n"
+    "  --budget NODES          the most diagram nodes that may be made (default 8388608)\n"
+    "  --verbose               also each rule that is dropped early in full, however many\n"
     "  --json                  as JSON\n" REGION_OPTIONS_HELP "  --help\n";
 
-enum { OPTION_LIVE = OPTION_OWN, OPTION_BUDGET, OPTION_JSON, OPTION_HELP };
+enum { OPTION_LIVE = OPTION_OWN, OPTION_BUDGET, OPTION_JSON, OPTION_VERBOSE, OPTION_HELP };
 
 static const struct option long_options[] = {
     {"live", no_argument, NULL, OPTION_LIVE},
     {"budget", required_argument, NULL, OPTION_BUDGET},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"verbose", no_argument, NULL, OPTION_VERBOSE},
     {"help", no_argument, NULL, OPTION_HELP},
     REGION_OPTIONS,
     {NULL, 0, NULL, 0},
@@ -46,7 +50,7 @@ static const char *const coverage_names[] = {[COVERAGE_ALL] = "in full",
 
 struct compile {
 	struct region_arguments arguments;
-	bool live, json;
+	bool live, json, verbose;
 	size_t budget;
 	struct ruleset *ruleset;
 	struct region *regions[FAMILY_COUNT];
@@ -56,13 +60,6 @@ struct compile {
 	double read_seconds;
 	struct source_cursor cursor;
 };
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 /* Rules that a unit stands for; a policy counts as one. */
 static size_t unit_rules(const struct unit *unit)
@@ -85,6 +82,15 @@ static void describe_unit(const struct unit *unit, struct buffer *out)
 			      chain->name.data, table);
 }
 
+/* A rule's text as it may go to a terminal. */
+static void print_rule(const struct rule *rule, const char *end)
+{
+	struct buffer text = {0};
+	clean_print(rule_text(rule), &text);
+	printf("%s%s\n", text.data ? text.data : "", end);
+	buffer_fini(&text);
+}
+
 static void print_place(struct compile *compile, struct span span)
 {
 	if (span.source)
@@ -96,7 +102,17 @@ static struct span unit_span(const struct unit *unit)
 	return unit->rule ? unit->rule->span : unit->chain->span;
 }
 
-static void print_covered(struct compile *compile, const struct region *region, const struct covered *covered)
+#define IN_FULL_SHOWN 20 /* rules that are dropped early in full, shown one by one up to this number */
+
+static bool same_reason(const struct covered *a, const struct covered *b)
+{
+	return a && a->coverage == b->coverage && a->blocker == b->blocker && a->reason && b->reason &&
+	       strcmp(a->reason, b->reason) == 0;
+}
+
+/* `before`: the one printed before, whose reason is not said again. */
+static void print_covered(struct compile *compile, const struct region *region, const struct covered *covered,
+			  const struct covered *before)
 {
 	const struct unit *unit = &region->units[covered->unit];
 	struct buffer text = {0};
@@ -106,17 +122,17 @@ static void print_covered(struct compile *compile, const struct region *region, 
 	printf("%s\n", text.data ? text.data : "");
 	buffer_fini(&text);
 	if (unit->rule) {
-		struct text rule = rule_text(unit->rule);
-		printf("             %.*s%s\n", (int)rule.size, rule.data,
-		       unit->kind == UNIT_LIST ? "  ..." : "");
+		printf("             ");
+		print_rule(unit->rule, unit->kind == UNIT_LIST ? "  ..." : "");
 	}
+	if (same_reason(before, covered))
+		return;
 	if (covered->reason)
 		printf("             because: %s\n", covered->reason);
 	if (covered->blocker) {
-		struct text rule = rule_text(covered->blocker);
 		printf("             ");
 		print_place(compile, covered->blocker->span);
-		printf("%.*s\n", (int)rule.size, rule.data);
+		print_rule(covered->blocker, "");
 	}
 }
 
@@ -147,8 +163,20 @@ static void print_region(struct compile *compile, const struct region *region)
 		printf("  for want of budget only the first %zu rules of a chain (a list is one) were looked "
 		       "at\n",
 		       region->rule_limit);
+	size_t in_full = 0;
 	for (size_t i = 0; i < region->covered_count; i++)
-		print_covered(compile, region, &region->covered[i]);
+		in_full += region->covered[i].coverage == COVERAGE_ALL;
+	const struct covered *before = NULL;
+	for (size_t i = 0; i < region->covered_count; i++) {
+		const struct covered *covered = &region->covered[i];
+		if (covered->coverage == COVERAGE_ALL && in_full > IN_FULL_SHOWN && !compile->verbose)
+			continue;
+		print_covered(compile, region, covered, before);
+		before = covered;
+	}
+	if (in_full > IN_FULL_SHOWN && !compile->verbose)
+		printf("  in full    %zu rules and lists that are not shown (--verbose shows them)\n",
+		       in_full);
 	for (size_t i = 0; i < region->uncounted_count; i++) {
 		const struct unit *unit = &region->units[region->uncounted[i]];
 		struct buffer text = {0};
@@ -182,7 +210,11 @@ static void print_plane(const struct compile *compile)
 
 static struct json_object *json_text(struct text text)
 {
-	return json_object_new_string_len(text.data, (int)text.size);
+	struct buffer clean = {0};
+	clean_print(text, &clean);
+	struct json_object *object = json_object_new_string(clean.data ? clean.data : "");
+	buffer_fini(&clean);
+	return object;
 }
 
 static void json_place(struct compile *compile, struct json_object *object, struct span span)
@@ -274,11 +306,11 @@ static int print_json(struct compile *compile)
 
 static int compute(struct compile *compile, const char *const *paths, size_t count)
 {
-	double start = now();
+	double start = clock_seconds();
 	int code = command_load(paths, count, compile->live, &compile->ruleset);
 	if (code)
 		return code;
-	compile->read_seconds = now() - start;
+	compile->read_seconds = clock_seconds() - start;
 	struct region_options options = region_arguments_options(&compile->arguments);
 	options.node_budget = compile->budget;
 	compile->plane_result =
@@ -315,6 +347,9 @@ static int parse(struct compile *compile, int argc, char **argv)
 			break;
 		case OPTION_JSON:
 			compile->json = true;
+			break;
+		case OPTION_VERBOSE:
+			compile->verbose = true;
 			break;
 		case OPTION_BUDGET:
 			if (number_parse(text_of(optarg), (1u << 30) - 1, &number) || number == 0)

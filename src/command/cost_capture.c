@@ -120,7 +120,7 @@ static bool peers_arriving(struct peers *peers, enum family family, address sour
 	return to->local;
 }
 
-static int local_add(struct traffic *traffic, enum family family, address value)
+int traffic_add_local(struct traffic *traffic, enum family family, address value)
 {
 	struct traffic_local *local;
 
@@ -161,7 +161,7 @@ static int packet_take(struct traffic *traffic, struct peers *peers, int link_ty
 	if (!peers_arriving(peers, family, source, destination))
 		return 1;
 	if (address_assignable(family, destination)) {
-		error = local_add(traffic, family, destination);
+		error = traffic_add_local(traffic, family, destination);
 		if (error)
 			return error == -E2BIG ? 1 : error;
 	}

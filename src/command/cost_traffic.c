@@ -108,23 +108,6 @@ static bool local_known(const struct traffic *traffic, enum family family, addre
 	return false;
 }
 
-static int local_note(struct traffic *traffic, enum family family, address value)
-{
-	struct traffic_local *local;
-
-	if (local_known(traffic, family, value))
-		return 0;
-	if (traffic->local_count >= TRAFFIC_LOCALS_MAX)
-		return -E2BIG;
-	local = arena_push(traffic->frames.arena, (void **)&traffic->locals, &traffic->local_count,
-			   &traffic->local_capacity, sizeof(*local));
-	if (!local)
-		return -ENOMEM;
-	local->family = family;
-	local->value = value;
-	return 0;
-}
-
 /* Adds the packet when its verdict is among the wanted ones for certain. 1 added, 0 not, -ENOMEM. A source
  * that is also a local address would be a martian to the routing behind the rules. */
 static int offer(struct search_state *state, struct packet *packet, unsigned wanted)
@@ -141,7 +124,7 @@ static int offer(struct search_state *state, struct packet *packet, unsigned wan
 	error = judge(state, packet, &verdicts);
 	if (error || !verdicts || (verdicts & ~wanted))
 		return error;
-	error = local_note(traffic, packet->family, packet_destination(packet));
+	error = traffic_add_local(traffic, packet->family, packet_destination(packet));
 	if (error)
 		return error == -E2BIG ? 0 : error;
 	error = frames_add_packet(&traffic->frames, packet, (uint32_t)traffic->frames.count);

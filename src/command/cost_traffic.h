@@ -40,4 +40,7 @@ int traffic_find_dropped(const struct traffic_search *search, struct traffic *tr
  * peer) are left out, as are frames that hold no IP. 0, or -errno with `why`. */
 int traffic_read(const char *path, struct traffic *traffic, struct buffer *why);
 
+/* The host has this address. 0, also when that was known; -E2BIG past TRAFFIC_LOCALS_MAX, -ENOMEM. */
+int traffic_add_local(struct traffic *traffic, enum family family, address value);
+
 #endif

@@ -3,21 +3,13 @@
  */
 #include "command/cost.h"
 
+#include "base/clock.h"
 #include "kernel/attach.h"
 #include "plane/xdp.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
-
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static int refused(struct buffer *why, const char *what, int error)
 {
@@ -33,12 +25,12 @@ int cost_compile(struct cost *cost, struct buffer *why)
 					       .forwarding = {TRUTH_NO, TRUTH_NO},
 					       .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN},
 					       .allowed = cost->allowed};
-	double start = seconds_now();
+	double start = clock_seconds();
 	int error = plane_compute(cost->ruleset, &options, cost->regions, &cost->plane, why);
 
 	if (error)
 		return refused(why, "computing what may be dropped early", error);
-	cost->compile_seconds = seconds_now() - start;
+	cost->compile_seconds = clock_seconds() - start;
 	return 0;
 }
 

@@ -252,6 +252,8 @@ static int run(struct counters *counters, struct arena *arena)
 	counters->meta = &attachment.meta;
 	counters->tallies = tallies;
 	code = print(counters);
+	counters->meta = NULL; /* it goes with the attachment */
+	counters->tallies = NULL;
 	free(tallies);
 	return code;
 }

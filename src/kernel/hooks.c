@@ -7,7 +7,6 @@
  * x_tables. The nf_tables dump is read in both cases: a NAT chain of nft stands behind nf_nat's hook and a
  * flowtable's devices are not in the list of hooks. */
 #include "kernel/hooks.h"
-#include "kernel/hash.h"
 #include "kernel/netlink.h"
 
 #include <arpa/inet.h>
@@ -472,19 +471,4 @@ bool hook_before(const struct hook_entry *entry, enum table_id table, enum hook 
 	if (entry->place == place)
 		return entry->priority <= priorities[table];
 	return entry->place == HOOK_PREROUTING && place != HOOK_PREROUTING;
-}
-
-uint64_t hooks_hash(const struct hooks *hooks)
-{
-	uint64_t sum = hooks->count;
-	char text[256];
-
-	for (size_t i = 0; i < hooks->count; i++) {
-		const struct hook_entry *entry = &hooks->list[i];
-		int size = snprintf(text, sizeof(text), "%d %d %d %d %s", entry->family, entry->ingress,
-				    entry->place, entry->priority, entry->name);
-
-		sum += hash_bytes(text, (size_t)size, 0);
-	}
-	return sum;
 }

@@ -46,7 +46,4 @@ int hooks_read(struct arena *arena, const char *interface, struct hooks *hooks);
  * before). */
 bool hook_before(const struct hook_entry *entry, enum table_id table, enum hook place);
 
-/* One number for all of them, in any order. */
-uint64_t hooks_hash(const struct hooks *hooks);
-
 #endif

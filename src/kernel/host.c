@@ -35,14 +35,18 @@ static int setting(const char *family, const char *name, const char *key)
 }
 
 /* ip_route_input_slow(): IN_DEV_FORWARD of the input device decides, whatever ip_forward says; multicast
- * routing takes packets of its own. */
+ * routing takes packets of its own, and so does bc_forwarding, set for all and for the device
+ * (IN_DEV_BFORWARD): a broadcast of another network is then sent on without asking whether the device
+ * forwards. */
 static enum truth forwarding_ipv4(const char *name)
 {
 	int unicast = setting("ipv4", name, "forwarding"), multicast = setting("ipv4", name, "mc_forwarding");
+	bool broadcast = setting("ipv4", "all", "bc_forwarding") > 0 &&
+			 setting("ipv4", name, "bc_forwarding") > 0;
 
-	if (unicast > 0 || multicast > 0)
+	if (unicast > 0 || multicast > 0 || broadcast)
 		return TRUTH_YES;
-	/* kernels without multicast routing have no mc_forwarding */
+	/* kernels without multicast routing have no mc_forwarding, those before 5.0 no bc_forwarding */
 	return unicast == 0 ? TRUTH_NO : TRUTH_UNKNOWN;
 }
 

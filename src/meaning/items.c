@@ -354,7 +354,7 @@ static void mean_ways(struct analysis *analysis, struct item *item)
 			}
 			break;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	case TARGET_OPAQUE:
 		item->goes_on.may = DIAGRAM_TRUE;
 		item->goes_back.may = matches.may;

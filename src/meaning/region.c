@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define NODE_BUDGET (12u << 20)
+#define NODE_BUDGET (8u << 20) /* some 450 MB when all are made */
 
 static enum truth rules_of_nat(const struct ruleset *ruleset, enum family family)
 {

@@ -5,10 +5,11 @@
  * result back. */
 #include "plane/build.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const struct {
 	enum plane_dimension dimension;
@@ -23,13 +24,6 @@ static const struct {
 #define FIELDS_OF_COUNT (sizeof(fields_of) / sizeof(fields_of[0]))
 static const uint8_t field_bits[PLANE_RUNS] = {0, 0, 8, 16, 16, 16, 8, 2, 1};
 #define DIMENSION_UNSEEN 255u /* a variable that XDP cannot see */
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static uint32_t pair_kind(const struct predicate *predicate)
 {
@@ -401,7 +395,7 @@ static int finish(struct plane *plane, struct blob *blob)
 
 int plane_build(const struct region *const regions[FAMILY_COUNT], struct plane **plane)
 {
-	double begun = now();
+	double begun = clock_seconds();
 	struct blob blob = {0};
 	struct plane *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
@@ -419,7 +413,7 @@ int plane_build(const struct region *const regions[FAMILY_COUNT], struct plane *
 		plane_free(fresh);
 		return result;
 	}
-	fresh->statistics.build_seconds = now() - begun;
+	fresh->statistics.build_seconds = clock_seconds() - begun;
 	*plane = fresh;
 	return 0;
 }

@@ -3,17 +3,11 @@
  * From rules to proven tables, in one go: what every command that puts weir in front of something does. */
 #include "plane/plane.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
-#include <time.h>
 
 #define RULE_LIMIT_MIN 32 /* tables of fewer rules of each chain are not worth a try */
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 static size_t longest_chain(const struct ruleset *ruleset)
 {
@@ -29,24 +23,24 @@ static size_t longest_chain(const struct ruleset *ruleset)
 static int attempt(const struct ruleset *ruleset, const struct region_options *options,
 		   struct region *regions[FAMILY_COUNT], struct plane **plane, struct buffer *why)
 {
-	double start = now();
+	double start = clock_seconds();
 	for (enum family family = 0; family < FAMILY_COUNT; family++) {
 		int result = region_compute(ruleset, family, options, &regions[family]);
 		if (result)
 			return result;
 	}
-	double meant = now();
+	double meant = clock_seconds();
 	const struct region *used[FAMILY_COUNT];
 	for (enum family family = 0; family < FAMILY_COUNT; family++)
 		used[family] = regions[family];
 	int result = plane_build(used, plane);
 	if (result)
 		return result;
-	double built = now();
+	double built = clock_seconds();
 	result = plane_prove(*plane, used, why);
 	(*plane)->statistics.meaning_seconds = meant - start;
 	(*plane)->statistics.build_seconds = built - meant;
-	(*plane)->statistics.proof_seconds = now() - built;
+	(*plane)->statistics.proof_seconds = clock_seconds() - built;
 	return result;
 }
 

@@ -219,6 +219,7 @@ static int fill_interval(void *context, diagram_word low, diagram_word high, dia
 	return any ? build_meet(filling->build, rest) : 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): row is filled through the structure */
 static int fill_row(struct build *build, const struct dimension *dimension, diagram_node of, uint32_t *row,
 		    const struct sample *samples)
 {

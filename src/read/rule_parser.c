@@ -58,17 +58,6 @@ const struct word *parser_argument(struct rule_parser *parser)
 	return &parser->words[parser->next++];
 }
 
-const struct word *parser_optional_argument(struct rule_parser *parser)
-{
-	if (parser->next >= parser->count)
-		return NULL;
-	const struct word *word = &parser->words[parser->next];
-	if (begins_option(word) || is_bang(word))
-		return NULL;
-	parser->next++;
-	return word;
-}
-
 struct diagnostic *parser_error(struct rule_parser *parser, const struct word *word, const char *code,
 				const char *format, ...)
 {

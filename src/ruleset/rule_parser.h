@@ -34,8 +34,6 @@ static inline bool parser_option_is(const struct rule_parser *parser, const char
 /* The option's argument. A "!" in front of it (old style) sets `inverted`. NULL with a diagnostic when the
  * line ends or another option comes. */
 const struct word *parser_argument(struct rule_parser *parser);
-/* A further argument when one is there that does not begin an option; else NULL without a diagnostic. */
-const struct word *parser_optional_argument(struct rule_parser *parser);
 /* Adds an error at the word (NULL: at the option); returns the diagnostic for a hint. */
 __attribute__((format(printf, 4, 5))) struct diagnostic *
 parser_error(struct rule_parser *parser, const struct word *word, const char *code, const char *format, ...);

@@ -243,6 +243,30 @@ attached() { in_a ip -d link show dev out0 | sed -n 's/.*prog\/xdp.* id \([0-9]*
 	[ "$status" -eq 0 ]
 }
 
+@test "where broadcasts of other networks are sent on, FORWARD must drop them too, and the kernel shows why" {
+	[ -e /proc/sys/net/ipv4/conf/all/bc_forwarding ] || skip "this kernel has no bc_forwarding"
+	printf '%s\n' '*filter' ':INPUT ACCEPT [0:0]' ':FORWARD ACCEPT [0:0]' ':OUTPUT ACCEPT [0:0]' \
+		'-A INPUT -s 198.51.100.7/32 -j DROP' '-A FORWARD -s 198.51.100.7/32 -j ACCEPT' COMMIT >"$rules"
+	in_a sh -c 'echo 0 >/proc/sys/net/ipv4/conf/out0/forwarding'
+	in_a iptables-legacy -t raw -F
+	in_a iptables-legacy-restore "$rules"
+	in_a "$weir" attach out0 "$rules" | grep -q '  1 of 1 '
+	in_a sh -c 'cd /proc/sys/net/ipv4/conf; echo 1 >all/bc_forwarding; echo 1 >out0/bc_forwarding'
+	run in_a "$weir" status out0
+	[[ $output == *forwarding* ]]
+	in_a "$weir" attach out0 "$rules" | grep -q '  0 of 1 '
+	ip link add far0 netns "$a" type veth peer name end0 netns "$b"
+	ip -n "$b" link set end0 up
+	ip -n "$a" link set far0 up
+	ip -n "$a" addr add 198.18.0.1/24 brd + dev far0
+	ip -n "$b" addr replace 198.51.100.7/32 dev in0
+	ip -n "$b" route replace 198.18.0.0/24 via 192.0.2.1 dev in0 src 198.51.100.7
+	in_a sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter; echo 0 >/proc/sys/net/ipv4/conf/out0/rp_filter'
+	ip -n "$a" route add 198.51.100.7/32 dev out0
+	ip netns exec "$b" bash -c 'for i in 1 2 3; do echo x >/dev/udp/198.18.0.255/9; done'
+	[ "$(in_a iptables-legacy -L FORWARD -v -x -n | awk '/198.51.100.7/ { print $1 }')" -eq 3 ]
+}
+
 @test "another XDP program is neither replaced nor removed" {
 	command -v clang >/dev/null || skip "needs clang to make another program"
 	printf '__attribute__((section("xdp"), used)) int other(void *c) { return 2; }\nchar l[] __attribute__((section("license"), used)) = "GPL";\n' >"$BATS_TEST_TMPDIR/other.c"

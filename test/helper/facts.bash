@@ -28,6 +28,7 @@ facts_setup() {
 	rules=$BATS_TEST_TMPDIR/rules
 	tables=iptables-legacy
 	helpers=
+	[ -x "$frames" ] || { echo "$frames is not built"; return 1; }
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
 	unshare -n true 2>/dev/null || skip "network namespaces are not permitted"
 	command -v iptables-legacy-restore >/dev/null || skip "iptables-legacy is not installed"
@@ -174,13 +175,21 @@ in_front() {
 	same alone both in-part
 }
 
-# Kernel, engine, and weir in both modes. Leaves the counters of the native mode in the file "early".
+# Kernel, engine, and weir in both modes, with arguments of attach. Leaves the counters of the native mode in the file
+# "early", and nothing attached. REPLAY: an array, arguments of weir replay.
 all_agree() {
 	alone
 	engine_agrees "${REPLAY[@]}"
-	in_front generic "$@"
-	in_a "$weir" detach out0
-	in_front native "$@"
+	weir_agrees "$@"
+}
+# The same for rules or frames of which the engine alone cannot tell: what the kernel has seen before, who took them.
+weir_agrees() {
+	local mode
+	[ -e "$BATS_TEST_TMPDIR/alone" ] || alone
+	for mode in generic native; do
+		in_front "$mode" "$@"
+		in_a "$weir" detach out0
+	done
 }
 
 # early RULE N, and alone_is RULE N: what weir dropped early by it, and what the kernel alone counted.

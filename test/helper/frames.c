@@ -2,7 +2,7 @@
  *
  * frames send IFACE FRAME...   sends them there in order, and the sentinel of the tests behind them
  * frames pcap FILE FRAME...    writes the same to a capture
- * frames gro IFACE on|off      switches generic receive offload
+ * frames offload IFACE gro|tso on|off
  * frames listen IFACE PORT     a packet socket: says "ready", and on SIGTERM how many UDP frames to PORT it saw
  * frames mroute IFACE          holds a multicast router there: says "ready", ends on SIGTERM
  *
@@ -34,7 +34,7 @@
 
 struct sequence {
 	struct frame_plan plan;
-	bool given;      /* TCP: sequence numbers that go on from frame to frame */
+	bool given;      /* TCP: sequence numbers and identification that go on from frame to frame */
 	uint32_t number; /* of the first one */
 	unsigned long count;
 };
@@ -218,8 +218,10 @@ static int each_frame(int argc, char **argv, frame_take take, void *context)
 			sentinel(argc ? sequence.plan.family : FAMILY_IPV4, &sequence);
 		for (unsigned long n = 0; n < sequence.count; n++) {
 			frame_build(&sequence.plan, &frame);
-			if (sequence.given)
+			if (sequence.given) {
 				frame_set_number(&frame, sequence.number + (uint32_t)n * sequence.plan.payload);
+				sequence.plan.identification++;
+			}
 			if (take(context, &frame))
 				return 1;
 		}
@@ -282,9 +284,10 @@ static int frames_pcap(int argc, char **argv)
 	return fclose(file) || result ? fail(argv[0]) : 0;
 }
 
-static int frames_gro(int argc, char **argv)
+static int frames_offload(int argc, char **argv)
 {
-	struct ethtool_value value = {.cmd = ETHTOOL_SGRO, .data = !strcmp(argv[argc - 1], "on")};
+	struct ethtool_value value = {.cmd = strcmp(argv[1], "gro") ? ETHTOOL_STSO : ETHTOOL_SGRO,
+				      .data = !strcmp(argv[argc - 1], "on")};
 	struct ifreq request = {0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -365,7 +368,7 @@ int main(int argc, char **argv)
 		int arguments; /* at least */
 	} verbs[] = {{"send", frames_send, 1},
 		     {"pcap", frames_pcap, 1},
-		     {"gro", frames_gro, 2},
+		     {"offload", frames_offload, 3},
 		     {"listen", frames_listen, 2},
 		     {"mroute", frames_mroute, 1}};
 	cpu_set_t first;
@@ -376,6 +379,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 2 && i < sizeof(verbs) / sizeof(*verbs); i++)
 		if (!strcmp(argv[1], verbs[i].name) && argc - 2 >= verbs[i].arguments)
 			return verbs[i].run(argc - 2, argv + 2);
-	fprintf(stderr, "usage: frames send|pcap|gro|listen|mroute ...\n");
+	fprintf(stderr, "usage: frames send|pcap|offload|listen|mroute ...\n");
 	return 2;
 }

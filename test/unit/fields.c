@@ -353,7 +353,7 @@ static void test_too_many_predicates_are_refused(void **context)
 /* ifname_compare_aligned() and ip_packet_match() */
 static bool kernel_matches(const struct interface_match *match, const char *name)
 {
-	size_t mask = match->wildcard || !match->name[0] ? strlen(match->name) : strlen(match->name) + 1;
+	size_t mask = strlen(match->name) + !(match->wildcard || !match->name[0]);
 	return (strncmp(name, match->name, mask) == 0) != match->inverted;
 }
 
@@ -361,8 +361,8 @@ static uint32_t value_of(const struct fields *fields, diagram_node node, const c
 {
 	bool *bits = calloc(diagram_variables(fields->diagram), sizeof(*bits));
 	struct packet packet = {.family = fields->family};
-	strcpy(packet.in, in);
-	strcpy(packet.out, out);
+	snprintf(packet.in, sizeof(packet.in), "%s", in);
+	snprintf(packet.out, sizeof(packet.out), "%s", out);
 	fields_assign(fields, &packet, STATE_NEW, NULL, bits);
 	assert_int_equal(diagram_evaluate(fields->diagram, fields_domain(fields), bits), 1);
 	uint32_t value = diagram_evaluate(fields->diagram, node, bits);
@@ -565,8 +565,8 @@ static struct packet random_packet(enum family family)
 	packet.fragment_offset = random_next() % 8 ? 0 : 1 + random_next() % 100;
 	packet.more_fragments = random_next() % 8 == 0;
 	packet.state = random_next() % STATE_COUNT;
-	strcpy(packet.in, names[random_next() % 3]);
-	strcpy(packet.out, names[random_next() % 4]);
+	snprintf(packet.in, sizeof(packet.in), "%s", names[random_next() % 3]);
+	snprintf(packet.out, sizeof(packet.out), "%s", names[random_next() % 4]);
 	return packet;
 }
 
