@@ -345,7 +345,9 @@ static int compute(struct attach *attach)
 
 	if (error)
 		return fail_system(attach, error, "cannot compute what may be dropped early");
+	command_progress_start("computing what may be dropped early");
 	error = plane_compute(attach->ruleset, &options, attach->regions, &attach->plane, &why);
+	command_progress_stop();
 	if (error)
 		error = fail_compute(attach, error, &why);
 	buffer_fini(&why);

@@ -38,6 +38,11 @@ struct json_object;
  * failed. */
 int command_print_json(struct json_object *object);
 
+/* Between the two, what is being done and for how many seconds is shown on standard error, when that is a terminal and
+ * it takes longer than one second. One at a time; `what` must stay. */
+void command_progress_start(const char *what);
+void command_progress_stop(void);
+
 /* --allow LIST and the like. -1 for an unknown name. */
 int command_parse_effects(const char *list, unsigned *effects);
 

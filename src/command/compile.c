@@ -313,8 +313,10 @@ static int compute(struct compile *compile, const char *const *paths, size_t cou
 	compile->read_seconds = clock_seconds() - start;
 	struct region_options options = region_arguments_options(&compile->arguments);
 	options.node_budget = compile->budget;
+	command_progress_start("computing what may be dropped early");
 	compile->plane_result =
 	    plane_compute(compile->ruleset, &options, compile->regions, &compile->plane, &compile->why);
+	command_progress_stop();
 	for (enum family family = 0; family < FAMILY_COUNT && compile->plane_result != -ENOMEM; family++)
 		if (!compile->regions[family])
 			return command_fail("compile", EXIT_UNDECIDED,

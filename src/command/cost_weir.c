@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Weir itself, for `weir cost`: compiled and loaded as `weir attach` would on a host that does not forward.
  */
+#include "command/command.h"
 #include "command/cost.h"
 
 #include "base/clock.h"
@@ -26,7 +27,9 @@ int cost_compile(struct cost *cost, struct buffer *why)
 					       .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN},
 					       .allowed = cost->allowed};
 	double start = clock_seconds();
+	command_progress_start("computing what may be dropped early");
 	int error = plane_compute(cost->ruleset, &options, cost->regions, &cost->plane, why);
+	command_progress_stop();
 
 	if (error)
 		return refused(why, "computing what may be dropped early", error);

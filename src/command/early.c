@@ -4,6 +4,7 @@
  * engine: XDP knows neither the connection state nor where the packet goes, so the packet is sent through the
  * rules in every state and on every path that it may take, and the first thing that is not a plain drop is
  * the reason. */
+#include "command/command.h"
 #include "command/early.h"
 #include "command/reason.h"
 #include "engine/engine.h"
@@ -330,7 +331,9 @@ int early_judge(const struct ruleset *ruleset, const struct packet *packet,
 		buffer_puts(reason, "there are no rules of its family");
 		return 0;
 	}
+	command_progress_start("computing what may be dropped early");
 	int result = region_compute(ruleset, packet->family, options, &region);
+	command_progress_stop();
 	if (result)
 		return result;
 	if (region->undecided) {

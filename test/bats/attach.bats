@@ -250,11 +250,15 @@ attached() { in_a ip -d link show dev out0 | sed -n 's/.*prog\/xdp.* id \([0-9]*
 	in_a sh -c 'echo 0 >/proc/sys/net/ipv4/conf/out0/forwarding'
 	in_a iptables-legacy -t raw -F
 	in_a iptables-legacy-restore "$rules"
-	in_a "$weir" attach out0 "$rules" | grep -q '  1 of 1 '
+	run in_a "$weir" attach out0 "$rules"
+	echo "$output"
+	[[ $output == *" 1 of 1 "* ]]
 	in_a sh -c 'cd /proc/sys/net/ipv4/conf; echo 1 >all/bc_forwarding; echo 1 >out0/bc_forwarding'
 	run in_a "$weir" status out0
 	[[ $output == *forwarding* ]]
-	in_a "$weir" attach out0 "$rules" | grep -q '  0 of 1 '
+	run in_a "$weir" attach out0 "$rules"
+	echo "$output"
+	[[ $output == *" 0 of 1 "* ]]
 	ip link add far0 netns "$a" type veth peer name end0 netns "$b"
 	ip -n "$b" link set end0 up
 	ip -n "$a" link set far0 up
