@@ -4,6 +4,7 @@
  * that switches; whatever stands against it is said in words and nothing is changed. */
 #include "kernel/attach.h"
 #include "command/command.h"
+#include "command/reason.h"
 #include "command/region_options.h"
 #include "plane/xdp.h"
 #include "read/load.h"
@@ -514,11 +515,14 @@ static void print_left_out(const struct attach *attach)
 				buffer_puts(&text, "the policy");
 			else
 				rule_print(unit->rule, true, &text);
-			printf("  %s: %s %.*s: %s: %s\n",
-			       covered->coverage == COVERAGE_SOME ? "in part" : "not early",
-			       table_names[unit->chain->table->id], (int)unit->chain->name.size,
-			       unit->chain->name.data, text.data ? text.data : "",
-			       covered->reason ? covered->reason : "");
+			printf("  %s: %s ", covered->coverage == COVERAGE_SOME ? "in part" : "not early",
+			       table_names[unit->chain->table->id]);
+			clean_put(unit->chain->name);
+			printf(": ");
+			clean_put((struct text){text.data, text.size});
+			printf(": ");
+			clean_put(text_of(covered->reason ? covered->reason : ""));
+			printf("\n");
 			buffer_fini(&text);
 		}
 	}
@@ -572,10 +576,8 @@ static int print_text(const struct attach *attach)
 		printf("  note: this kernel does not list netfilter hooks; nft chains, flowtables and BPF "
 		       "programs were looked "
 		       "at, hooks of other modules cannot be\n");
-	if (attach->host.vlan_elsewhere)
-		printf("  note: VLAN devices on top of %s in other network namespaces cannot be seen from "
-		       "here; if there are any, "
-		       "turn its rxvlan offload off first\n",
+	if (!attach->host.link.elsewhere_seen)
+		printf("  note: not every network namespace could be looked into for devices on top of %s\n",
 		       attach->interface);
 	if (!totals.all && !totals.some)
 		printf("  note: nothing in these rules can be dropped early\n");

@@ -2,23 +2,32 @@
  *
  * What the commands share: loading rules, messages, JSON. */
 #include "command/command.h"
+#include "command/reason.h"
 #include "read/load.h"
 #include "ruleset/extension_type.h"
 
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int command_fail(const char *command, int code, const char *format, ...)
 {
+	/* names of files and interfaces, and words of the input, may hold control characters */
+	struct buffer clean = {0};
+	char *message = NULL;
 	va_list arguments;
-	fflush(stdout);
-	fprintf(stderr, "weir: %s: ", command);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	int size = vasprintf(&message, format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	if (size >= 0)
+		clean_print((struct text){message, (size_t)size}, &clean);
+	fflush(stdout);
+	fprintf(stderr, "weir: %s: %.*s\n", command, (int)clean.size, clean.data ? clean.data : "");
+	if (size >= 0)
+		free(message);
+	buffer_fini(&clean);
 	return code;
 }
 

@@ -72,29 +72,29 @@ static void describe_unit(const struct unit *unit, struct buffer *out)
 	const struct chain *chain = unit->chain;
 	const char *table = table_names[chain->table->id];
 	if (unit->kind == UNIT_POLICY)
-		buffer_printf(out, "policy of %.*s (%s)", (int)chain->name.size, chain->name.data, table);
+		buffer_puts(out, "policy of ");
 	else if (unit->kind == UNIT_LIST)
-		buffer_printf(out, "rules %u to %zu of %.*s (%s), a list", unit->rule->number,
-			      unit->rule->number + unit->rule_count - 1, (int)chain->name.size,
-			      chain->name.data, table);
+		buffer_printf(out, "rules %u to %zu of ", unit->rule->number,
+			      unit->rule->number + unit->rule_count - 1);
 	else
-		buffer_printf(out, "rule %u of %.*s (%s)", unit->rule->number, (int)chain->name.size,
-			      chain->name.data, table);
+		buffer_printf(out, "rule %u of ", unit->rule->number);
+	clean_print(chain->name, out);
+	buffer_printf(out, " (%s)%s", table, unit->kind == UNIT_LIST ? ", a list" : "");
 }
 
 /* A rule's text as it may go to a terminal. */
 static void print_rule(const struct rule *rule, const char *end)
 {
-	struct buffer text = {0};
-	clean_print(rule_text(rule), &text);
-	printf("%s%s\n", text.data ? text.data : "", end);
-	buffer_fini(&text);
+	clean_put(rule_text(rule));
+	printf("%s\n", end);
 }
 
 static void print_place(struct compile *compile, struct span span)
 {
-	if (span.source)
-		printf("%s:%" PRIu32 ": ", span.source->name, source_line(&compile->cursor, span));
+	if (!span.source)
+		return;
+	clean_put(text_of(span.source->name));
+	printf(":%" PRIu32 ": ", source_line(&compile->cursor, span));
 }
 
 static struct span unit_span(const struct unit *unit)
@@ -127,8 +127,11 @@ static void print_covered(struct compile *compile, const struct region *region, 
 	}
 	if (same_reason(before, covered))
 		return;
-	if (covered->reason)
-		printf("             because: %s\n", covered->reason);
+	if (covered->reason) {
+		printf("             because: ");
+		clean_put(text_of(covered->reason));
+		printf("\n");
+	}
 	if (covered->blocker) {
 		printf("             ");
 		print_place(compile, covered->blocker->span);
@@ -208,20 +211,11 @@ static void print_plane(const struct compile *compile)
 	}
 }
 
-static struct json_object *json_text(struct text text)
-{
-	struct buffer clean = {0};
-	clean_print(text, &clean);
-	struct json_object *object = json_object_new_string(clean.data ? clean.data : "");
-	buffer_fini(&clean);
-	return object;
-}
-
 static void json_place(struct compile *compile, struct json_object *object, struct span span)
 {
 	if (!span.source)
 		return;
-	json_object_object_add(object, "file", json_object_new_string(span.source->name));
+	json_object_object_add(object, "file", clean_json(text_of(span.source->name)));
 	json_object_object_add(object, "line", json_object_new_int64(source_line(&compile->cursor, span)));
 }
 
@@ -231,12 +225,12 @@ static struct json_object *json_unit(struct compile *compile, const struct unit 
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(object, "kind", json_object_new_string(kinds[unit->kind]));
 	json_object_object_add(object, "table", json_object_new_string(table_names[unit->chain->table->id]));
-	json_object_object_add(object, "chain", json_text(unit->chain->name));
+	json_object_object_add(object, "chain", clean_json(unit->chain->name));
 	json_place(compile, object, unit_span(unit));
 	if (unit->rule) {
 		json_object_object_add(object, "number", json_object_new_int64(unit->rule->number));
 		json_object_object_add(object, "rules", json_object_new_int64((int64_t)unit->rule_count));
-		json_object_object_add(object, "text", json_text(rule_text(unit->rule)));
+		json_object_object_add(object, "text", clean_json(rule_text(unit->rule)));
 	}
 	return object;
 }
@@ -260,11 +254,11 @@ static struct json_object *json_region(struct compile *compile, const struct reg
 		json_object_object_add(entry, "early",
 				       json_object_new_string(coverage_names[covered->coverage]));
 		if (covered->reason)
-			json_object_object_add(entry, "reason", json_object_new_string(covered->reason));
+			json_object_object_add(entry, "reason", clean_json(text_of(covered->reason)));
 		if (covered->blocker) {
 			struct json_object *blocker = json_object_new_object();
 			json_place(compile, blocker, covered->blocker->span);
-			json_object_object_add(blocker, "text", json_text(rule_text(covered->blocker)));
+			json_object_object_add(blocker, "text", clean_json(rule_text(covered->blocker)));
 			json_object_object_add(entry, "blocker", blocker);
 		}
 		json_object_array_add(list, entry);

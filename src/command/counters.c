@@ -2,6 +2,7 @@
  *
  * weir counters: what was dropped early, by original rule, and by member of its set on request. */
 #include "command/command.h"
+#include "command/reason.h"
 #include "kernel/attachment.h"
 
 #include <errno.h>
@@ -109,8 +110,11 @@ static void print_place(const struct meta *meta, const struct meta_item *item)
 {
 	struct text file = meta_text(meta, item->file);
 
-	if (item->line)
-		printf("  %.*s:%u", (int)file.size, file.data, item->line);
+	if (item->line) {
+		printf("  ");
+		clean_put(file);
+		printf(":%u", item->line);
+	}
 	putchar('\n');
 }
 
@@ -122,12 +126,17 @@ static void print_item(const struct counters *counters, uint32_t index)
 
 	printf("%12" PRIu64 " %15" PRIu64 "  ", counters->tallies[index].packets,
 	       counters->tallies[index].bytes);
-	if (item->kind == META_MEMBER)
-		printf("    %.*s", (int)text.size, text.data);
-	else
-		printf("%s%s -%c %.*s %.*s%s", item->family == FAMILY_IPV6 ? "ip6 " : "",
-		       table_names[item->table], item->kind == META_POLICY ? 'P' : 'A', (int)chain.size,
-		       chain.data, (int)text.size, text.data, item->uncounted ? " (counted in part)" : "");
+	if (item->kind == META_MEMBER) {
+		printf("    ");
+		clean_put(text);
+	} else {
+		printf("%s%s -%c ", item->family == FAMILY_IPV6 ? "ip6 " : "", table_names[item->table],
+		       item->kind == META_POLICY ? 'P' : 'A');
+		clean_put(chain);
+		putchar(' ');
+		clean_put(text);
+		printf("%s", item->uncounted ? " (counted in part)" : "");
+	}
 	print_place(meta, item);
 }
 
@@ -162,16 +171,16 @@ static struct json_object *item_json(const struct counters *counters, uint32_t i
 	json_object_object_add(object, "packets", json_object_new_uint64(counters->tallies[index].packets));
 	json_object_object_add(object, "bytes", json_object_new_uint64(counters->tallies[index].bytes));
 	json_object_object_add(object, "kind", json_object_new_string(kinds[item->kind]));
-	json_object_object_add(object, "text", json_object_new_string_len(text.data, (int)text.size));
+	json_object_object_add(object, "text", clean_json(text));
 	if (item->line) {
-		json_object_object_add(object, "file", json_object_new_string_len(file.data, (int)file.size));
+		json_object_object_add(object, "file", clean_json(file));
 		json_object_object_add(object, "line", json_object_new_uint64(item->line));
 	}
 	if (item->kind == META_MEMBER)
 		return object;
 	json_object_object_add(object, "family", json_object_new_uint64(item->family == FAMILY_IPV6 ? 6 : 4));
 	json_object_object_add(object, "table", json_object_new_string(table_names[item->table]));
-	json_object_object_add(object, "chain", json_object_new_string_len(chain.data, (int)chain.size));
+	json_object_object_add(object, "chain", clean_json(chain));
 	if (item->kind == META_RULE)
 		json_object_object_add(object, "number", json_object_new_uint64(item->number));
 	json_object_object_add(object, "counted_in_part", json_object_new_boolean(item->uncounted));

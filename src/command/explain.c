@@ -96,29 +96,20 @@ static void way_line(struct explain *explain, const struct step *step, const cha
 	buffer_puts(way, step->truth == TRUTH_UNKNOWN ? "  (perhaps)\n" : "\n");
 }
 
-static struct json_object *json_text(struct text text)
-{
-	struct buffer clean = {0};
-	clean_print(text, &clean);
-	struct json_object *object = json_object_new_string(clean.data ? clean.data : "");
-	buffer_fini(&clean);
-	return object;
-}
-
 static void json_step(struct explain *explain, const struct step *step, const char *kind)
 {
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(object, "step", json_object_new_string(kind));
 	json_object_object_add(object, "table", json_object_new_string(table_names[step->chain->table->id]));
-	json_object_object_add(object, "chain", json_text(step->chain->name));
+	json_object_object_add(object, "chain", clean_json(step->chain->name));
 	json_object_object_add(object, "certain", json_object_new_boolean(step->truth == TRUTH_YES));
 	if (step->rule) {
 		struct text text = rule_text(step->rule);
 		json_object_object_add(object, "number", json_object_new_int64(step->rule->number));
-		json_object_object_add(object, "rule", json_text(text));
+		json_object_object_add(object, "rule", clean_json(text));
 		if (step->rule->span.source) {
 			struct span span = step->rule->span;
-			json_object_object_add(object, "file", json_object_new_string(span.source->name));
+			json_object_object_add(object, "file", clean_json(text_of(span.source->name)));
 			json_object_object_add(
 			    object, "line",
 			    json_object_new_int64(source_locate(span.source, span.begin).line));

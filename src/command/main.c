@@ -2,6 +2,7 @@
  *
  * weir COMMAND ...: the table of commands. Names are exact. */
 #include "command/command.h"
+#include "command/reason.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -83,7 +84,10 @@ static int unknown_command(const char *name)
 			nearest = commands[i]->name;
 		}
 	}
-	fprintf(stderr, "weir: unknown command '%s'\n", name);
+	struct buffer clean = {0};
+	clean_print(text_of(name), &clean);
+	fprintf(stderr, "weir: unknown command '%.*s'\n", (int)clean.size, clean.data ? clean.data : "");
+	buffer_fini(&clean);
 	if (nearest)
 		fprintf(stderr, "  hint: did you mean '%s'?\n", nearest);
 	else

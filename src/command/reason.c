@@ -4,6 +4,7 @@
  * with one more field known. */
 #include "command/reason.h"
 
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,24 @@ void clean_print(struct text text, struct buffer *out)
 			i += length;
 		}
 	}
+}
+
+void clean_put(struct text text)
+{
+	struct buffer clean = {0};
+	clean_print(text, &clean);
+	if (clean.data)
+		fwrite(clean.data, 1, clean.size, stdout);
+	buffer_fini(&clean);
+}
+
+struct json_object *clean_json(struct text text)
+{
+	struct buffer clean = {0};
+	clean_print(text, &clean);
+	struct json_object *object = json_object_new_string(clean.data ? clean.data : "");
+	buffer_fini(&clean);
+	return object;
 }
 
 void place_print(struct span span, struct buffer *out)

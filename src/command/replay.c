@@ -450,15 +450,6 @@ struct report {
 	struct line_cursor cursor;
 };
 
-static struct json_object *json_text(struct text text)
-{
-	struct buffer clean = {0};
-	clean_print(text, &clean);
-	struct json_object *object = json_object_new_string(clean.data ? clean.data : "");
-	buffer_fini(&clean);
-	return object;
-}
-
 static struct json_object *json_number(uint64_t number)
 {
 	return json_object_new_uint64(number);
@@ -475,17 +466,17 @@ static void json_rule(void *context, const struct replay *replay, const struct c
 	json_object_object_add(object, "family",
 			       json_object_new_int(chain->table->family == FAMILY_IPV4 ? 4 : 6));
 	json_object_object_add(object, "table", json_object_new_string(table_names[chain->table->id]));
-	json_object_object_add(object, "chain", json_text(chain->name));
+	json_object_object_add(object, "chain", clean_json(chain->name));
 	if (rule) {
 		json_object_object_add(object, "number", json_number(rule->number));
-		json_object_object_add(object, "rule", json_text(rule_text(rule)));
+		json_object_object_add(object, "rule", clean_json(rule_text(rule)));
 	} else {
 		json_object_object_add(
 		    object, "policy",
 		    json_object_new_string(chain->policy == POLICY_DROP ? "DROP" : "ACCEPT"));
 	}
 	if (span.source) {
-		json_object_object_add(object, "file", json_object_new_string(span.source->name));
+		json_object_object_add(object, "file", clean_json(text_of(span.source->name)));
 		json_object_object_add(object, "line", json_number(line_of(&report->cursor, span)));
 	}
 	json_object_object_add(object, "packets", json_number(count->packets));

@@ -2,6 +2,7 @@
  *
  * weir status: where weir is attached, and whether what was true at attach still is. */
 #include "command/command.h"
+#include "command/reason.h"
 #include "kernel/attachment.h"
 #include "read/load.h"
 
@@ -99,7 +100,9 @@ static void show_text(struct status *status, const struct link *link, const stru
 	printf("%s: attached in %s mode since %s, program %u\n", link->name,
 	       link->xdp_native == attachment->program_id ? "native" : "generic", since,
 	       attachment->program_id);
-	printf("  rules: %.*s%s\n", (int)sources.size, sources.data, header->trusted ? " (trusted)" : "");
+	printf("  rules: ");
+	clean_put(sources);
+	printf("%s\n", header->trusted ? " (trusted)" : "");
 	printf("  %zu of %zu rules and policies that drop are dropped early", early + partly, all);
 	if (partly)
 		printf(", %zu of them in part", partly);
@@ -109,8 +112,11 @@ static void show_text(struct status *status, const struct link *link, const stru
 	else if (!status->live_known)
 		printf("  note: the live rules cannot be read now: %s\n",
 		       status->live_error ? status->live_error : "?");
-	for (size_t i = 0; i < count; i++)
-		printf("  STALE: %s [%s]\n", problems[i].text, problems[i].code);
+	for (size_t i = 0; i < count; i++) {
+		printf("  STALE: ");
+		clean_put(text_of(problems[i].text));
+		printf(" [%s]\n", problems[i].code);
+	}
 	if (count)
 		printf(
 		    "  take it away with: weir detach %s, or ip link set dev %s xdp off; or attach again\n",
@@ -119,7 +125,7 @@ static void show_text(struct status *status, const struct link *link, const stru
 
 static void add_string(struct json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, json_object_new_string(value));
+	json_object_object_add(object, key, clean_json(text_of(value)));
 }
 
 static void show_json(struct status *status, const struct link *link, const struct attachment *attachment,
@@ -136,7 +142,7 @@ static void show_json(struct status *status, const struct link *link, const stru
 	json_object_object_add(object, "program", json_object_new_uint64(attachment->program_id));
 	json_object_object_add(object, "attached_at",
 			       json_object_new_double((double)header->attached_at / 1e9));
-	json_object_object_add(object, "rules", json_object_new_string_len(sources.data, (int)sources.size));
+	json_object_object_add(object, "rules", clean_json(sources));
 	json_object_object_add(object, "trusted", json_object_new_boolean(header->trusted));
 	json_object_object_add(object, "dropping", json_object_new_uint64(all));
 	json_object_object_add(object, "early", json_object_new_uint64(early));

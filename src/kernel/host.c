@@ -3,6 +3,7 @@
  * Whether an interface of this host is one where dropping early can make no difference but the one that is
  * wanted. What cannot be read is taken as the worse case, or is an error; it is never taken as fine. */
 #include "kernel/host.h"
+#include "kernel/elsewhere.h"
 
 #include <errno.h>
 #include <linux/if.h>
@@ -41,8 +42,8 @@ static int setting(const char *family, const char *name, const char *key)
 static enum truth forwarding_ipv4(const char *name)
 {
 	int unicast = setting("ipv4", name, "forwarding"), multicast = setting("ipv4", name, "mc_forwarding");
-	bool broadcast = setting("ipv4", "all", "bc_forwarding") > 0 &&
-			 setting("ipv4", name, "bc_forwarding") > 0;
+	bool broadcast =
+	    setting("ipv4", "all", "bc_forwarding") > 0 && setting("ipv4", name, "bc_forwarding") > 0;
 
 	if (unicast > 0 || multicast > 0 || broadcast)
 		return TRUTH_YES;
@@ -97,6 +98,8 @@ int host_read(struct arena *arena, const char *interface, struct host *host)
 	int result = link_read(arena, interface, &found.link);
 
 	if (!result)
+		result = link_read_elsewhere(arena, &found.link);
+	if (!result)
 		result = hooks_read(arena, interface, &found.hooks);
 	if (!result)
 		result = link_locals(arena, &found.locals, &found.local_count);
@@ -108,8 +111,6 @@ int host_read(struct arena *arena, const char *interface, struct host *host)
 	found.forwarding[FAMILY_IPV4] = forwarding_ipv4(interface);
 	found.forwarding[FAMILY_IPV6] = forwarding_ipv6(interface);
 	found.packet_listeners = count_listeners(found.link.index);
-	/* the folder is there where VLAN devices can be */
-	found.vlan_elsewhere = tag_hidden(&found.link) && !access("/proc/net/vlan", F_OK);
 	*host = found;
 	return 0;
 }
@@ -203,18 +204,20 @@ static void check_uppers(struct findings *findings, const struct host *host, uns
 			if (!(vouched & VOUCH_UPPER))
 				add(findings, "upper-device",
 				    "attach where no such device is, or answer for it with --vouch upper",
-				    "the device %s (%s) stands on top of %s and may take frames before the "
+				    "the device %s (%s)%s stands on top of %s and may take frames before the "
 				    "rules see them",
-				    upper->name, *upper->kind ? upper->kind : "of unknown kind", link->name);
+				    upper->name, *upper->kind ? upper->kind : "of unknown kind",
+				    upper->elsewhere ? " of another network namespace" : "", link->name);
 		} else if (tag_hidden(link) && !(vouched & VOUCH_VLAN)) {
 			add(findings, "vlan-offload",
 			    strcmp(link->driver, "veth") ? "turn the offload off with `ethtool -K IFACE "
 							   "rxvlan off`, or answer for it with --vouch vlan"
 							 : "on veth the offload cannot be turned off; "
 							   "--vouch vlan if no tagged frame can arrive",
-			    "the VLAN device %s stands on top of %s, and frames for it may reach XDP without "
+			    "the VLAN device %s%s stands on top of %s, and frames for it may reach XDP "
+			    "without "
 			    "their tag",
-			    upper->name, link->name);
+			    upper->name, upper->elsewhere ? " of another network namespace" : "", link->name);
 		}
 	}
 }

@@ -15,8 +15,6 @@ struct host {
 	enum truth forwarding[FAMILY_COUNT]; /* whether packets that arrive there may be sent on */
 	size_t local_count;
 	struct region_local *locals;
-	bool vlan_elsewhere; /* tags may be hidden from XDP, and a VLAN device on top could stand in another
-				namespace, where it cannot be seen from here */
 	uint32_t packet_listeners; /* AF_PACKET sockets that see this interface's frames */
 	uint64_t namespace_inode;  /* of this network namespace */
 };

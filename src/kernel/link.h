@@ -17,7 +17,8 @@
 /* A device that stands on top of the interface. */
 struct link_upper {
 	char name[INTERFACE_NAME_MAX];
-	char kind[16]; /* "vlan", "macvlan"; "" when the kernel does not say */
+	char kind[16];  /* "vlan", "macvlan"; "" when the kernel does not say */
+	bool elsewhere; /* in another network namespace */
 };
 
 struct link {
@@ -36,6 +37,7 @@ struct link {
 	bool rx_vlan_known, rx_vlan; /* offload of VLAN tags on receive */
 	size_t upper_count;
 	struct link_upper *uppers;
+	bool elsewhere_seen; /* other network namespaces were looked into for uppers: kernel/elsewhere.h */
 	uint32_t xdp_native, xdp_generic, xdp_offload; /* program ids; 0: none */
 	uint32_t tc_filters;                           /* classifiers on ingress */
 	bool tc_block; /* a shared ingress block: its filters are not this device's alone */

@@ -136,6 +136,8 @@ diagram_node unknowns_forall(struct analysis *analysis, diagram_node f);
 diagram_node unknowns_exists(struct analysis *analysis, diagram_node f);
 /* f with the connection state fixed, or for all (any) states that a tracked packet can have. */
 diagram_node state_fixed(struct analysis *analysis, diagram_node f, enum connection_state state);
+/* f where there is no output interface: everywhere but in FORWARD. */
+diagram_node output_none(struct analysis *analysis, diagram_node f);
 diagram_node state_forall(struct analysis *analysis, diagram_node f);
 diagram_node state_exists(struct analysis *analysis, diagram_node f);
 /* f for every destination address and port: what NAT may make of them. */

@@ -134,6 +134,11 @@ static diagram_node perhaps_raw(struct analysis *analysis, diagram_node f)
 	return unknowns_exists(analysis, either);
 }
 
+static bool has_output(enum stage stage)
+{
+	return stage == STAGE_MANGLE_FORWARD || stage == STAGE_FILTER_FORWARD;
+}
+
 /* Over known fields: the packet comes behind the stage. */
 static struct bounds reach_behind(struct analysis *analysis, struct bounds before, enum stage stage,
 				  bool behind_nat)
@@ -142,6 +147,8 @@ static struct bounds reach_behind(struct analysis *analysis, struct bounds befor
 	if (!analysis->stages[stage])
 		return before;
 	diagram_node outcome = analysis->stages[stage]->outcome;
+	if (!has_output(stage))
+		outcome = output_none(analysis, outcome);
 	diagram_node fails =
 	    outcome_may(analysis, outcome, ((1u << OUTCOME_COUNT) - 1) & ~(unsigned)OUTCOMES_ACCEPT);
 	diagram_node may_pass = outcome_may(analysis, outcome, OUTCOMES_ACCEPT | 1u << OUTCOME_BLOCKED);
@@ -168,6 +175,10 @@ static void credit_stage(struct credit *credit, enum stage stage, struct bounds 
 		uint32_t unit = credit->touched[i];
 		struct bounds hits = credit->hits[unit];
 		credit->hits[unit] = (struct bounds){DIAGRAM_FALSE, DIAGRAM_FALSE};
+		if (!has_output(stage)) {
+			hits.may = output_none(analysis, hits.may);
+			hits.sure = output_none(analysis, hits.sure);
+		}
 		diagram_node may = stage == STAGE_RAW ? perhaps_raw(analysis, hits.may)
 						      : perhaps(analysis, hits.may, behind_nat);
 		may = diagram_and(diagram, may, reach.may);

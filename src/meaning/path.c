@@ -114,6 +114,12 @@ diagram_node state_fixed(struct analysis *analysis, diagram_node f, enum connect
 	return fix_field(analysis, f, FIELD_STATE, state);
 }
 
+diagram_node output_none(struct analysis *analysis, diagram_node f)
+{
+	uint64_t count = analysis->fields->interface_count;
+	return fix_field(analysis, f, FIELD_OUT, count ? count - 1 : 0);
+}
+
 /* Neighbour discovery and MLD are UNTRACKED without any rule (nf_conntrack_proto_icmpv6.c). */
 static diagram_node untracked_by_itself(struct analysis *analysis)
 {

@@ -339,6 +339,23 @@ attached() { in_a ip -d link show dev out0 | sed -n 's/.*prog\/xdp.* id \([0-9]*
 	[ -z "$(attached)" ]
 }
 
+@test "a device of another network namespace that stands on the interface is found" {
+	in_a ip link add link out0 name mv0 netns "$b" type macvlan mode passthru 2>/dev/null ||
+		skip "macvlan is not available"
+	run in_a "$weir" attach out0 "$rules"
+	echo "$output"
+	[ "$status" -eq 3 ]
+	[[ $output == *"mv0 (macvlan) of another network namespace"* ]]
+	[ -z "$(attached)" ]
+	ip -n "$b" link del mv0
+	in_a "$weir" attach out0 "$rules"
+	[ -n "$(attached)" ]
+	in_a ip link add link out0 name mv0 netns "$b" type macvlan mode passthru
+	run in_a "$weir" status out0
+	[ "$status" -eq 1 ]
+	[[ $output == *STALE*mv0* ]]
+}
+
 @test "an nft chain in front of the rules is refused by name, and --vouch hooks takes it" {
 	command -v nft >/dev/null || skip "nft is not installed"
 	in_a nft 'add table inet edge; add chain inet edge early { type filter hook prerouting priority -400; }' ||

@@ -3,8 +3,8 @@
  * frames send IFACE FRAME...   sends them there in order, and the sentinel of the tests behind them
  * frames pcap FILE FRAME...    writes the same to a capture
  * frames offload IFACE gro|tso on|off
- * frames listen IFACE PORT     a packet socket: says "ready", and on SIGTERM how many UDP frames to PORT it saw
- * frames mroute IFACE          holds a multicast router there: says "ready", ends on SIGTERM
+ * frames listen IFACE PORT     a packet socket: says "ready", and on SIGTERM how many UDP frames to PORT it
+ * saw frames mroute IFACE          holds a multicast router there: says "ready", ends on SIGTERM
  *
  * FRAME is one argument of key=value: src dst proto=tcp|udp|icmp|icmp6|NUMBER sport dport flags type to=host|
  * broadcast|multicast|other vlan fragment=first|later offset last id options extensions payload cut seq n.
@@ -158,8 +158,8 @@ static void sequence_parse(const char *text, struct sequence *sequence)
 	}
 	free(copy);
 	if (!sequence->plan.destination)
-		sequence->plan.destination =
-		    pool_parse(sequence->plan.family, sequence->plan.family == FAMILY_IPV4 ? HOST_IPV4 : HOST_IPV6);
+		sequence->plan.destination = pool_parse(
+		    sequence->plan.family, sequence->plan.family == FAMILY_IPV4 ? HOST_IPV4 : HOST_IPV6);
 	if (sequence->plan.payload > 256 || sequence->plan.options > 10) {
 		fprintf(stderr, "frames: too large: %s\n", text);
 		exit(2);
@@ -170,12 +170,12 @@ static void sequence_parse(const char *text, struct sequence *sequence)
 static void frame_set_number(struct frame *frame, uint32_t number)
 {
 	uint8_t *tcp = frame->data + frame->network + 20;
-	uint32_t sum = (uint16_t)~(tcp[16] << 8 | tcp[17]);
+	uint32_t sum = (uint16_t) ~(tcp[16] << 8 | tcp[17]);
 
 	for (int i = 4; i < 8; i += 2) {
 		uint16_t next = (uint16_t)(i == 4 ? number >> 16 : number);
 
-		sum += (uint16_t)~(tcp[i] << 8 | tcp[i + 1]);
+		sum += (uint16_t) ~(tcp[i] << 8 | tcp[i + 1]);
 		sum += next;
 		tcp[i] = (uint8_t)(next >> 8);
 		tcp[i + 1] = (uint8_t)next;
@@ -219,7 +219,8 @@ static int each_frame(int argc, char **argv, frame_take take, void *context)
 		for (unsigned long n = 0; n < sequence.count; n++) {
 			frame_build(&sequence.plan, &frame);
 			if (sequence.given) {
-				frame_set_number(&frame, sequence.number + (uint32_t)n * sequence.plan.payload);
+				frame_set_number(&frame,
+						 sequence.number + (uint32_t)n * sequence.plan.payload);
 				sequence.plan.identification++;
 			}
 			if (take(context, &frame))
@@ -279,8 +280,8 @@ static int frames_pcap(int argc, char **argv)
 
 	if (!file)
 		return fail(argv[0]);
-	result = fwrite(header, sizeof(header), 1, file) != 1 ||
-		 each_frame(argc - 1, argv + 1, write_frame, file);
+	result =
+	    fwrite(header, sizeof(header), 1, file) != 1 || each_frame(argc - 1, argv + 1, write_frame, file);
 	return fclose(file) || result ? fail(argv[0]) : 0;
 }
 
