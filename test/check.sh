@@ -46,13 +46,14 @@ require() { # label, suite
 run() { # label, build directory, suites..., with options for meson setup in $options
 	label=$1 directory=$2
 	shift 2
+	echo "${label}build and tests in $directory"
 	# shellcheck disable=SC2086 # $options is a list
-	if [ -f "$directory/build.ninja" ] || meson setup "$directory" $options; then
-		ninja -C "$directory" || { result failed "${label}build"; return; }
-	else
+	[ -f "$directory/build.ninja" ] || said=$(meson setup "$directory" $options 2>&1) || {
+		printf '%s\n' "$said"
 		result failed "${label}configure"
 		return
-	fi
+	}
+	ninja --quiet -C "$directory" || { result failed "${label}build"; return; }
 	ln -sfn src/command/weir "$directory/weir"
 	rm -f "$directory"/meson-logs/testlog*
 	suites=

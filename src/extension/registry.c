@@ -61,6 +61,23 @@ bool match_reads_state(const struct match *match)
 	return match->type->reads_state;
 }
 
+/* NAT's targets choose a mapping for a connection that begins; whether one does is what the packet itself
+ * says as long as no rule lets state decide. Sorted by no order: there are few. */
+bool target_reads_state(const struct target *target)
+{
+	static const char *const stateless[] = {
+	    "AUDIT",  "CHECKSUM",    "CLASSIFY", "DNAT",  "DSCP",    "ECN",      "HL",  "LED",
+	    "MARK",   "MASQUERADE",  "NETMAP",   "NFLOG", "RATEEST", "REDIRECT", "SET", "SNAT",
+	    "TCPMSS", "TCPOPTSTRIP", "TEE",      "TOS",   "TRACE",   "TTL"};
+	if (target->type->modelled)
+		return false;
+	const struct opaque_data *opaque = target->data;
+	for (size_t i = 0; opaque && i < sizeof(stateless) / sizeof(stateless[0]); i++)
+		if (text_is(opaque->name, stateless[i]))
+			return false;
+	return true;
+}
+
 bool match_is_comment(const struct match *match)
 {
 	return match->type == &match_comment;

@@ -89,6 +89,7 @@ struct analysis {
 	size_t rule_limit; /* 0: none */
 	size_t longest;    /* items of the longest chain */
 	bool *skipped;     /* by unit */
+	diagram_node *own; /* by unit: what the rule itself may match; policies: everything */
 	size_t list_count, list_capacity;
 	struct predicate **lists; /* their predicates, each once */
 

@@ -325,6 +325,14 @@ int coverage_compute(struct analysis *analysis, struct region *region, const dia
 		covered->reason = own_reason(analysis, region, analysis->units[unit].rule);
 		if (covered->reason)
 			continue;
+		/* Rather a packet that the rule matches as it arrives than one that NAT would have to change.
+		 */
+		diagram_node own = unknowns_exists(analysis, analysis->own[unit]);
+		own = diagram_or(diagram, state_exists(analysis, own),
+				 state_fixed(analysis, own, STATE_UNTRACKED));
+		own = diagram_and(diagram, rest, own);
+		if (own != DIAGRAM_FALSE && own != DIAGRAM_UNDECIDED)
+			rest = own;
 		int result = explain(analysis, region, rest, covered);
 		if (result)
 			return result;

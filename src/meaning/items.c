@@ -406,6 +406,7 @@ static void mean_item(struct analysis *analysis, struct item *item)
 		matches = both(analysis, matches, match_bounds(analysis, match, rule));
 	}
 	item->matches = matches;
+	analysis->own[item->unit] = matches.may;
 	diagram_node action = target_outcome(analysis, &rule->target);
 	if (rule->target.is_goto)
 		action = diagram_replace(diagram, goto_outcome, NULL, action);
@@ -448,7 +449,10 @@ int items_mean(struct analysis *analysis)
 {
 	analysis->diagram = analysis->fields->diagram;
 	analysis->skipped = arena_array(analysis->arena, analysis->unit_count, sizeof(bool));
-	int result = analysis->skipped ? find_opaque(analysis) : -ENOMEM;
+	analysis->own = arena_array(analysis->arena, analysis->unit_count, sizeof(*analysis->own));
+	int result = analysis->skipped && analysis->own ? find_opaque(analysis) : -ENOMEM;
+	for (size_t i = 0; !result && i < analysis->unit_count; i++)
+		analysis->own[i] = DIAGRAM_TRUE;
 	for (size_t i = 0; analysis->options->interface && i < analysis->fields->interface_count; i++)
 		if (strncmp(analysis->fields->interfaces[i], analysis->options->interface,
 			    INTERFACE_NAME_MAX) == 0)

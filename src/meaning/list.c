@@ -210,6 +210,7 @@ static void flatten_prefixes(struct flatten *flatten)
 	address at = 0; /* first address not yet emitted, while depth > 0 */
 	for (size_t i = 0; i <= flatten->count; i++) {
 		const struct predicate_range *next = i < flatten->count ? &flatten->in[i] : NULL;
+		/* cppcheck-suppress uninitvar ; what is below depth was set */
 		while (depth > 0 && (!next || stack[depth - 1].high < next->low)) {
 			address high = stack[depth - 1].high;
 			if (at <= high)

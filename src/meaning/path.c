@@ -270,7 +270,7 @@ static const struct rule *find_state_reader(const struct analysis *analysis, uns
 				const struct rule *rule = &chain->rules[r];
 				if (rule->target.chain)
 					reachable[rule->target.chain->order] = true;
-				if (!rule->target.type->modelled)
+				if (target_reads_state(&rule->target))
 					found = rule;
 				for (uint32_t m = 0; m < rule->match_count; m++)
 					if (match_reads_state(&rule->matches[m]))

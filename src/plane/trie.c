@@ -354,9 +354,9 @@ static int number_leaves(struct build *build, struct dimension *dimension, struc
 	uint32_t classes = dimension->class_count, single = 0;
 	uint32_t *sizes = calloc((size_t)classes * 4 + 1, sizeof(*sizes));
 	uint32_t *which = NULL;
-	int result = sizes ? 0 : -ENOMEM;
-	if (result)
-		return result;
+	int result = 0;
+	if (!sizes)
+		return -ENOMEM;
 	uint32_t *number = sizes + classes, *first = sizes + 2 * (size_t)classes,
 		 *cells = sizes + 3 * (size_t)classes;
 	for (size_t i = 0; i < draft_count; i++)

@@ -65,6 +65,7 @@ static const struct type_name *type_find(struct ipset_reader *reader, const stru
 int ipset_number(struct ipset_reader *reader, const struct word *word, const char *what, uint64_t min,
 		 uint64_t max, uint64_t *number)
 {
+	/* cppcheck-suppress ctunullpointer ; only options without an argument have no word */
 	if (number_parse(word->text, max, number) == 0 && *number >= min)
 		return 0;
 	diagnostic_hint(ipset_error(reader, word->span, "bad-number", "`%.*s' is not a %s",

@@ -54,7 +54,7 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 		       uint32_t *at, struct words *words)
 {
 	const char *data = line.source->data;
-	uint32_t begin = *at, next = *at;
+	uint32_t begin = *at, next = begin;
 	char *text = arena_alloc(arena, line.end - begin);
 	size_t size = 0;
 	if (!text)

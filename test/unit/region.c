@@ -325,6 +325,58 @@ static void behind_nat_the_destination_of_tracked_packets_is_unknown(void **stat
 	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 }
 
+static void masquerading_on_the_way_out_looks_at_no_state(void **state)
+{
+	(void)state;
+	filter(
+	    "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT "
+	    "[0:0]\n-A POSTROUTING -o eth0 -j MASQUERADE\nCOMMIT\n" FILTER(
+		"-A INPUT -s 192.0.2.1/32 -j DROP\n-A INPUT -p tcp -m tcp --dport 23 -j DROP\n"));
+	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
+	/* A reply to a masqueraded connection has another port when the rule sees it. */
+	assert_passes("proto=tcp src=192.0.2.2 sport=1 dst=198.51.100.1 dport=23 flags=syn");
+	assert_non_null(strstr(covered_of(2)->reason, "NAT"));
+}
+
+static void marks_of_connections_on_the_way_out_hold_tracked_drops_back(void **state)
+{
+	(void)state;
+	filter(
+	    "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "
+	    "[0:0]\n:POSTROUTING ACCEPT [0:0]\n-A OUTPUT -j CONNMARK --restore-mark\nCOMMIT\n" FILTER(
+		"-A INPUT -s 192.0.2.1/32 -j DROP\n"));
+	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
+}
+
+static void a_mask_with_too_many_holes_is_left_to_the_kernel(void **state)
+{
+	(void)state;
+	filter(FILTER("-A INPUT -s 10.0.0.1/170.85.170.85 -j DROP\n-A INPUT -s 192.0.2.0/24 -j DROP\n"));
+	assert_passes("proto=udp src=10.0.0.1 sport=1 dst=198.51.100.1 dport=80");
+	assert_early("proto=udp src=192.0.2.9 sport=1 dst=198.51.100.1 dport=80");
+	assert_non_null(strstr(covered_of(1)->reason, "holes"));
+}
+
+static void where_the_budget_is_short_the_first_rules_are_looked_at(void **state)
+{
+	(void)state;
+	struct buffer text = {0};
+	buffer_puts(&text, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n");
+	buffer_puts(&text, "-A INPUT -s 192.0.2.1/32 -j DROP\n");
+	for (unsigned i = 0; i < 500; i++)
+		buffer_printf(&text,
+			      "-A INPUT -s 10.%u.0.0/16 -d 10.0.%u.0/24 -p tcp -m tcp --dport %u:%u -j %s\n",
+			      i * 7 % 251, i * 13 % 241, i, i + 777, i % 2 ? "DROP" : "ACCEPT");
+	buffer_puts(&text, "-A INPUT -s 192.0.2.2/32 -j DROP\nCOMMIT\n");
+	options.node_budget = 30000;
+	filter(text.data);
+	buffer_fini(&text);
+	assert_in_range(region->rule_limit, 1, 400);
+	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
+	assert_passes("proto=udp src=192.0.2.2 sport=1 dst=198.51.100.1 dport=80"); /* behind the limit */
+	assert_int_equal(covered_of(502)->coverage, COVERAGE_NONE);
+}
+
 static void jumps_returns_and_gotos(void **state)
 {
 	(void)state;
@@ -467,6 +519,10 @@ int main(void)
 	    TEST(where_the_host_may_forward_both_ways_must_drop),
 	    TEST(a_destination_that_is_local_takes_the_way_of_input),
 	    TEST(behind_nat_the_destination_of_tracked_packets_is_unknown),
+	    TEST(masquerading_on_the_way_out_looks_at_no_state),
+	    TEST(marks_of_connections_on_the_way_out_hold_tracked_drops_back),
+	    TEST(a_mask_with_too_many_holes_is_left_to_the_kernel),
+	    TEST(where_the_budget_is_short_the_first_rules_are_looked_at),
 	    TEST(jumps_returns_and_gotos),
 	    TEST(a_list_counts_each_of_its_rules),
 	    TEST(notrack_lists_are_counted_on_the_way),
