@@ -24,7 +24,7 @@ lint: configure
 	BUILD=$(BUILD) tools/lint.sh
 
 install: all
-	meson install -C $(BUILD)
+	meson install --no-rebuild -C $(BUILD)
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan

@@ -33,9 +33,15 @@ bool pair_port(const struct packet *packet, bool source, uint16_t *port)
 {
 	bool known =
 	    is_icmp(packet->protocol) || (has_ports(packet->protocol) && packet->protocol != IPPROTO_DCCP);
-	if (packet->fragment_offset || packet->header_error || (known && packet->transport_short))
+	if (packet->header_error || (known && packet->transport_short))
 		return false;
-	if (is_icmp(packet->protocol))
+	/* Of later fragments ip_set_get_ip4_port() gives up for these alone: others have no port to miss. */
+	if (packet->fragment_offset &&
+	    (packet->family == FAMILY_IPV6 || (known && packet->protocol != IPPROTO_ICMPV6)))
+		return false;
+	if (packet->fragment_offset)
+		*port = 0;
+	else if (is_icmp(packet->protocol))
 		*port = (uint16_t)(packet->icmp_type << 8 | packet->icmp_code);
 	else if (known)
 		*port = source ? packet->source_port : packet->destination_port;

@@ -251,6 +251,14 @@ static bool compares_counters(const struct set_match *set)
 	return set->packets.comparison != COMPARE_NONE || set->bytes.comparison != COMPARE_NONE;
 }
 
+/* Of later fragments ip_set_get_ip4_port() gives up for these alone: others have no port that could be missing. */
+static const uint8_t late_without_port[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO_ICMP};
+
+static bool port_in_header(enum family family, uint8_t protocol)
+{
+	return family == FAMILY_IPV6 || memchr(late_without_port, protocol, sizeof(late_without_port));
+}
+
 /* What ip_set_get_ip4_port() and ip_set_get_ip6_port() make of the packet. NO: they give up, the test is
  * false. */
 static enum truth port_of(const struct packet *packet, bool source, uint16_t *port)
@@ -259,12 +267,14 @@ static enum truth port_of(const struct packet *packet, bool source, uint16_t *po
 	unsigned needed = 0;
 
 	*port = 0;
-	if (truth == TRUTH_NO || packet->header_error)
+	if (packet->header_error)
 		return TRUTH_NO;
 	if (!(packet->known & KNOWN_PROTOCOL))
-		return TRUTH_UNKNOWN;
+		return truth == TRUTH_NO && packet->family == FAMILY_IPV6 ? TRUTH_NO : TRUTH_UNKNOWN;
 	if (packet->family == FAMILY_IPV4 ? packet->protocol == 0 : packet->protocol == IPPROTO_NONE)
 		return TRUTH_NO;
+	if (truth == TRUTH_NO)
+		return port_in_header(packet->family, packet->protocol) ? TRUTH_NO : TRUTH_YES;
 	switch (packet->protocol) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
@@ -279,7 +289,7 @@ static enum truth port_of(const struct packet *packet, bool source, uint16_t *po
 		needed = KNOWN_ICMP;
 		break;
 	default: /* DCCP too: port 0 */
-		return truth;
+		return port_in_header(packet->family, packet->protocol) ? truth : TRUTH_YES;
 	}
 	if (packet->transport_short)
 		return TRUTH_NO;
@@ -382,14 +392,22 @@ static diagram_node port_mean(const struct match *match, const struct rule *rule
 	const struct set_match *set = match->data;
 	struct diagram *diagram = fields->diagram;
 
-	mean = diagram_and(diagram, mean, option_not_late(fields));
+	diagram_node found = option_not_late(fields);
+	if (fields->family == FAMILY_IPV4) {
+		diagram_node missing = DIAGRAM_FALSE;
+		for (size_t i = 0; i < sizeof(late_without_port); i++)
+			missing = diagram_or(diagram, missing,
+					     fields_value(fields, FIELD_PROTOCOL, late_without_port[i]));
+		found = diagram_or(diagram, found, diagram_not(diagram, missing));
+	}
+	mean = diagram_and(diagram, mean, found);
 	mean = diagram_minus(
 	    diagram, mean,
 	    fields_value(fields, FIELD_PROTOCOL, fields->family == FAMILY_IPV4 ? 0 : IPPROTO_NONE));
 	if (!has_odd_member(set))
 		return mean;
 	diagram_node unknown =
-	    diagram_and(diagram, option_not_late(fields),
+	    diagram_and(diagram, found,
 			option_mean_opaque(match, rule, fields, text_of(set->text), OPAQUE_TABLE));
 	diagram_node odd = diagram_or(diagram, fields_value(fields, FIELD_PROTOCOL, IPPROTO_DCCP),
 				      fields_value(fields, FIELD_PROTOCOL, other_icmp(set->set)));

@@ -296,27 +296,35 @@ hold_segments() {
 	early "$drop" 0
 }
 
-@test "all parts of a packet share its fate: 200 first fragments dropped alone would fill the reassembly queues" {
+@test "all parts of a packet share its fate: 200 first parts dropped alone would fill the reassembly queues" {
+	parts=()
+	for ((id = 1; id <= 200; id++)); do
+		parts+=("src=203.0.113.9 dport=53 fragment=first payload=16 id=$id"
+			"src=203.0.113.9 fragment=later offset=3 last=1 payload=32 id=$id")
+	done
+	# INPUT sees packets put together
+	load_rules <<-RULES
+		$RAW
+		COMMIT
+		$FILTER
+		-A INPUT -p udp -m udp --dport 53 -j DROP
+		COMMIT
+	RULES
+	drop='filter -A INPUT -p udp -m udp --dport 53 -j DROP'
+	FRAMES=("${parts[@]}")
+	alone
+	alone_is "$drop" 200
+	weir_agrees
+	early "$drop" 0
+	[ "$(fragments_held)" -eq 0 ]
+	# raw sees the parts: there it is the rules that drop first parts alone, and the others wait in vain
 	load_rules <<-RULES
 		$RAW
 		-A PREROUTING -p udp -m udp --dport 53 -j DROP
-		-A PREROUTING -s 198.51.100.7/32 -j DROP
-		COMMIT
-		$FILTER
 		COMMIT
 	RULES
-	drop='raw -A PREROUTING -p udp -m udp --dport 53 -j DROP'
-	parts() { # SOURCE FROM TO: whole packets in two parts
-		for ((id = $2; id <= $3; id++)); do
-			PARTS+=("src=$1 dport=53 fragment=first payload=16 id=$id" "src=$1 fragment=later offset=3 last=1 payload=16 id=$id")
-		done
-	}
-	# without conntrack the rules themselves do it: they drop each first part, and the others wait in vain
-	PARTS=()
-	parts 203.0.113.9 1 200
-	send "${PARTS[@]}"
-	kernel_counts >"$BATS_TEST_TMPDIR/alone"
-	alone_is "$drop" 200
+	in_a iptables-legacy -F
+	send "${parts[@]}"
 	echo "$(fragments_held) queues, $(fragment_memory) bytes"
 	[ "$(fragments_held)" -eq 200 ]
 	[ "$(fragment_memory)" -gt 100000 ]

@@ -76,8 +76,9 @@ static void ask(struct asking *asking, const struct packet *packet, enum path pa
 		asking->drops = false;
 		return;
 	}
-	if (outcome.verdicts != VERDICT_DROP &&
-	    !(outcome.verdicts == VERDICT_REJECT && (asking->options->allowed & EFFECT_REJECT)))
+	/* Where a reject is allowed it is a drop like any, and which of the two it was may be unknown. */
+	unsigned drops = VERDICT_DROP | (asking->options->allowed & EFFECT_REJECT ? VERDICT_REJECT : 0);
+	if (!outcome.verdicts || (outcome.verdicts & ~drops))
 		asking->drops = false;
 	if (outcome.effects & ~asking->options->allowed & ~(unsigned)EFFECT_CONNTRACK)
 		asking->drops = false;

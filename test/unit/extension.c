@@ -341,6 +341,10 @@ static const struct packet_case packet_cases[] = {
     {"-m set ! --match-set p src,dst", "src=192.0.2.1 proto=tcp short dport=80", TRUTH_YES, false},
     {"-m set --match-set p src,dst", "src=192.0.2.2 proto=icmp type=8 code=0", TRUTH_YES, false},
     {"-m set --match-set p src,dst", "src=192.0.2.3 proto=gre", TRUTH_YES, false},
+    /* later fragments of what has no ports: they match, as the kernel does */
+    {"-m set --match-set p src,dst", "src=192.0.2.3 proto=gre offset=9", TRUTH_YES, false},
+    {"-m set ! --match-set p src,dst", "src=192.0.2.3 proto=gre offset=9", TRUTH_NO, false},
+    {"-m set --match-set p src,dst", "src=192.0.2.2 proto=icmp offset=9", TRUTH_NO, false},
     {"-m set --match-set p src", "src=192.0.2.1 proto=tcp dport=80", TRUTH_NO, false},
     {"-m set ! --match-set p src", "src=192.0.2.1 proto=tcp dport=80", TRUTH_YES, false},
     {"-m set --match-set t src", "src=203.0.113.6", TRUTH_YES, false},
