@@ -180,6 +180,11 @@ static void print_region(struct compile *compile, const struct region *region)
 	if (in_full > IN_FULL_SHOWN && !compile->verbose)
 		printf("  in full    %zu rules and lists that are not shown (--verbose shows them)\n",
 		       in_full);
+	if (region->uncounted_parts)
+		printf("  uncounted  parts of fragmented packets, on %zu rule%s that look%s behind the IP "
+		       "header\n",
+		       region->uncounted_parts, region->uncounted_parts == 1 ? "" : "s",
+		       region->uncounted_parts == 1 ? "s" : "");
 	for (size_t i = 0; i < region->uncounted_count; i++) {
 		const struct unit *unit = &region->units[region->uncounted[i]];
 		struct buffer text = {0};
@@ -268,6 +273,8 @@ static struct json_object *json_region(struct compile *compile, const struct reg
 	for (size_t i = 0; i < region->uncounted_count; i++)
 		json_object_array_add(list, json_unit(compile, &region->units[region->uncounted[i]]));
 	json_object_object_add(object, "uncounted", list);
+	json_object_object_add(object, "uncounted_of_fragments",
+			       json_object_new_int64((int64_t)region->uncounted_parts));
 	return object;
 }
 

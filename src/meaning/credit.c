@@ -369,13 +369,14 @@ static int finish(struct credit *credit, struct region *region, uint32_t *counte
 	region->attributions = attributions;
 	region->attribution_count = sets.count + 1;
 	diagram_node whole = fields_value(analysis->fields, FIELD_FRAGMENT, FRAGMENT_WHOLE);
-	diagram_node inside = diagram_and(diagram, analysis->early, whole);
 	for (uint32_t unit = 0; unit < analysis->unit_count; unit++) {
-		diagram_node rest = diagram_and(diagram, inside, credit->may[unit]);
+		diagram_node rest = diagram_and(diagram, analysis->early, credit->may[unit]);
 		if (counted_count > 0)
 			rest = diagram_minus(diagram, rest, credit->must[unit]);
-		if (rest != DIAGRAM_FALSE)
+		if (diagram_and(diagram, rest, whole) != DIAGRAM_FALSE)
 			uncounted[region->uncounted_count++] = unit;
+		else if (rest != DIAGRAM_FALSE)
+			region->uncounted_parts++;
 	}
 	region->uncounted = uncounted;
 	return 0;

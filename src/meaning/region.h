@@ -76,6 +76,9 @@ struct region {
 	 * budget): unit indexes. Their packets are counted on the other rules only. */
 	size_t uncounted_count;
 	const uint32_t *uncounted;
+	/* Further rules of which the same is true for parts of fragmented packets only: they look at what is
+	 * behind the IP header. */
+	size_t uncounted_parts;
 	size_t nodes; /* of the diagram from root */
 	/* Items of each chain that were looked at, where the budget did not do for all; 0: all. Rules behind
 	 * them are left to the kernel. */

@@ -379,6 +379,22 @@ attached() { in_a ip -d link show dev out0 | sed -n 's/.*prog\/xdp.* id \([0-9]*
 	[ "$status" -eq 0 ]
 }
 
+@test "an nft chain for NAT in front of the rules may log and count: refused unlike that of iptables" {
+	command -v nft >/dev/null || skip "nft is not installed"
+	printf '%s\n' '*filter' ':INPUT ACCEPT [0:0]' ':FORWARD ACCEPT [0:0]' ':OUTPUT ACCEPT [0:0]' \
+		'-A INPUT -s 198.51.100.7/32 -j DROP' COMMIT >"$rules"
+	in_a iptables-legacy -t raw -F
+	in_a iptables-legacy-restore "$rules"
+	in_a nft 'add table ip other; add chain ip other before { type nat hook prerouting priority -100 ; }' ||
+		skip "nft does not work here"
+	run in_a "$weir" attach out0 "$rules"
+	echo "$output"
+	[ "$status" -eq 3 ]
+	[[ $output == *"nft chain ip other before"* ]]
+	in_a nft delete table ip other
+	in_a "$weir" attach out0 "$rules"
+}
+
 @test "without privilege: exit 3 in words, nothing changed" {
 	command -v setpriv >/dev/null || skip "setpriv is not installed"
 	install -m 755 "$weir" "$BATS_TEST_TMPDIR/weir"

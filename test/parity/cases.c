@@ -148,6 +148,30 @@ const struct fixed_case fixed_cases[] = {
 		}, .count = 2,
 	},
 	{
+		"untracked: beside the state nothing else of the connection is asked", FAMILY_IPV4, .tracked = true,
+		.tables = RAW "-A PREROUTING -p udp -j CT --notrack\nCOMMIT\n" FILTER
+			"-A INPUT -s 198.51.100.0/24 -m conntrack ! --ctorigdst 203.0.113.1 -j ACCEPT\n"
+			"-A INPUT -s " BANNED "/32 -m conntrack --ctstate UNTRACKED --ctorigdst 203.0.113.1 -j ACCEPT\n"
+			"-A INPUT -s 198.51.100.0/24 -j DROP\nCOMMIT\n",
+		.packets = {
+			{false, {UDP, .destination_port = 80}, BANNED, HOST_IPV4},
+			{true, {UDP, .destination_port = 80}, "198.51.100.8", HOST_IPV4},
+			{false, {TCP, .tcp_flags = 0x02, .destination_port = 80}, "198.51.100.8", HOST_IPV4},
+		}, .count = 3,
+	},
+	{
+		"the first CT wins, and both go on", FAMILY_IPV4, .tracked = true,
+		.tables = RAW "-A PREROUTING -p udp -j NOTRACK\n-A PREROUTING -s " BANNED "/32 -j CT --notrack\nCOMMIT\n" FILTER
+			"-A INPUT -m conntrack --ctstate NEW -j ACCEPT\n"
+			"-A INPUT -m conntrack --ctstate UNTRACKED -j DROP\nCOMMIT\n",
+		.packets = {
+			{true, {UDP, .destination_port = 80}, BANNED, HOST_IPV4},
+			{true, {UDP, .destination_port = 80}, OTHER, HOST_IPV4},
+			{true, {TCP, .tcp_flags = 0x02, .destination_port = 80}, BANNED, HOST_IPV4},
+			{false, {TCP, .tcp_flags = 0x02, .destination_port = 80}, OTHER, HOST_IPV4},
+		}, .count = 4,
+	},
+	{
 		"DHCP always passes: its programs listen beside the rules", FAMILY_IPV4,
 		.tables = RAW "-A PREROUTING -p udp -j DROP\nCOMMIT\n",
 		.packets = {

@@ -206,6 +206,19 @@ static void parts_of_fragmented_packets_share_one_fate(void **state)
 	assert_passes("proto=udp src=192.0.2.3 sport=1 dst=198.51.100.1 dport=53 frag=first");
 }
 
+static void parts_of_fragmented_packets_are_counted_where_only_the_ip_header_decides(void **state)
+{
+	(void)state;
+	filter("*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 53 "
+	       "-j DROP\n"
+	       "-A PREROUTING -s 192.0.2.1/32 -j DROP\nCOMMIT\n");
+	assert_counts("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=9", "raw/PREROUTING:2");
+	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=9 frag=first");
+	assert_counts("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=9 frag=first", "");
+	assert_int_equal(region->uncounted_count, 0);
+	assert_int_equal(region->uncounted_parts, 2); /* which of the two it would have been is not known */
+}
+
 static void flags_that_gro_changes_are_unknown_in_segments_with_data(void **state)
 {
 	(void)state;
@@ -509,6 +522,7 @@ int main(void)
 	    TEST(untracked_packets_do_not_move_connections),
 	    TEST(the_policy_drops_what_no_rule_accepts),
 	    TEST(parts_of_fragmented_packets_share_one_fate),
+	    TEST(parts_of_fragmented_packets_are_counted_where_only_the_ip_header_decides),
 	    TEST(flags_that_gro_changes_are_unknown_in_segments_with_data),
 	    TEST(effects_hold_a_drop_back_unless_allowed),
 	    TEST(evaluating_a_limit_is_an_effect_even_when_both_outcomes_drop),
