@@ -38,8 +38,8 @@ struct json_object;
  * failed. */
 int command_print_json(struct json_object *object);
 
-/* Between the two, what is being done and for how many seconds is shown on standard error, when that is a terminal and
- * it takes longer than one second. One at a time; `what` must stay. */
+/* Between the two, what is being done and for how many seconds is shown on standard error, when that is a
+ * terminal and it takes longer than one second. One at a time; `what` must stay. */
 void command_progress_start(const char *what);
 void command_progress_stop(void);
 

@@ -224,7 +224,7 @@ static int find_traffic(struct cost *cost)
 	int error;
 
 	for (int family = 0; family < FAMILY_COUNT; family++) {
-		if (!cost->regions[family])
+		if (!cost->ruleset->has_family[family])
 			continue;
 		for (size_t i = 0; i < 2; i++) {
 			struct traffic_search search = {.ruleset = cost->ruleset,

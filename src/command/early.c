@@ -4,8 +4,8 @@
  * engine: XDP knows neither the connection state nor where the packet goes, so the packet is sent through the
  * rules in every state and on every path that it may take, and the first thing that is not a plain drop is
  * the reason. */
-#include "command/command.h"
 #include "command/early.h"
+#include "command/command.h"
 #include "command/reason.h"
 #include "engine/engine.h"
 #include "extension/extension.h"

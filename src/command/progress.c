@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Progress of work whose length is not known before: what, and for how long. A timer's signal writes it, so that the
- * layers below need not know; only write(2) is called there (signal-safety(7)). */
+ * Progress of work whose length is not known before: what, and for how long. A timer's signal writes it, so
+ * that the layers below need not know; only write(2) is called there (signal-safety(7)). */
 #include "command/command.h"
 
 #include <errno.h>

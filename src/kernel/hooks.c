@@ -332,7 +332,8 @@ static int receive_chain(const struct nlmsghdr *message, void *context)
 		if (is_iptables_chain(family, nft_family_name(header->nfgen_family), table, name, entry.place,
 				      entry.priority))
 			entry.class = HOOK_CLASS_RULES;
-		if (!strcmp(type, "nat"))
+		/* a foreign one may log and count too: that it is for NAT says nothing of its rules */
+		if (entry.class == HOOK_CLASS_RULES && !strcmp(type, "nat"))
 			entry.class = HOOK_CLASS_NAT;
 		result = add(reading->hooks, &entry);
 	}
