@@ -36,11 +36,8 @@ int plane(struct xdp_md *context)
 	return generate(context) ? weir_xdp_run(context) : XDP_ABORTED;
 }
 
-SEC("xdp")
-int floor_count(struct xdp_md *context)
+static __always_inline int parse_and_count(struct xdp_md *context)
 {
-	if (!generate(context))
-		return XDP_ABORTED;
 	const __u8 *frame = (const __u8 *)(long)context->data;
 	const __u8 *end = (const __u8 *)(long)context->data_end;
 	__u32 zero = 0;
@@ -52,4 +49,17 @@ int floor_count(struct xdp_md *context)
 	__u32 slot = (key.source[0] ^ key.destination[0] ^ key.source_port ^ key.destination_port) == 1;
 	count(slot, key.length, bpf_get_smp_processor_id() * weir_stride);
 	return XDP_DROP;
+}
+
+SEC("xdp")
+int floor_count(struct xdp_md *context)
+{
+	return generate(context) ? parse_and_count(context) : XDP_ABORTED;
+}
+
+/* For plane_live.c: the frames are as they come. */
+SEC("xdp")
+int floor_live(struct xdp_md *context)
+{
+	return parse_and_count(context);
 }

@@ -9,8 +9,8 @@
 
 /* Whether evaluating it may look at the packet's connection: its state, mark, helper, counters ... */
 bool match_reads_state(const struct match *match);
-/* Whether running it may do something that hangs on the packet's connection. False for every target that is modelled,
- * and for those of Debian's iptables that only look at the packet and their options. */
+/* Whether running it may do something that hangs on the packet's connection. False for every target that is
+ * modelled, and for those of Debian's iptables that only look at the packet and their options. */
 bool target_reads_state(const struct target *target);
 /* -m comment: matches always. */
 bool match_is_comment(const struct match *match);

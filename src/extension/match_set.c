@@ -251,8 +251,10 @@ static bool compares_counters(const struct set_match *set)
 	return set->packets.comparison != COMPARE_NONE || set->bytes.comparison != COMPARE_NONE;
 }
 
-/* Of later fragments ip_set_get_ip4_port() gives up for these alone: others have no port that could be missing. */
-static const uint8_t late_without_port[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO_ICMP};
+/* Of later fragments ip_set_get_ip4_port() gives up for these alone: others have no port that could be
+ * missing. */
+static const uint8_t late_without_port[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP,
+					    IPPROTO_ICMP};
 
 static bool port_in_header(enum family family, uint8_t protocol)
 {
@@ -406,9 +408,8 @@ static diagram_node port_mean(const struct match *match, const struct rule *rule
 	    fields_value(fields, FIELD_PROTOCOL, fields->family == FAMILY_IPV4 ? 0 : IPPROTO_NONE));
 	if (!has_odd_member(set))
 		return mean;
-	diagram_node unknown =
-	    diagram_and(diagram, found,
-			option_mean_opaque(match, rule, fields, text_of(set->text), OPAQUE_TABLE));
+	diagram_node unknown = diagram_and(
+	    diagram, found, option_mean_opaque(match, rule, fields, text_of(set->text), OPAQUE_TABLE));
 	diagram_node odd = diagram_or(diagram, fields_value(fields, FIELD_PROTOCOL, IPPROTO_DCCP),
 				      fields_value(fields, FIELD_PROTOCOL, other_icmp(set->set)));
 	return diagram_if(diagram, odd, unknown, mean);

@@ -404,7 +404,7 @@ int credit_compute(struct analysis *analysis, struct region *region, diagram_nod
 		size_t counted_count = 0;
 		for (uint32_t unit = 0; unit < count; unit++) {
 			if (credit.overflow) {
-				may_hit[unit] = DIAGRAM_TRUE;
+				may_hit[unit] = DIAGRAM_UNDECIDED;
 				credit.must[unit] = DIAGRAM_FALSE;
 			} else if (credit.repeated[unit]) {
 				credit.must[unit] = DIAGRAM_FALSE;

@@ -38,10 +38,18 @@ enum parse_protocol {
 #define PARSE_BE64(number) (number)
 #endif
 
-/* Headers stand at even offsets only: these types say so to the compiler. */
+/* Headers stand at even offsets only: these types say so to the compiler. In the kernel a frame begins two
+ * bytes past a multiple of eight wherever the processor minds (NET_IP_ALIGN, which the verifier knows), so
+ * that the IP header and what is in it is aligned: words are read whole there, and not put together from
+ * halves. */
 typedef __u16 parse_u16 __attribute__((aligned(2), may_alias));
+#ifdef __bpf__
+typedef __u32 parse_u32 __attribute__((aligned(4), may_alias));
+typedef __u64 parse_u64 __attribute__((aligned(8), may_alias));
+#else
 typedef __u32 parse_u32 __attribute__((aligned(2), may_alias));
 typedef __u64 parse_u64 __attribute__((aligned(2), may_alias));
+#endif
 
 PARSE_INLINE __u32 parse_load16(const __u8 *at)
 {
@@ -220,8 +228,8 @@ PARSE_INLINE int packet_parse_frame(const __u8 *frame, const __u8 *end, const __
 {
 	if (frame + PARSE_ETHERNET > end)
 		return 0;
-	if (*(const parse_u32 *)frame != *(const parse_u32 *)mac ||
-	    *(const parse_u16 *)(frame + 4) != *(const parse_u16 *)(mac + 4))
+	if (*(const parse_u32 *)(frame + 2) != *(const parse_u32 *)(mac + 2) ||
+	    *(const parse_u16 *)frame != *(const parse_u16 *)mac)
 		return 0;
 	__builtin_memset(key, 0, sizeof(*key));
 	__u32 type = parse_load16(frame + 12);

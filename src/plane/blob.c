@@ -28,6 +28,16 @@ int blob_reserve(struct blob *blob, size_t size, size_t align, uint32_t *offset)
 	return 0;
 }
 
+int hot_reserve(struct blob *blob, struct hot *hot, size_t size, size_t align, uint32_t *offset)
+{
+	uint32_t at = (hot->at + (uint32_t)align - 1) & ~((uint32_t)align - 1);
+	if (at > hot->end || size > hot->end - at)
+		return blob_reserve(blob, size, align, offset);
+	*offset = at;
+	hot->at = at + (uint32_t)size;
+	return 0;
+}
+
 int array_reserve(void **array, size_t *capacity, size_t count, size_t size)
 {
 	if (count <= *capacity)
@@ -70,7 +80,7 @@ static size_t find_slot(const struct hash_map *map, hash128 key)
 
 static int grow(struct hash_map *map)
 {
-	struct hash_map larger = {.capacity = map->capacity ? map->capacity * 2 : 64, .count = map->count};
+	struct hash_map larger = {.capacity = map->capacity ? map->capacity * 4 : 64, .count = map->count};
 	larger.keys = reallocarray(NULL, larger.capacity, sizeof(*larger.keys));
 	larger.values = reallocarray(NULL, larger.capacity, sizeof(*larger.values));
 	if (!larger.keys || !larger.values) {

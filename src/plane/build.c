@@ -248,6 +248,17 @@ static int build_table(struct build *build, struct dimension *dimension, uint32_
 	return result ? result : dimension_rows(build, dimension);
 }
 
+/* The first run's classes go into its table, and that becomes the fast one if one probe settles it. */
+static void make_fast(struct build *build, struct plane_family *family, const struct plane_run *run)
+{
+	const struct plane_exact *table = &family->pairs[run->kind];
+	exact_set_class(build, table, blob_at(build->blob, run->classes));
+	if (table->probes != 1)
+		return;
+	family->fast_kind = run->kind;
+	family->fast = *table;
+}
+
 static int build_runs(struct build *build, struct plane_family *family)
 {
 	int result = 0;
@@ -264,6 +275,8 @@ static int build_runs(struct build *build, struct plane_family *family)
 		result = pairs_run(build, &build->dimensions[i], &run);
 		if (result == 0)
 			((struct plane_run *)blob_at(build->blob, family->runs))[i - PLANE_RUNS] = run;
+		if (result == 0 && i == PLANE_RUNS)
+			make_fast(build, family, &run);
 	}
 	return result;
 }
@@ -274,14 +287,22 @@ static int build_dimensions(struct build *build, struct plane_family *family)
 	int result = build_meet(build, build->region->root);
 	for (uint32_t i = 0; i < 2 && result == 0; i++)
 		if (build->dimensions[PLANE_SOURCE + i].present)
-			result = trie_build(build, &build->dimensions[PLANE_SOURCE + i],
-					    &build->spaces[PLANE_SPACE_SOURCE + i], &family->tries[i]);
+			result =
+			    trie_build(build, &build->dimensions[PLANE_SOURCE + i],
+				       &build->spaces[PLANE_SPACE_SOURCE + i],
+				       i == 0 ? &family->source : &family->destination, &family->tries[i]);
 	build->plane->statistics.trie_bytes += build->blob->size - at;
 	at = build->blob->size;
 	for (uint32_t i = PLANE_TABLE_FIRST; i < PLANE_RUNS && result == 0; i++)
 		if (build->dimensions[i].present)
 			result =
 			    build_table(build, &build->dimensions[i], &family->tables[i - PLANE_TABLE_FIRST]);
+	if (result == 0 && build->dimensions[PLANE_FRAGMENT].present) {
+		const uint16_t *classes =
+		    blob_at(build->blob, family->tables[PLANE_FRAGMENT - PLANE_TABLE_FIRST]);
+		family->fragment_class[0] = classes[0];
+		family->fragment_class[1] = classes[1];
+	}
 	build->plane->statistics.table_bytes += build->blob->size - at;
 	at = build->blob->size;
 	if (result == 0)
@@ -337,15 +358,19 @@ static int build_init(struct build *build)
 	return 0;
 }
 
-static int build_family(struct plane *plane, struct blob *blob, enum family index,
+static int build_family(struct plane *plane, struct blob *blob, struct hot *hot, enum family index,
 			const struct region *region)
 {
 	struct build *build = calloc(1, sizeof(*build));
 	if (!build)
 		return -ENOMEM;
-	*build = (struct build){
-	    .family = index, .region = region, .fields = region->fields, .blob = blob, .plane = plane};
-	struct plane_family family = {0};
+	*build = (struct build){.family = index,
+				.region = region,
+				.fields = region->fields,
+				.blob = blob,
+				.hot = hot,
+				.plane = plane};
+	struct plane_family family = {.fast_kind = PLANE_NO_PAIRS};
 	int result = build_init(build);
 	if (result == 0)
 		result = find_tested(build);
@@ -402,10 +427,11 @@ int plane_build(const struct region *const regions[FAMILY_COUNT], struct plane *
 		return -ENOMEM;
 	fresh->slot_count = 1;
 	uint32_t header;
-	int result = blob_reserve(&blob, sizeof(struct plane_header), 64, &header);
+	struct hot hot = {sizeof(struct plane_header), PLANE_SIZE_MIN};
+	int result = blob_reserve(&blob, PLANE_SIZE_MIN, 64, &header);
 	for (int i = 0; i < FAMILY_COUNT && result == 0; i++)
 		if (regions[i] && !regions[i]->undecided && regions[i]->root != DIAGRAM_FALSE)
-			result = build_family(fresh, &blob, (enum family)i, regions[i]);
+			result = build_family(fresh, &blob, &hot, (enum family)i, regions[i]);
 	if (result == 0)
 		result = finish(fresh, &blob);
 	free(blob.data);

@@ -3,7 +3,7 @@
  * Inside plane_build(): what its files share. Order of work for a family: build.c says which variable belongs
  * to which dimension and walks the dimensions in order; space.c cuts addresses and points by the predicates
  * on them; dimension.c finds the classes of a dimension and fills the rows of its nodes; trie.c and pairs.c
- * lay out how a packet finds its class; credit.c gives each terminal its counters. */
+ * lay out how a packet finds its class, with exact.c; credit.c gives each terminal its counters. */
 #ifndef WEIR_PLANE_BUILD_H
 #define WEIR_PLANE_BUILD_H
 
@@ -32,6 +32,14 @@ static inline void *blob_at(const struct blob *blob, uint32_t offset)
 {
 	return blob->data + offset;
 }
+
+/* The rest of the page in which the header is: rows and hits of small regions are there, so that a look-up
+ * needs fewer pages. */
+struct hot {
+	uint32_t at, end;
+};
+/* As blob_reserve(), but there, as long as there is room. */
+int hot_reserve(struct blob *blob, struct hot *hot, size_t size, size_t align, uint32_t *offset);
 
 /* 128-bit hashes to numbers. Two different functions of the same hash would be taken for one: by chance that
  * does not happen, and plane_prove() would say so. */
@@ -115,6 +123,7 @@ struct build {
 	const struct region *region;
 	const struct fields *fields;
 	struct blob *blob;
+	struct hot *hot;
 	struct plane *plane;
 	uint8_t *dimension_of;  /* by variable */
 	bool *tested, *counted; /* by variable */
@@ -141,7 +150,7 @@ int build_meet(struct build *build, diagram_node node);
 
 /* Source or destination: classes, leaves and the trie. */
 int trie_build(struct build *build, struct dimension *dimension, struct space *space,
-	       struct plane_trie *trie);
+	       struct plane_exact *exact, struct plane_trie *trie);
 /* From `start` on the leaf is this one. */
 struct leaf_interval {
 	address start;
@@ -150,8 +159,20 @@ struct leaf_interval {
 /* Intervals ascending, the first at 0, neighbours with different leaves. */
 int trie_lay_out(struct build *build, const struct leaf_interval *intervals, size_t count,
 		 struct plane_trie *trie);
+/* What an exact table holds. */
+struct exact_key {
+	address address;
+	uint32_t point, value, class;
+	bool placed;
+};
+/* Lays out a table of 2^bits lines. With one probe: of the keys those that find room, each then `placed`.
+ * With more: all of them, or none and *all false. 0 or -errno. */
+int exact_build(struct build *build, struct exact_key *keys, size_t count, uint32_t bits, uint32_t probes,
+		struct plane_exact *exact, bool *all);
+/* Fills in the classes of the entries, by value. */
+void exact_set_class(const struct build *build, const struct plane_exact *exact, const uint16_t *classes);
 /* One kind of pair: its hash table. */
-int pairs_build(struct build *build, struct space *space, struct plane_pair_table *table);
+int pairs_build(struct build *build, struct space *space, struct plane_exact *table);
 /* One run of pair predicates: classes of that kind's leaves. */
 int pairs_run(struct build *build, struct dimension *dimension, struct plane_run *run);
 /* Turns rows and root from diagram nodes to entries, and gives terminals their hits and slots their credits.

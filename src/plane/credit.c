@@ -360,13 +360,14 @@ int credit_build(struct build *build, struct plane_family *family)
 	if (result == 0)
 		result = give_slots(&crediting);
 	if (result == 0)
-		result = blob_reserve(build->blob, crediting.hit_count * sizeof(struct plane_hit), 64,
-				      &family->hits);
+		result = hot_reserve(build->blob, build->hot, crediting.hit_count * sizeof(struct plane_hit),
+				     sizeof(struct plane_hit), &family->hits);
 	if (result == 0 && crediting.hit_count)
 		memcpy(blob_at(build->blob, family->hits), crediting.hits,
 		       crediting.hit_count * sizeof(struct plane_hit));
 	if (result == 0)
-		result = blob_reserve(build->blob, build->row_count * sizeof(uint32_t), 64, &family->rows);
+		result = hot_reserve(build->blob, build->hot, build->row_count * sizeof(uint32_t),
+				     sizeof(uint32_t), &family->rows);
 	if (result == 0) {
 		uint32_t *rows = blob_at(build->blob, family->rows);
 		for (size_t i = 0; i < build->row_count; i++)

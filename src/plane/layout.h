@@ -33,6 +33,19 @@
  * next bit. rank[i]: bits set in the words before i. A table costs one read, a branch node a chain of them:
  * tables are used as long as they are few.
  *
+ * In front of a trie may stand an EXACT table: single addresses with a leaf of their own, found by one hash
+ * of the address, whatever else is in the trie (where they are left out). Pairs of address and port are in
+ * such tables, too. An exact table is lines of 64 bytes, one cache line each, of four entries (IPv4) or two
+ * (IPv6), which a look-up compares all at once, without a branch: what a packet hits is not to be foretold,
+ * and a mispredicted branch costs as much as the rest. What finds no room in its line stands in the next
+ * ones, up to `probes` of them in all; tables of addresses have one probe, and leave what does not fit to the
+ * trie. An entry whose value is 0 is empty. The others have a value (leaf + 1 of an address, leaf of a pair)
+ * and a class: of an address the class of its leaf, of a pair its leaf's class in the first run.
+ *
+ * `fast` is the pair table of the first run where that has one probe (its probes are 0 where it is not so): a
+ * packet that comes from the source to that run, as most banned ones do, be it by way of the fragment
+ * dimension, is at its end after two hashes.
+ *
  * Counting: a drop bumps one counter slot for each of its hits. A hit names a space (whose leaves it counts
  * apart), and the slot is `slot + leaf - first` when leaf - first < count. Space 0 has the leaf 0 alone. */
 #ifndef WEIR_PLANE_LAYOUT_H
@@ -41,7 +54,7 @@
 #include <linux/types.h>
 
 #define PLANE_MAGIC 0x52494557u /* "WEIR" */
-#define PLANE_VERSION 1u
+#define PLANE_VERSION 2u
 #define PLANE_SIZE_MIN 4096u
 
 enum plane_dimension {
@@ -83,7 +96,7 @@ enum plane_dimension {
 #define PLANE_STRIDE 8u
 /* Every node settles 8 bits or the rest of its 64-bit word: at most 8 a word, and one pair at its end. */
 #define PLANE_TRIE_STEPS 18
-#define PLANE_PROBES 16
+#define PLANE_PROBES 8
 
 /* What leaves are numbered in. */
 enum plane_space {
@@ -97,6 +110,8 @@ enum plane_space {
 #define PLANE_PAIR_DESTINATION_ADDRESS 1u
 #define PLANE_PAIR_DESTINATION_PORT 2u
 #define PLANE_PAIR_KINDS 4u
+#define PLANE_NO_PAIRS 0xffffffffu /* as fast_kind */
+#define PLANE_LINE 64u
 #define PLANE_NO_LEAF 0xffffffffu
 
 struct plane_branch { /* one cache line */
@@ -123,15 +138,25 @@ struct plane_trie {
 	__u32 block_shift;
 };
 
-struct plane_pair_entry {
-	__u64 address[2];
-	__u32 point; /* protocol << 16 | port */
-	__u32 leaf;  /* 0: empty */
+struct plane_exact4 {
+	__u64 key;   /* address << 24 | point: 56 bits, so that the difference of two is never negative */
+	__u32 value; /* 0: empty */
+	__u32 class;
 };
 
-struct plane_pair_table { /* open addressing, linear probing, at most PLANE_PROBES of them */
-	__u32 entries;
-	__u32 mask; /* entries - 1 */
+struct plane_exact6 {
+	__u64 address[2];
+	__u32 value, class; /* read as one word, as above */
+	__u32 point;        /* protocol << 16 | port; of a single address 0 */
+	__u32 unused;
+};
+
+struct plane_exact {
+	__u64 factor; /* odd */
+	__u32 lines;  /* offset */
+	__u32 mask;   /* number of lines, a power of two and at least 2, less one */
+	__u32 shift;  /* 64 less the bits of that number */
+	__u32 probes; /* 0: no table */
 };
 
 struct plane_run {
@@ -143,42 +168,50 @@ struct plane_hit {
 	__u32 space, first, count, slot;
 };
 
-struct plane_family {
-	__u32 root; /* entry */
+struct plane_family { /* what most packets need comes first, in two cache lines */
+	__u32 root;   /* entry */
 	__u32 rows;
 	__u32 hits;
-	__u32 runs; /* struct plane_run for each dimension from PLANE_RUNS on */
+	__u32 fast_kind; /* of pair */
+	struct plane_exact source;
+	struct plane_exact fast;
 	struct plane_trie tries[2];
-	__u32 tables[PLANE_TABLE_COUNT]; /* __u16 class for each value */
-	struct plane_pair_table pairs[PLANE_PAIR_KINDS];
+	__u32 runs;              /* struct plane_run for each dimension from PLANE_RUNS on */
+	__u32 fragment_class[2]; /* of whole packets and of parts of fragmented ones: as in tables[] */
 	__u32 unused;
+	struct plane_exact destination;
+	struct plane_exact pairs[PLANE_PAIR_KINDS];
+	__u32 tables[PLANE_TABLE_COUNT]; /* __u16 class for each value */
+	__u32 unused2[11];
 };
 
 struct plane_header {
 	__u32 magic, version;
-	__u8 mac[6];     /* of the interface: frames for others pass. Set before the program runs */
-	__u8 present[2]; /* by family: 0, 4 and 6 alike: nothing of it is dropped */
-	__u32 size;      /* bytes in use, not rounded up */
+	__u8 present[2]; /* by family: 4 or 6; 0: nothing of it is dropped */
+	__u8 mac[6]; /* of the interface: frames for others pass. Set before the program runs. Aligned as in a
+		      * frame: two bytes, then a word */
+	__u32 size;  /* bytes in use, not rounded up */
 	__u32 unused[11];
 	struct plane_family families[2]; /* IPv4, IPv6 */
 };
 
 _Static_assert(sizeof(struct plane_branch) == 64, "one cache line");
 _Static_assert(sizeof(struct plane_compare) == 16, "four a cache line");
-_Static_assert(sizeof(struct plane_pair_entry) == 24, "one layout in BPF and user space");
-_Static_assert(sizeof(struct plane_family) == 128, "two cache lines");
-_Static_assert(sizeof(struct plane_header) == 64 + 256, "one layout in BPF and user space");
+_Static_assert(sizeof(struct plane_exact4) == 16, "four a cache line");
+_Static_assert(sizeof(struct plane_exact6) == 32, "two a cache line");
+_Static_assert(sizeof(struct plane_family) == 320, "five cache lines");
+_Static_assert(sizeof(struct plane_header) == 64 + 640, "one layout in BPF and user space");
 _Static_assert(sizeof(struct plane_hit) == 16, "one layout in BPF and user space");
 
-/* Where the search for a point begins. Part of the layout: builder, proof and look-up agree on it. */
-static inline __attribute__((always_inline)) __u32 plane_pair_hash(__u64 high, __u64 low, __u32 point)
+/* The line where the search for a key begins. Part of the layout: builder, proof and look-up agree on it. */
+static inline __attribute__((always_inline)) __u64
+plane_exact_line(const struct plane_exact *exact, __u64 high, __u64 low, __u32 point, int version)
 {
-	__u64 hash = (high ^ ((__u64)point << 40)) * 0x9e3779b97f4a7c15ull;
+	if (version == 4)
+		return ((high << 24 | point) * exact->factor) >> (exact->shift & 63);
+	__u64 hash = high * exact->factor;
 	hash ^= hash >> 32;
-	hash = (hash + low) * 0xd6e8feb86659fd93ull;
-	hash ^= hash >> 32;
-	hash *= 0xd6e8feb86659fd93ull;
-	return (__u32)(hash >> 32);
+	return ((hash + low + ((__u64)point << 32)) * exact->factor) >> (exact->shift & 63);
 }
 
 #endif

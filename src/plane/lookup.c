@@ -14,7 +14,8 @@ void plane_look_up(const struct plane *plane, const struct packet_key *key, stru
 	const struct plane_family *family = &header->families[index];
 	struct plane_leaves leaves;
 	uint64_t mask = plane->size - 1;
-	uint32_t entry = plane_walk_source(plane->blob, mask, family, key, &leaves);
+	uint32_t entry = key->family == 4 ? plane_walk_begin(plane->blob, mask, family, key, &leaves, 4)
+					  : plane_walk_begin(plane->blob, mask, family, key, &leaves, 6);
 	entry = plane_walk_rest(plane->blob, mask, family, key, &leaves, entry);
 	if (!(entry & PLANE_DROP))
 		return;

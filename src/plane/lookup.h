@@ -91,18 +91,56 @@ PLANE_INLINE __u32 plane_leaf_class(const __u8 *blob, __u64 mask, const struct p
 	    blob, mask, trie->classes + ((__u64)((leaf - trie->single) >> (trie->block_shift & 31)) << 2));
 }
 
-PLANE_INLINE __u32 plane_pair_leaf(const __u8 *blob, __u64 mask, const struct plane_pair_table *table,
-				   __u64 high, __u64 low, __u32 point)
+/* `word` where `difference`, of less than 64 bits, is 0, else 0: without a branch. */
+PLANE_INLINE __u64 plane_where_same(__u64 difference, __u64 word)
 {
-	__u64 at = plane_pair_hash(high, low, point);
-	for (int probe = 0; probe < PLANE_PROBES; probe++, at++) {
-		__u64 offset = table->entries + (at & table->mask) * sizeof(struct plane_pair_entry);
-		__u32 leaf = plane_load32(blob, mask, offset + 20);
-		if (!leaf)
+	return (__u64)((__s64)(difference - 1) >> 63) & word;
+}
+
+/* As one of 63 bits, 0 where all three are. */
+PLANE_INLINE __u64 plane_difference(__u64 a, __u64 b, __u32 c)
+{
+	__u64 any = a | b | c;
+	return any >> 1 | (any & 1);
+}
+
+/* What a line says of a key: value in the lower half, class in the upper one; 0 when the key is not there. */
+PLANE_INLINE __u64 plane_line_find(const __u8 *blob, __u64 mask, __u64 offset, __u64 high, __u64 low,
+				   __u32 point, int version)
+{
+	const __u64 *words = (const __u64 *)(blob + (offset & (mask & ~63ull)));
+	if (version == 4) {
+		__u64 key = high << 24 | point;
+		return plane_where_same(words[0] ^ key, words[1]) |
+		       plane_where_same(words[2] ^ key, words[3]) |
+		       plane_where_same(words[4] ^ key, words[5]) |
+		       plane_where_same(words[6] ^ key, words[7]);
+	}
+	return plane_where_same(plane_difference(words[0] ^ high, words[1] ^ low, (__u32)words[3] ^ point),
+				words[2]) |
+	       plane_where_same(plane_difference(words[4] ^ high, words[5] ^ low, (__u32)words[7] ^ point),
+				words[6]);
+}
+
+/* In the first line alone. */
+PLANE_INLINE __u64 plane_exact_first(const __u8 *blob, __u64 mask, const struct plane_exact *exact,
+				     __u64 high, __u64 low, __u32 point, int version)
+{
+	__u64 line = plane_exact_line(exact, high, low, point, version);
+	return plane_line_find(blob, mask, exact->lines + (line << 6), high, low, point, version);
+}
+
+PLANE_INLINE __u64 plane_exact_find(const __u8 *blob, __u64 mask, const struct plane_exact *exact, __u64 high,
+				    __u64 low, __u32 point, int version)
+{
+	__u64 line = plane_exact_line(exact, high, low, point, version);
+	for (__u32 probe = 0; probe < PLANE_PROBES; probe++, line++) {
+		if (probe >= exact->probes)
 			return 0;
-		if (plane_load32(blob, mask, offset + 16) == point &&
-		    plane_load64(blob, mask, offset) == high && plane_load64(blob, mask, offset + 8) == low)
-			return leaf;
+		__u64 found = plane_line_find(blob, mask, exact->lines + ((line & exact->mask) << 6), high,
+					      low, point, version);
+		if (found)
+			return found;
 	}
 	return 0;
 }
@@ -112,23 +150,27 @@ PLANE_INLINE int plane_key_icmp(const struct packet_key *key)
 	return key->protocol == (key->family == 4 ? 1 : 58);
 }
 
-/* The leaf of the packet's pair of that kind. ipset takes type and code of ICMP for either port
+/* What the packet's pair of that kind is. ipset takes type and code of ICMP for either port
  * (net/netfilter/ipset/ip_set_getport.c). What is part of a fragmented packet is in no pair. */
-PLANE_INLINE __u32 plane_key_pair(const __u8 *blob, __u64 mask, const struct plane_family *family,
-				  const struct packet_key *key, __u32 kind)
+struct plane_pair {
+	__u64 high, low;
+	__u32 point;
+};
+
+PLANE_INLINE struct plane_pair plane_key_pair(const struct packet_key *key, __u32 kind)
 {
-	__u64 high = key->source[0], low = key->source[1];
-	__u32 port = key->source_port;
-	if (key->fragment)
-		return 0;
+	struct plane_pair pair = {key->source[0], key->source[1], key->source_port};
+	if (kind == (PLANE_PAIR_DESTINATION_ADDRESS | PLANE_PAIR_DESTINATION_PORT)) /* most are */
+		return (struct plane_pair){key->destination[0], key->destination[1],
+					   (__u32)key->protocol << 16 | key->destination_port};
 	if (kind & PLANE_PAIR_DESTINATION_ADDRESS) {
-		high = key->destination[0];
-		low = key->destination[1];
+		pair.high = key->destination[0];
+		pair.low = key->destination[1];
 	}
 	if ((kind & PLANE_PAIR_DESTINATION_PORT) || plane_key_icmp(key))
-		port = key->destination_port;
-	return plane_pair_leaf(blob, mask, &family->pairs[kind & 3], high, low,
-			       (__u32)key->protocol << 16 | port);
+		pair.point = key->destination_port;
+	pair.point |= (__u32)key->protocol << 16;
+	return pair;
 }
 
 /* Leaves that a walk came by; PLANE_NO_LEAF where it did not ask. */
@@ -137,9 +179,9 @@ struct plane_leaves {
 	__u32 pair[PLANE_PAIR_KINDS];
 };
 
-PLANE_INLINE __u32 plane_step(const __u8 *blob, __u64 mask, __u64 rows, __u32 entry, __u32 class)
+PLANE_INLINE __u32 plane_step(const __u8 *blob, __u64 mask, __u64 rows, __u64 entry, __u64 class)
 {
-	return plane_load32(blob, mask, rows + ((__u64)((entry & PLANE_BASE_MASK) + class) << 2));
+	return plane_load32(blob, mask, rows + (((entry & PLANE_BASE_MASK) + class) << 2));
 }
 
 #define PLANE_AT(entry, dimension) (((entry) >> PLANE_BASE_BITS) == (dimension))
@@ -162,9 +204,14 @@ PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct p
 		return entry;
 	/* All kinds at once, of which a region seldom has more than one: asking as needed would be a loop
 	 * within a loop, with more states than the verifier will follow. */
-	for (__u32 kind = 0; kind < PLANE_PAIR_KINDS; kind++)
-		leaves->pair[kind] =
-		    family->pairs[kind].mask ? plane_key_pair(blob, mask, family, key, kind) : 0;
+	for (__u32 kind = 0; kind < PLANE_PAIR_KINDS; kind++) {
+		leaves->pair[kind] = 0;
+		if (key->fragment || !family->pairs[kind].probes)
+			continue;
+		struct plane_pair pair = plane_key_pair(key, kind);
+		leaves->pair[kind] = (__u32)plane_exact_find(blob, mask, &family->pairs[kind], pair.high,
+							     pair.low, pair.point, key->family == 4 ? 4 : 6);
+	}
 	for (int step = 0; step < PLANE_RUNS_MAX; step++) {
 		__u32 dimension = entry >> PLANE_BASE_BITS;
 		if (dimension < PLANE_RUNS)
@@ -179,19 +226,50 @@ PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct p
 	return PLANE_PASS;
 }
 
-/* The first step, by the source address: most packets are decided by it, or not at all. */
-PLANE_INLINE __u32 plane_walk_source(const __u8 *blob, __u64 mask, const struct plane_family *family,
-				     const struct packet_key *key, struct plane_leaves *leaves)
+/* Leaf and class of an address. */
+PLANE_INLINE __u32 plane_address_class(const __u8 *blob, __u64 mask, const struct plane_exact *exact,
+				       const struct plane_trie *trie, __u64 word0, __u64 word1, int version,
+				       __u32 *leaf)
+{
+	if (exact->probes) {
+		__u64 found = plane_exact_first(blob, mask, exact, word0, word1, 0, version);
+		if (found) {
+			*leaf = (__u32)found - 1;
+			return (__u32)(found >> 32);
+		}
+	}
+	*leaf = plane_trie_leaf(blob, mask, trie, word0, word1);
+	return plane_leaf_class(blob, mask, trie, *leaf);
+}
+
+/* The first steps, by the source address and, where the first run of pairs follows, by the pair: most packets
+ * are decided by them, or not at all. `version` is a constant: 4 or 6, the key's family. */
+PLANE_INLINE __u32 plane_walk_begin(const __u8 *blob, __u64 mask, const struct plane_family *family,
+				    const struct packet_key *key, struct plane_leaves *leaves, int version)
 {
 	__u32 entry = family->root;
 	leaves->source = leaves->destination = PLANE_NO_LEAF;
 	for (int kind = 0; kind < (int)PLANE_PAIR_KINDS; kind++)
 		leaves->pair[kind] = PLANE_NO_LEAF;
-	if (!PLANE_AT(entry, PLANE_SOURCE))
-		return entry;
-	leaves->source = plane_trie_leaf(blob, mask, &family->tries[0], key->source[0], key->source[1]);
-	return plane_step(blob, mask, family->rows, entry,
-			  plane_leaf_class(blob, mask, &family->tries[0], leaves->source));
+	if (PLANE_AT(entry, PLANE_SOURCE)) {
+		__u32 class = plane_address_class(blob, mask, &family->source, &family->tries[0],
+						  key->source[0], key->source[1], version, &leaves->source);
+		entry = plane_step(blob, mask, family->rows, entry, class);
+	}
+	if (PLANE_AT(entry, PLANE_FRAGMENT))
+		entry = plane_step(blob, mask, family->rows, entry,
+				   family->fragment_class[key->fragment ? 1 : 0]);
+	if (PLANE_AT(entry, PLANE_RUNS) && family->fast.probes) {
+		__u64 found = 0;
+		if (!key->fragment) {
+			struct plane_pair pair = plane_key_pair(key, family->fast_kind);
+			found = plane_exact_first(blob, mask, &family->fast, pair.high, pair.low, pair.point,
+						  version);
+		}
+		leaves->pair[family->fast_kind & 3] = (__u32)found;
+		entry = plane_step(blob, mask, family->rows, entry, (__u32)(found >> 32));
+	}
+	return entry;
 }
 
 /* The other steps: the entry, with PLANE_END set, at which the packet arrives. */
@@ -203,10 +281,10 @@ PLANE_INLINE __u32 plane_walk_rest(const __u8 *blob, __u64 mask, const struct pl
 	if (entry & PLANE_END)
 		return entry;
 	if (PLANE_AT(entry, PLANE_DESTINATION)) {
-		leaves->destination =
-		    plane_trie_leaf(blob, mask, &family->tries[1], key->destination[0], key->destination[1]);
-		entry = plane_step(blob, mask, rows, entry,
-				   plane_leaf_class(blob, mask, &family->tries[1], leaves->destination));
+		__u32 class = plane_address_class(blob, mask, &family->destination, &family->tries[1],
+						  key->destination[0], key->destination[1],
+						  key->family == 4 ? 4 : 6, &leaves->destination);
+		entry = plane_step(blob, mask, rows, entry, class);
 		if (entry & PLANE_END)
 			return entry;
 	}
@@ -226,7 +304,8 @@ PLANE_INLINE __u32 plane_hit_slot(const __u8 *blob, __u64 mask, const struct pla
 				  const struct plane_leaves *leaves, __u32 entry, __u32 i)
 {
 	__u64 at = family->hits + (__u64)((entry & PLANE_BASE_MASK) + i) * sizeof(struct plane_hit);
-	__u32 space = plane_load32(blob, mask, at);
+	const struct plane_hit *hit = (const struct plane_hit *)(blob + (at & (mask & ~15ull)));
+	__u32 space = hit->space;
 	__u32 leaf = 0;
 	if (space == PLANE_SPACE_SOURCE)
 		leaf = leaves->source;
@@ -234,10 +313,8 @@ PLANE_INLINE __u32 plane_hit_slot(const __u8 *blob, __u64 mask, const struct pla
 		leaf = leaves->destination;
 	else if (space >= PLANE_SPACE_PAIRS)
 		leaf = leaves->pair[(space - PLANE_SPACE_PAIRS) & 3];
-	leaf -= plane_load32(blob, mask, at + 4);
-	if (leaf >= plane_load32(blob, mask, at + 8))
-		return 0;
-	return plane_load32(blob, mask, at + 12) + leaf;
+	leaf -= hit->first;
+	return leaf < hit->count ? hit->slot + leaf : 0;
 }
 
 #endif

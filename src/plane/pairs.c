@@ -8,58 +8,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct plane_pair_entry make_entry(enum family family, const struct predicate_point *point,
-					  uint32_t leaf)
-{
-	struct plane_pair_entry entry = {.point = (uint32_t)point->protocol << 16 | point->port,
-					 .leaf = leaf};
-	entry.address[0] =
-	    family == FAMILY_IPV4 ? (uint64_t)point->address : (uint64_t)(point->address >> 64);
-	entry.address[1] = family == FAMILY_IPV4 ? 0 : (uint64_t)point->address;
-	return entry;
-}
-
-/* Whether every point found room within the probes that a look-up makes. */
-static bool fill_table(const struct build *build, const struct space *space, const uint32_t *leaf_of,
-		       struct plane_pair_entry *entries, uint32_t mask)
-{
-	for (size_t i = 1; i < space->segment_count; i++) {
-		struct plane_pair_entry entry = make_entry(build->family, space->points[i], leaf_of[i]);
-		uint32_t at = plane_pair_hash(entry.address[0], entry.address[1], entry.point), probe = 0;
-		while (probe < PLANE_PROBES && entries[(at + probe) & mask].leaf)
-			probe++;
-		if (probe == PLANE_PROBES)
-			return false;
-		entries[(at + probe) & mask] = entry;
-	}
-	return true;
-}
-
 static int lay_table(struct build *build, const struct space *space, const uint32_t *leaf_of,
-		     struct plane_pair_table *table)
+		     struct plane_exact *table)
 {
-	size_t size = 16;
-	while (size < space->segment_count * 2)
-		size *= 2;
-	for (int attempt = 0; attempt < 5; attempt++, size *= 2) {
-		struct plane_pair_entry *entries = calloc(size, sizeof(*entries));
-		if (!entries)
-			return -ENOMEM;
-		if (!fill_table(build, space, leaf_of, entries, (uint32_t)(size - 1))) {
-			free(entries);
-			continue;
-		}
-		int result = blob_reserve(build->blob, size * sizeof(*entries), 64, &table->entries);
-		if (result == 0)
-			memcpy(blob_at(build->blob, table->entries), entries, size * sizeof(*entries));
-		table->mask = (uint32_t)(size - 1);
-		free(entries);
-		return result;
+	size_t count = space->segment_count - 1; /* segment 0: no point of any */
+	struct exact_key *keys = calloc(count + 1, sizeof(*keys));
+	if (!keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct predicate_point *point = space->points[i + 1];
+		keys[i] = (struct exact_key){.address = point->address,
+					     .point = (uint32_t)point->protocol << 16 | point->port,
+					     .value = leaf_of[i + 1]};
 	}
-	return -E2BIG;
+	/* Small ones roomy, so that one probe is enough; large ones half full. */
+	uint32_t bits = 1;
+	while (((size_t)2 << bits) < count * (count > 4096 ? 1 : 2) ||
+	       (build->family == FAMILY_IPV6 && ((size_t)1 << bits) < count))
+		bits++;
+	bool all = false;
+	int result = 0;
+	for (int attempt = 0; attempt < 5 && result == 0 && !all; attempt++, bits++)
+		result = exact_build(build, keys, count, bits, PLANE_PROBES, table, &all);
+	free(keys);
+	return result ? result : all ? 0 : -E2BIG;
 }
 
-int pairs_build(struct build *build, struct space *space, struct plane_pair_table *table)
+int pairs_build(struct build *build, struct space *space, struct plane_exact *table)
 {
 	int result = space_cut_points(space);
 	if (result)

@@ -47,9 +47,10 @@ static inline void plane_cleanup(struct plane **plane)
 		plane_free(*plane);
 }
 
-/* All of it: the regions of both families, their tables, the proof, and the times in statistics. Where the tables would
- * be too large, fewer and fewer rules from the start of each chain are taken. regions must be NULL before; they are the
- * caller's to free whatever the result. 0, -ENOMEM, -E2BIG, -EINVAL, -EILSEQ as above. */
+/* All of it: the regions of both families, their tables, the proof, and the times in statistics. Where the
+ * tables would be too large, fewer and fewer rules from the start of each chain are taken. regions must be
+ * NULL before; they are the caller's to free whatever the result. 0, -ENOMEM, -E2BIG, -EINVAL, -EILSEQ as
+ * above. */
 int plane_compute(const struct ruleset *ruleset, const struct region_options *options,
 		  struct region *regions[FAMILY_COUNT], struct plane **plane, struct buffer *why);
 

@@ -65,7 +65,8 @@ int proof_room(void **array, size_t *room, size_t count, size_t size);
 uint32_t proof_space_of(const struct predicate *predicate);
 
 /* Reads a trie or a pair table in full, and compares it with the predicates' own ranges and points. */
-int proof_read_addresses(struct proof *proof, struct proof_space *space, const struct plane_trie *trie);
+int proof_read_addresses(struct proof *proof, struct proof_space *space, const struct plane_exact *exact,
+			 const struct plane_trie *trie);
 int proof_read_points(struct proof *proof, struct proof_space *space, uint32_t kind);
 /* Elements that a leaf is credited to, for each terminal met; and what terminals must imply. */
 int proof_credits(struct proof *proof);

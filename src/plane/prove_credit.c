@@ -141,6 +141,8 @@ static int check_terminal(struct crediting *crediting, uint32_t terminal)
 	const struct attribution *attribution = &proof->region->attributions[terminal];
 	uint32_t entry = proof->terminal_entry[terminal], count = (entry >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK;
 	bool spaces[PLANE_SPACE_COUNT] = {false};
+	if (count && proof->tables->hits % sizeof(struct plane_hit))
+		return proof_differs(proof, "hits are not aligned");
 	if (count > PLANE_HITS_MAX)
 		return proof_differs(proof, "more hits than a look-up counts");
 	memset(crediting->given, 0, proof->region->unit_count + 1);

@@ -184,6 +184,138 @@ static int read_trie(struct reading *reading)
 	return 0;
 }
 
+/* Any table of lines: that all a look-up can come by is inside it. */
+static int check_exact(struct proof *proof, const struct plane_exact *exact)
+{
+	uint64_t lines = (uint64_t)exact->mask + 1;
+	if (exact->probes > PLANE_PROBES || lines < 2 || lines & exact->mask || exact->shift > 63 ||
+	    lines != (uint64_t)1 << (64 - exact->shift) || exact->lines % PLANE_LINE ||
+	    exact->lines + lines * PLANE_LINE > proof->plane->size)
+		return proof_differs(proof, "an exact table is malformed");
+	return 0;
+}
+
+struct entry {
+	uint64_t high, low;
+	uint32_t point, value;
+};
+
+static size_t entry_count(const struct proof *proof, const struct plane_exact *exact)
+{
+	return ((size_t)exact->mask + 1) * (proof->family == FAMILY_IPV4 ? 4 : 2);
+}
+
+static struct entry read_entry_of(const struct proof *proof, const struct plane_exact *exact, size_t index)
+{
+	struct entry entry = {0};
+	if (proof->family == FAMILY_IPV4) {
+		uint64_t at = exact->lines + index * 16, key = plane_load64(proof->blob, proof->mask, at);
+		entry.high = key >> 24;
+		entry.point = (uint32_t)key & 0xffffff;
+		entry.value = plane_load32(proof->blob, proof->mask, at + 8);
+		return entry;
+	}
+	uint64_t at = exact->lines + index * 32;
+	entry.high = plane_load64(proof->blob, proof->mask, at);
+	entry.low = plane_load64(proof->blob, proof->mask, at + 8);
+	entry.value = plane_load32(proof->blob, proof->mask, at + 16);
+	entry.point = plane_load32(proof->blob, proof->mask, at + 24);
+	return entry;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	const address *left = a, *right = b;
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* Every address that the table can know, ascending, each once. */
+static int gather_exact(struct proof *proof, const struct plane_exact *exact, address **addresses,
+			size_t *count)
+{
+	int result = check_exact(proof, exact);
+	if (result == 0 && exact->probes != 1)
+		result =
+		    proof_differs(proof, "an exact table of addresses has more probes than a look-up makes");
+	if (result)
+		return result;
+	size_t entries = entry_count(proof, exact), n = 0, kept = 0;
+	address *all = calloc(entries, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < entries; i++) {
+		struct entry entry = read_entry_of(proof, exact, i);
+		if (proof->family == FAMILY_IPV4 && entry.high >> 32) {
+			free(all);
+			return proof_differs(proof, "an exact entry has more bits than an address");
+		}
+		/* A look-up of an address asks for point 0, whatever the value of what it finds. */
+		if (entry.point == 0)
+			all[n++] =
+			    proof->family == FAMILY_IPV4 ? entry.high : (address)entry.high << 64 | entry.low;
+	}
+	qsort(all, n, sizeof(*all), compare_addresses);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || all[kept - 1] != all[i])
+			all[kept++] = all[i];
+	*addresses = all;
+	*count = kept;
+	return 0;
+}
+
+/* What a look-up finds in the table for these addresses goes over what the trie says of them. */
+static int overlay(struct reading *reading, const struct plane_exact *exact, const address *addresses,
+		   size_t count)
+{
+	struct proof *proof = reading->proof;
+	struct reading over = {.proof = proof, .trie = reading->trie, .width = reading->width};
+	address max = family_max(proof->family);
+	size_t next = 0;
+	int result = 0;
+	over.limit = SIZE_MAX;
+	for (size_t i = 0; i < reading->count && result == 0; i++) {
+		address end = i + 1 < reading->count ? reading->pieces[i + 1].start - 1 : max;
+		uint32_t leaf = reading->pieces[i].leaf;
+		result = reading_add(&over, reading->pieces[i].start, leaf);
+		for (; next < count && addresses[next] <= end && result == 0; next++) {
+			address at = addresses[next];
+			bool four = proof->family == FAMILY_IPV4;
+			uint64_t found =
+			    four ? plane_exact_first(proof->blob, proof->mask, exact, (uint64_t)at, 0, 0, 4)
+				 : plane_exact_first(proof->blob, proof->mask, exact, (uint64_t)(at >> 64),
+						     (uint64_t)at, 0, 6);
+			if (!found)
+				continue;
+			uint32_t single = (uint32_t)found - 1;
+			if (single & PLANE_LEAF ||
+			    plane_leaf_class(proof->blob, proof->mask, reading->trie, single) != found >> 32)
+				result =
+				    proof_differs(proof, "an exact entry is of another class than its leaf");
+			if (result == 0)
+				result = reading_add(&over, at, single);
+			if (result == 0 && at < end)
+				result = reading_add(&over, at + 1, leaf);
+		}
+	}
+	free(reading->pieces);
+	reading->pieces = over.pieces;
+	reading->count = over.count;
+	return result;
+}
+
+static int read_exact(struct reading *reading, const struct plane_exact *exact)
+{
+	address *addresses = NULL;
+	size_t count = 0;
+	if (exact->probes == 0)
+		return 0;
+	int result = gather_exact(reading->proof, exact, &addresses, &count);
+	if (result == 0)
+		result = overlay(reading, exact, addresses, count);
+	free(addresses);
+	return result;
+}
+
 static int find_truth(struct proof_space *space, const uint8_t *now, uint32_t *hint)
 {
 	size_t width = space->predicate_count;
@@ -203,12 +335,6 @@ static int find_truth(struct proof_space *space, const uint8_t *now, uint32_t *h
 		*hint = (uint32_t)space->truth_count++;
 	}
 	return result;
-}
-
-static int compare_starts(const void *a, const void *b)
-{
-	const address *left = a, *right = b;
-	return *left < *right ? -1 : *left > *right;
 }
 
 static int start_leaves(struct proof *proof, struct proof_space *space, const struct piece *pieces,
@@ -248,6 +374,43 @@ static int meet_leaf(struct proof *proof, struct proof_space *space, uint32_t le
 	return 0;
 }
 
+static void merge(const address *from, address *to, size_t begin, size_t middle, size_t end)
+{
+	size_t left = begin, right = middle;
+	for (size_t at = begin; at < end; at++)
+		to[at] = right == end || (left < middle && from[left] <= from[right]) ? from[left++]
+										      : from[right++];
+}
+
+/* Sorts what consists of a few ascending runs: the trie's starts, and those of each predicate. */
+static int sort_runs(address *all, size_t count)
+{
+	address *other = reallocarray(NULL, count + 1, sizeof(*other)), *from = all, *to = other;
+	if (!other)
+		return -ENOMEM;
+	for (bool sorted = false; !sorted;) {
+		sorted = true;
+		for (size_t begin = 0; begin < count;) {
+			size_t middle = begin + 1, end;
+			while (middle < count && from[middle - 1] <= from[middle])
+				middle++;
+			end = middle < count ? middle + 1 : middle;
+			while (end < count && end > middle && from[end - 1] <= from[end])
+				end++;
+			merge(from, to, begin, middle, end);
+			sorted &= begin == 0 && end == count;
+			begin = end;
+		}
+		address *last = from;
+		from = to;
+		to = last;
+	}
+	if (from != all)
+		memcpy(all, from, count * sizeof(*all));
+	free(other);
+	return 0;
+}
+
 /* Everywhere that the leaf or a predicate changes. */
 static int cut(struct proof_space *space, const struct reading *reading, address **starts, size_t *count)
 {
@@ -266,11 +429,15 @@ static int cut(struct proof_space *space, const struct reading *reading, address
 			if (space->predicates[i]->ranges[k].high < max)
 				all[n++] = space->predicates[i]->ranges[k].high + 1;
 		}
-	qsort(all, n, sizeof(*all), compare_starts);
+	int result = sort_runs(all, n);
 	size_t kept = 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && result == 0; i++)
 		if (kept == 0 || all[kept - 1] != all[i])
 			all[kept++] = all[i];
+	if (result) {
+		free(all);
+		return result;
+	}
 	*starts = all;
 	*count = kept;
 	return 0;
@@ -327,13 +494,16 @@ static void cursor_fini(struct cursor *cursor)
 	free(cursor->elements);
 }
 
-int proof_read_addresses(struct proof *proof, struct proof_space *space, const struct plane_trie *trie)
+int proof_read_addresses(struct proof *proof, struct proof_space *space, const struct plane_exact *exact,
+			 const struct plane_trie *trie)
 {
 	struct reading reading = {.proof = proof, .trie = trie, .width = family_bits(proof->family)};
 	struct cursor cursor = {0};
 	address *starts = NULL;
 	size_t count = 0;
 	int result = read_trie(&reading);
+	if (result == 0)
+		result = read_exact(&reading, exact);
 	if (result == 0)
 		result = start_leaves(proof, space, reading.pieces, reading.count);
 	if (result == 0)
@@ -363,37 +533,61 @@ static int compare_points(const void *a, const void *b)
 	return order_points(a, b);
 }
 
-static uint32_t look_up_point(const struct proof *proof, uint32_t kind, const struct predicate_point *point)
+static uint64_t look_up_point(const struct proof *proof, const struct plane_exact *table,
+			      const struct predicate_point *point)
 {
-	bool four = proof->family == FAMILY_IPV4;
-	return plane_pair_leaf(proof->blob, proof->mask, &proof->tables->pairs[kind],
-			       four ? (uint64_t)point->address : (uint64_t)(point->address >> 64),
-			       four ? 0 : (uint64_t)point->address,
-			       (uint32_t)point->protocol << 16 | point->port);
+	uint32_t number = (uint32_t)point->protocol << 16 | point->port;
+	if (proof->family == FAMILY_IPV4)
+		return plane_exact_find(proof->blob, proof->mask, table, (uint64_t)point->address, 0, number,
+					4);
+	return plane_exact_find(proof->blob, proof->mask, table, (uint64_t)(point->address >> 64),
+				(uint64_t)point->address, number, 6);
 }
 
 /* What is in the table and is no point would be taken for one. */
-static int check_table(struct proof *proof, uint32_t kind, const struct predicate_point *points, size_t count)
+static int check_table(struct proof *proof, const struct plane_exact *table,
+		       const struct predicate_point *points, size_t count)
 {
-	const struct plane_pair_table *table = &proof->tables->pairs[kind];
-	uint64_t size = (uint64_t)table->mask + 1;
-	if (table->mask == 0 || size & table->mask ||
-	    table->entries + size * sizeof(struct plane_pair_entry) > proof->plane->size)
-		return proof_differs(proof, "a table of pairs is malformed");
-	for (uint64_t i = 0; i < size; i++) {
-		uint64_t at = table->entries + i * sizeof(struct plane_pair_entry);
-		if (plane_load32(proof->blob, proof->mask, at + 20) == 0)
+	int result = check_exact(proof, table);
+	if (result)
+		return result;
+	for (size_t i = 0; i < entry_count(proof, table); i++) {
+		struct entry entry = read_entry_of(proof, table, i);
+		if (entry.value == 0 && proof->family == FAMILY_IPV4 &&
+		    plane_load32(proof->blob, proof->mask, table->lines + i * 16 + 12) == 0)
 			continue;
-		uint64_t high = plane_load64(proof->blob, proof->mask, at);
-		uint64_t low = plane_load64(proof->blob, proof->mask, at + 8);
-		uint32_t point = plane_load32(proof->blob, proof->mask, at + 16);
+		if (entry.value == 0 && proof->family == FAMILY_IPV6 &&
+		    plane_load32(proof->blob, proof->mask, table->lines + i * 32 + 20) == 0)
+			continue;
 		bool four = proof->family == FAMILY_IPV4;
-		struct predicate_point key = {.address = four ? high : (address)high << 64 | low,
-					      .protocol = (uint8_t)(point >> 16),
-					      .port = (uint16_t)point};
-		if (point >> 24 || (four && (low || high >> 32)) ||
+		struct predicate_point key = {.address =
+						  four ? entry.high : (address)entry.high << 64 | entry.low,
+					      .protocol = (uint8_t)(entry.point >> 16),
+					      .port = (uint16_t)entry.point};
+		if (entry.point >> 24 || (four && entry.high >> 32) ||
 		    !bsearch(&key, points, count, sizeof(key), compare_points))
 			return proof_differs(proof, "a table of pairs holds a point of no predicate");
+	}
+	return 0;
+}
+
+/* The fast table is that of the first run, whose classes it gives as that run's own table does. What is in no
+ * predicate has class 0 there. */
+static int check_fast(struct proof *proof, uint32_t kind, const struct predicate_point *points, size_t count)
+{
+	const struct plane_family *family = proof->tables;
+	if (family->fast.probes == 0 || family->fast_kind != kind)
+		return 0;
+	uint64_t classes = plane_load32(proof->blob, proof->mask, family->runs + 4);
+	if (memcmp(&family->fast, &family->pairs[kind], sizeof(family->fast)) != 0 ||
+	    family->fast.probes != 1 || (plane_load32(proof->blob, proof->mask, family->runs) & 3) != kind ||
+	    plane_load16(proof->blob, proof->mask, classes) != 0)
+		return proof_differs(proof, "the fast table is not that of the first run");
+	for (size_t i = 0; i < count; i++) {
+		uint64_t found = look_up_point(proof, &family->fast, &points[i]);
+		uint64_t at = classes + (uint64_t)(uint32_t)found * 2;
+		if (plane_load16(proof->blob, proof->mask, at) != found >> 32)
+			return proof_differs(proof, "a point is of another class than its leaf");
 	}
 	return 0;
 }
@@ -451,13 +645,16 @@ int proof_read_points(struct proof *proof, struct proof_space *space, uint32_t k
 			if (kept == 0 || order_points(&points[kept - 1], &points[i]) != 0)
 				points[kept++] = points[i];
 		count = kept;
-		result = check_table(proof, kind, points, count);
+		result = check_table(proof, &proof->tables->pairs[kind], points, count);
 	}
 	if (result == 0) {
 		for (size_t i = 0; i < count; i++)
-			space->pieces[i].leaf = look_up_point(proof, kind, &points[i]);
+			space->pieces[i].leaf =
+			    (uint32_t)look_up_point(proof, &proof->tables->pairs[kind], &points[i]);
 		result = start_leaves(proof, space, space->pieces, count + 1);
 	}
+	if (result == 0)
+		result = check_fast(proof, kind, points, count);
 	if (result == 0)
 		result = sweep_points(proof, space, points, count, &cursor);
 	cursor_fini(&cursor);

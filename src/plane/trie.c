@@ -7,6 +7,7 @@
  * leaf. So a lone banned address costs 16 bytes, and the way to it is a few steps however long an IPv6 prefix
  * is. */
 #include "plane/build.h"
+#include "plane/lookup.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -409,7 +410,64 @@ out:
 	return result;
 }
 
-int trie_build(struct build *build, struct dimension *dimension, struct space *space, struct plane_trie *trie)
+#define EXACT_MIN 8u            /* singles, for which a hash in front of the trie is worth it */
+#define EXACT_BITS_MAX_IPV4 12u /* 256 KB */
+#define EXACT_BITS_MAX_IPV6 12u
+
+static address last_of(const struct build *build, const struct leaf_interval *intervals, size_t count,
+		       size_t i)
+{
+	return i + 1 < count ? intervals[i + 1].start - 1 : family_max(build->family);
+}
+
+/* Takes those intervals out that are placed; what is left of them goes to the neighbour. */
+static size_t take_out(const struct build *build, struct leaf_interval *intervals, size_t count,
+		       const struct exact_key *keys, size_t key_count)
+{
+	size_t kept = 0, key = 0;
+	for (size_t i = 0; i < count; i++) {
+		bool single = key < key_count && intervals[i].start == keys[key].address &&
+			      last_of(build, intervals, count, i) == keys[key].address;
+		bool placed = single && keys[key].placed;
+		key += single;
+		if (placed && kept)
+			continue;
+		if (kept == 0 || intervals[kept - 1].leaf != intervals[i].leaf)
+			intervals[kept++] = intervals[i];
+	}
+	return kept;
+}
+
+/* Single addresses go into an exact table in front of the trie, where that is small enough for the cache. */
+static int lay_singles(struct build *build, struct leaf_interval *intervals, size_t *count,
+		       const struct plane_trie *trie, struct plane_exact *exact)
+{
+	struct exact_key *keys = calloc(*count + 1, sizeof(*keys));
+	if (!keys)
+		return -ENOMEM;
+	size_t singles = 0;
+	for (size_t i = 0; i < *count; i++)
+		if (last_of(build, intervals, *count, i) == intervals[i].start)
+			keys[singles++] =
+			    (struct exact_key){.address = intervals[i].start,
+					       .value = intervals[i].leaf + 1,
+					       .class = plane_leaf_class(build->blob->data, UINT64_MAX, trie,
+									 intervals[i].leaf)};
+	bool four = build->family == FAMILY_IPV4, all;
+	uint32_t bits = 1, most = four ? EXACT_BITS_MAX_IPV4 : EXACT_BITS_MAX_IPV6;
+	while (((size_t)4 << bits) < singles * (four ? 3 : 6))
+		bits++;
+	int result = 0;
+	if (singles >= EXACT_MIN && bits <= most)
+		result = exact_build(build, keys, singles, bits, 1, exact, &all);
+	if (result == 0 && exact->probes)
+		*count = take_out(build, intervals, *count, keys, singles);
+	free(keys);
+	return result;
+}
+
+int trie_build(struct build *build, struct dimension *dimension, struct space *space,
+	       struct plane_exact *exact, struct plane_trie *trie)
 {
 	struct leaf_interval *intervals = NULL;
 	struct draft *drafts = NULL;
@@ -431,6 +489,8 @@ int trie_build(struct build *build, struct dimension *dimension, struct space *s
 	}
 	for (size_t i = 0; i < interval_count && result == 0; i++)
 		intervals[i].leaf = leaf_of[intervals[i].leaf];
+	if (result == 0)
+		result = lay_singles(build, intervals, &interval_count, trie, exact);
 	if (result == 0)
 		result = trie_lay_out(build, intervals, interval_count, trie);
 	if (result == 0)

@@ -79,18 +79,20 @@ static __always_inline int weir_xdp_run(struct xdp_md *context)
 	if (!packet_parse_frame(frame, end, header->mac, &key))
 		return XDP_PASS;
 
-	struct plane_leaves leaves = {0};
+	struct plane_leaves leaves;
 	__u64 mask = weir_mask;
 	const struct plane_family *family = &header->families[0];
+	__u32 entry;
 	if (key.family == 4) {
 		if (header->present[0] != 4)
 			return XDP_PASS;
+		entry = plane_walk_begin(blob, mask, family, &key, &leaves, 4);
 	} else {
 		if (header->present[1] != 6)
 			return XDP_PASS;
 		family = &header->families[1];
+		entry = plane_walk_begin(blob, mask, family, &key, &leaves, 6);
 	}
-	__u32 entry = plane_walk_source(blob, mask, family, &key, &leaves);
 	if (!(entry & PLANE_END))
 		entry = weir_walk_rest(&key, &leaves, entry);
 	if (!(entry & PLANE_DROP))
