@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/reason.h"
 #include "command/region_options.h"
+#include "kernel/attachment.h"
 #include "plane/xdp.h"
 #include "read/load.h"
 
@@ -295,7 +296,9 @@ static int compare_live(struct attach *attach)
 /* What is known of the host, as the region takes it. */
 static int collect_facts(struct attach *attach, struct region_options *options)
 {
-	bool forwards = false;
+	/* The host's IPv6 addresses are known, even where it has none. */
+	const struct region_local loopback = {FAMILY_IPV6, 1, 1};
+	size_t count = 0;
 
 	*options = region_arguments_options(&attach->arguments);
 	options->interface = attach->interface;
@@ -305,20 +308,18 @@ static int collect_facts(struct attach *attach, struct region_options *options)
 		options->nat[family] = host_nat(&attach->host, family);
 		attach->forwarding[family] = options->forwarding[family];
 		attach->nat[family] = options->nat[family];
-		forwards |= options->forwarding[family] != TRUTH_NO;
 	}
-	attach->local_count = attach->arguments.local_count + (forwards ? attach->host.local_count : 0);
+	attach->local_count = attach->arguments.local_count + attach->host.local_count;
 	attach->locals = arena_array(attach->arena, attach->local_count + 1, sizeof(*attach->locals));
 	if (!attach->locals)
 		return -ENOMEM;
-	if (forwards && attach->host.local_count)
-		memcpy(attach->locals, attach->host.locals,
-		       attach->host.local_count * sizeof(*attach->locals));
-	if (attach->arguments.local_count)
-		memcpy(attach->locals + (attach->local_count - attach->arguments.local_count),
-		       attach->arguments.locals, attach->arguments.local_count * sizeof(*attach->locals));
+	for (size_t i = 0; i < attach->host.local_count; i++)
+		attach->locals[count++] = attach->host.locals[i];
+	for (size_t i = 0; i < attach->arguments.local_count; i++)
+		attach->locals[count++] = attach->arguments.locals[i];
+	attach->locals[count++] = loopback;
 	options->locals = attach->locals;
-	options->local_count = attach->local_count;
+	options->local_count = count;
 	return 0;
 }
 
@@ -622,6 +623,43 @@ static int print_json(const struct attach *attach)
 	return command_print_json(object);
 }
 
+/* Facts and rules were read before the tables were made, and may have changed until they were attached: what
+ * no longer holds is taken away at once. */
+static int look_again(struct attach *attach)
+{
+	struct attachment attachment __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
+	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	struct ruleset *live __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	struct host_problem *problems;
+	struct buffer why = {0};
+	struct host host;
+	uint64_t fingerprint;
+	size_t count = 0;
+	int error = host_read(attach->arena, attach->interface, &host);
+
+	if (!error && host.link.xdp_native != attach->result.program &&
+	    host.link.xdp_generic != attach->result.program)
+		return EXIT_DONE; /* somebody took it away or put another in its place: nothing of ours is
+				     left */
+	if (!error && attach->has_fingerprint)
+		error = sink ? rules_load_live(sink, &live) : -ENOMEM;
+	if (!error && live)
+		error = meta_fingerprint(live, &fingerprint);
+	if (!error)
+		error = attachment_open(attach->result.program, &attachment);
+	if (!error)
+		error = attachment_stale(attach->arena, &attachment.meta, &host, live ? &fingerprint : NULL,
+					 &problems, &count);
+	if (!error && !count)
+		return EXIT_DONE;
+	int removed = attach_remove(attach->host.link.index, &why);
+	buffer_fini(&why);
+	return command_fail("attach", EXIT_SYSTEM, "%s: while it was being attached, %s; %s",
+			    attach->interface, error ? strerror(-error) : problems[0].text,
+			    removed ? "it could NOT be taken away again: ip link set dev IFACE xdp off"
+				    : "it was taken away again: nothing is dropped early");
+}
+
 static int run(struct attach *attach)
 {
 	struct host_problem *problems;
@@ -647,6 +685,8 @@ static int run(struct attach *attach)
 	code = load(attach);
 	if (!code && !attach->dry_run)
 		code = switch_program(attach);
+	if (!code && !attach->dry_run)
+		code = look_again(attach);
 	if (code)
 		return code;
 	return attach->json ? print_json(attach) : print_text(attach);

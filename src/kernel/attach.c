@@ -309,6 +309,7 @@ static int run_locked(const struct attach_request *request, struct attach_result
 		return error;
 	}
 	error = bpf_obj_get_info_by_fd(request->program, &info, &size);
+	result->program = info.id;
 	if (!error)
 		error = attachment_open(info.id, &made);
 	if (!error)

@@ -21,6 +21,7 @@ struct attach_request {
 };
 
 struct attach_result {
+	uint32_t program;    /* id of what is attached now */
 	bool generic;        /* attached so */
 	bool native_refused; /* auto: the driver has no native mode, or not now; native_error says why */
 	int native_error;

@@ -62,6 +62,7 @@ struct chain_meaning {
 enum stage {
 	STAGE_RAW,
 	STAGE_MANGLE_PREROUTING,
+	STAGE_NAT_PREROUTING, /* tracked packets only, and of those the first of a connection */
 	STAGE_MANGLE_INPUT,
 	STAGE_FILTER_INPUT,
 	STAGE_MANGLE_FORWARD,

@@ -87,9 +87,10 @@ static bool passes(enum outcome_value outcome)
 static void walk_path(struct walk *walk, bool forward, enum connection_state state)
 {
 	const struct analysis *analysis = walk->analysis;
-	static const enum stage input[] = {STAGE_MANGLE_PREROUTING, STAGE_MANGLE_INPUT, STAGE_FILTER_INPUT};
-	static const enum stage forwarded[] = {STAGE_MANGLE_PREROUTING, STAGE_MANGLE_FORWARD,
-					       STAGE_FILTER_FORWARD};
+	static const enum stage input[] = {STAGE_MANGLE_PREROUTING, STAGE_NAT_PREROUTING, STAGE_MANGLE_INPUT,
+					   STAGE_FILTER_INPUT};
+	static const enum stage forwarded[] = {STAGE_MANGLE_PREROUTING, STAGE_NAT_PREROUTING,
+					       STAGE_MANGLE_FORWARD, STAGE_FILTER_FORWARD};
 	uint64_t no_device = analysis->fields->interface_count ? analysis->fields->interface_count - 1 : 0;
 	set_field(analysis, walk->bits, FIELD_STATE, STATE_INVALID);
 	set_field(analysis, walk->bits, FIELD_OUT, no_device);
@@ -98,8 +99,11 @@ static void walk_path(struct walk *walk, bool forward, enum connection_state sta
 	if (!passes(walk->outcome))
 		return;
 	set_field(analysis, walk->bits, FIELD_STATE, walk->tracked ? state : STATE_UNTRACKED);
-	for (size_t i = 0; i < 3; i++) {
-		walk_stage(walk, forward ? forwarded[i] : input[i]);
+	for (size_t i = 0; i < 4; i++) {
+		enum stage stage = forward ? forwarded[i] : input[i];
+		if (stage == STAGE_NAT_PREROUTING && !walk->tracked)
+			continue;
+		walk_stage(walk, stage);
 		if (!passes(walk->outcome))
 			return;
 	}

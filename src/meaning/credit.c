@@ -170,7 +170,7 @@ static void credit_stage(struct credit *credit, enum stage stage, struct bounds 
 	struct chain_meaning *inside = analysis_chain(analysis, chain->chain);
 	visit_chain(credit, inside, (struct bounds){DIAGRAM_TRUE, DIAGRAM_TRUE});
 	add_hit(credit, analysis->policy_units[stage], inside->goes_back);
-	bool behind_nat = stage != STAGE_RAW && stage != STAGE_MANGLE_PREROUTING;
+	bool behind_nat = stage > STAGE_NAT_PREROUTING;
 	for (size_t i = 0; i < credit->touched_count; i++) {
 		uint32_t unit = credit->touched[i];
 		struct bounds hits = credit->hits[unit];
@@ -208,6 +208,9 @@ static void credit_stages(struct credit *credit)
 	reach.may = diagram_or(diagram, analysis->may_untracked, analysis->may_tracked);
 	credit_stage(credit, STAGE_MANGLE_PREROUTING, reach);
 	reach = reach_behind(analysis, reach, STAGE_MANGLE_PREROUTING, false);
+	/* Which packet is the first of its connection is not known: what nat counts is never sure. */
+	struct bounds nat = {DIAGRAM_FALSE, diagram_and(diagram, reach.may, analysis->may_tracked)};
+	credit_stage(credit, STAGE_NAT_PREROUTING, nat);
 
 	struct bounds input = reach, forward = reach;
 	if (analysis->forwarding != TRUTH_NO) {

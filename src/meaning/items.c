@@ -3,6 +3,7 @@
  * Chains as rows of items, and what each item matches. */
 #include "extension/extension.h"
 #include "meaning/analysis.h"
+#include "ruleset/rule_parser.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,6 +14,7 @@ static const struct {
 } stage_chains[STAGE_COUNT] = {
     [STAGE_RAW] = {TABLE_RAW, HOOK_PREROUTING},
     [STAGE_MANGLE_PREROUTING] = {TABLE_MANGLE, HOOK_PREROUTING},
+    [STAGE_NAT_PREROUTING] = {TABLE_NAT, HOOK_PREROUTING},
     [STAGE_MANGLE_INPUT] = {TABLE_MANGLE, HOOK_INPUT},
     [STAGE_FILTER_INPUT] = {TABLE_FILTER, HOOK_INPUT},
     [STAGE_MANGLE_FORWARD] = {TABLE_MANGLE, HOOK_FORWARD},
@@ -150,7 +152,7 @@ static int prepare_table(struct analysis *analysis, const struct table *table)
 
 int items_find(struct analysis *analysis)
 {
-	static const enum table_id tables[] = {TABLE_RAW, TABLE_MANGLE, TABLE_FILTER};
+	static const enum table_id tables[] = {TABLE_RAW, TABLE_MANGLE, TABLE_NAT, TABLE_FILTER};
 	if (analysis->options->interface) {
 		struct interface_match match = {.name = ""};
 		size_t length = strnlen(analysis->options->interface, sizeof(match.name));
@@ -280,9 +282,25 @@ static diagram_node protocol_condition(const struct analysis *analysis, const st
 	return rule->protocol_inverted ? diagram_not(analysis->diagram, protocol) : protocol;
 }
 
-/* The possible outcomes of a packet that matches. */
-static diagram_node target_outcome(struct analysis *analysis, const struct target *target)
+/* NAT's own targets end their table; what they do to the destination is unknown behind it (nat_forall()). */
+static bool is_nat_target(const struct rule *rule)
 {
+	static const char *const names[] = {"DNAT", "REDIRECT", "NETMAP", "MASQUERADE", "SNAT"};
+	const struct opaque_data *opaque = rule->target.data;
+	if (rule->chain->table->id != TABLE_NAT || rule->target.type->modelled || !opaque)
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (text_is(opaque->name, names[i]))
+			return true;
+	return false;
+}
+
+/* The possible outcomes of a packet that matches. */
+static diagram_node target_outcome(struct analysis *analysis, const struct rule *rule)
+{
+	const struct target *target = &rule->target;
+	if (is_nat_target(rule))
+		return OUTCOME_SET(OUTCOME_ACCEPT);
 	unsigned effects = target->type->effects & ~analysis->options->allowed;
 	if (effects)
 		return OUTCOME_SET(OUTCOME_BLOCKED);
@@ -407,7 +425,7 @@ static void mean_item(struct analysis *analysis, struct item *item)
 	}
 	item->matches = matches;
 	analysis->own[item->unit] = matches.may;
-	diagram_node action = target_outcome(analysis, &rule->target);
+	diagram_node action = target_outcome(analysis, rule);
 	if (rule->target.is_goto)
 		action = diagram_replace(diagram, goto_outcome, NULL, action);
 	diagram_node outcome = OUTCOME_SET(OUTCOME_CONTINUE);

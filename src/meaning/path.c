@@ -232,6 +232,14 @@ static diagram_node local_destinations(struct analysis *analysis)
 	return all;
 }
 
+static bool knows_locals(const struct analysis *analysis)
+{
+	for (size_t i = 0; i < analysis->options->local_count; i++)
+		if (analysis->options->locals[i].family == analysis->family)
+			return true;
+	return false;
+}
+
 static diagram_node stage_outcome(const struct analysis *analysis, enum stage stage)
 {
 	return analysis->stages[stage] ? analysis->stages[stage]->outcome : OUTCOME_SET(OUTCOME_ACCEPT);
@@ -355,7 +363,16 @@ void path_compute(struct analysis *analysis)
 		forward = quantify(analysis, diagram_or(diagram, forward, outside), out, true);
 		behind = diagram_and(diagram, behind, diagram_or(diagram, analysis->local, forward));
 	}
-	diagram_node tracked = drop_or(analysis, prerouting, nat_forall(analysis, behind));
+	/* A host that does not forward is silent on IPv4 packets that are not for it (ip_error()), but
+	 * answers to IPv6 ones (ip6_pkt_discard()), before any rule of INPUT: where its addresses are known,
+	 * only those are judged. */
+	if (analysis->forwarding == TRUTH_NO && analysis->family == FAMILY_IPV6 && knows_locals(analysis))
+		behind = diagram_and(diagram, behind, analysis->local);
+	/* Only the first packet of a connection meets the rules of nat; whether this is one hangs on the
+	 * state. */
+	diagram_node nat = output_none(analysis, stage_outcome(analysis, STAGE_NAT_PREROUTING));
+	diagram_node tracked =
+	    drop_or(analysis, prerouting, drop_or(analysis, nat, nat_forall(analysis, behind)));
 	diagram_node untracked = drop_or(analysis, prerouting, behind);
 	tracked = state_forall(analysis, tracked);
 	untracked = state_fixed(analysis, untracked, STATE_UNTRACKED);

@@ -92,7 +92,7 @@ int region_compute(const struct ruleset *ruleset, enum family family, const stru
 			return result;
 		if (limit == 0 || limit > longest)
 			limit = longest;
-		limit /= 2;
+		limit /= 4;
 		if (!region->undecided || limit < RULE_LIMIT_MIN) {
 			*out = region;
 			return 0;

@@ -19,9 +19,10 @@ struct region_local {
 struct region_options {
 	const char *interface;               /* NULL: any of them but lo; the region holds whichever it is */
 	enum truth forwarding[FAMILY_COUNT]; /* whether IFACE forwards; UNKNOWN: both paths must drop */
+	/* Destinations known to be delivered here (routes of type local). Where none of a family is given and
+	 * the host does not forward, every destination is taken as its own. */
 	size_t local_count;
-	const struct region_local
-	    *locals; /* destinations known to be delivered here (routes of type local) */
+	const struct region_local *locals;
 	enum truth
 	    nat[FAMILY_COUNT]; /* whether NAT may rewrite tracked packets; UNKNOWN: as the nat table says */
 	unsigned allowed;      /* enum effect: effects that need not hold a drop back */

@@ -351,6 +351,36 @@ static void masquerading_on_the_way_out_looks_at_no_state(void **state)
 	assert_non_null(strstr(covered_of(2)->reason, "NAT"));
 }
 
+static void effects_in_nat_hold_tracked_drops_back(void **state)
+{
+	(void)state;
+	filter(
+	    "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -p udp -j NOTRACK\nCOMMIT\n"
+	    "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT "
+	    "[0:0]\n-A PREROUTING -d 198.51.100.0/24 -j LOG\nCOMMIT\n" FILTER(
+		"-A INPUT -s 192.0.2.1/32 -j DROP\n"));
+	assert_passes("proto=tcp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=22 flags=syn");
+	assert_early("proto=tcp src=192.0.2.1 sport=1 dst=203.0.113.1 dport=22 flags=syn");
+	assert_early(
+	    "proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=22"); /* untracked: meets no nat */
+	assert_non_null(strstr(covered_of(1)->reason, "--allow log"));
+}
+
+static void where_ipv6_addresses_are_known_only_packets_for_them_are_judged(void **state)
+{
+	(void)state;
+	/* The kernel answers packets for others by "no route" before any rule of INPUT. */
+	static const char text[] = FILTER("-A INPUT -s 2001:db8::/32 -j DROP\n");
+	const struct region_local locals[] = {{FAMILY_IPV6, 1, 1}};
+	compute(text, NULL, FAMILY_IPV6);
+	assert_early("proto=udp src=2001:db8::1 sport=1 dst=2001:db9::1 dport=80");
+	forget(NULL);
+	options.local_count = 1;
+	options.locals = locals;
+	compute(text, NULL, FAMILY_IPV6);
+	assert_passes("proto=udp src=2001:db8::1 sport=1 dst=2001:db9::1 dport=80");
+}
+
 static void marks_of_connections_on_the_way_out_hold_tracked_drops_back(void **state)
 {
 	(void)state;
@@ -534,6 +564,8 @@ int main(void)
 	    TEST(a_destination_that_is_local_takes_the_way_of_input),
 	    TEST(behind_nat_the_destination_of_tracked_packets_is_unknown),
 	    TEST(masquerading_on_the_way_out_looks_at_no_state),
+	    TEST(effects_in_nat_hold_tracked_drops_back),
+	    TEST(where_ipv6_addresses_are_known_only_packets_for_them_are_judged),
 	    TEST(marks_of_connections_on_the_way_out_hold_tracked_drops_back),
 	    TEST(a_mask_with_too_many_holes_is_left_to_the_kernel),
 	    TEST(where_the_budget_is_short_the_first_rules_are_looked_at),
