@@ -79,7 +79,7 @@ static int attempt(const struct ruleset *ruleset, enum family family, const stru
 	return 0;
 }
 
-#define RULE_LIMIT_MIN 32 /* looking at fewer rules than these is not worth a try */
+#define RULE_LIMIT_MIN 8 /* looking at fewer rules than these is not worth a try */
 
 int region_compute(const struct ruleset *ruleset, enum family family, const struct region_options *options,
 		   struct region **out)

@@ -20,6 +20,8 @@ void trace_record(void *context, const struct step *step)
 
 	if (step->kind == STEP_HOT_DROP)
 		trace->hot_drop = true;
+	if (step->kind == STEP_TABLE && step->chain->builtin && step->chain->hook != HOOK_PREROUTING)
+		trace->routed = true;
 	if (step->kind != STEP_RULE && step->kind != STEP_POLICY)
 		return;
 	if (trace->count == trace->capacity) {
@@ -72,6 +74,7 @@ static void ask(struct asking *asking, const struct packet *packet, enum path pa
 
 	asking->trace.count = 0;
 	asking->trace.hot_drop = false;
+	asking->trace.routed = false;
 	if (engine_run(asking->ruleset, packet, path, trace_record, &asking->trace, &outcome)) {
 		asking->drops = false;
 		return;
@@ -81,6 +84,11 @@ static void ask(struct asking *asking, const struct packet *packet, enum path pa
 	if (!outcome.verdicts || (outcome.verdicts & ~drops))
 		asking->drops = false;
 	if (outcome.effects & ~asking->options->allowed & ~(unsigned)EFFECT_CONNTRACK)
+		asking->drops = false;
+	/* Where the host does not forward it answers IPv6 packets for others itself, before INPUT: an answer
+	 * is an effect. That they are for others is known where its own addresses are. */
+	if (packet->family == FAMILY_IPV6 && asking->options->forwarding[FAMILY_IPV6] == TRUTH_NO &&
+	    asking->options->local_count && asking->trace.routed && !is_local(packet, asking->options))
 		asking->drops = false;
 	if (asking->visit)
 		asking->visit(asking->context, packet, path, &outcome, &asking->trace);

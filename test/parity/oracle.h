@@ -15,6 +15,7 @@ struct trace {
 		enum truth truth;
 	} * items;
 	bool hot_drop;
+	bool routed; /* behind PREROUTING, perhaps */
 };
 
 void trace_fini(struct trace *trace);
