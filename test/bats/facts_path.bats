@@ -230,7 +230,11 @@ COMMIT"
 		COMMIT
 	RULES
 	FRAMES=("src=203.0.113.9 dport=80 n=3" "src=198.51.100.7 proto=tcp dport=81 n=2")
-	weir_agrees
+	# what else such a chain does is its owner's secret: it must be vouched for
+	run in_a "$weir" attach out0 "$rules" --trust-files
+	[ "$status" -eq 3 ]
+	[[ $output == *"nft chain ip edge before"* ]]
+	weir_agrees --vouch hooks
 	alone_is 'filter -A INPUT -p udp -m udp --dport 8080 -j ACCEPT' 3
 	early 'filter -A INPUT -s 198.51.100.7/32 -p tcp -j DROP' 2
 	early 'filter -A INPUT -p udp -m udp --dport 80 -j DROP' 0
