@@ -95,9 +95,13 @@ uint32_t source_line(struct source_cursor *cursor, struct span span)
 {
 	if (!span.source)
 		return 0;
-	if (cursor->source != span.source || cursor->offset > span.begin || cursor->line == 0)
+	if (cursor->source != span.source || cursor->offset > span.begin)
 		*cursor = (struct source_cursor){.source = span.source, .line = 1};
-	for (; cursor->offset < span.begin && cursor->offset < span.source->size; cursor->offset++)
-		cursor->line += span.source->data[cursor->offset] == '\n';
+	const char *at = span.source->data + cursor->offset, *end = span.source->data + span.begin;
+	while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+		cursor->line++;
+		at++;
+	}
+	cursor->offset = span.begin;
 	return cursor->line;
 }

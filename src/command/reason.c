@@ -8,21 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-uint32_t line_of(struct line_cursor *cursor, struct span span)
-{
-	if (!span.source)
-		return 0;
-	if (cursor->source != span.source || cursor->offset > span.begin)
-		*cursor = (struct line_cursor){.source = span.source, .line = 1};
-	const char *at = span.source->data + cursor->offset, *end = span.source->data + span.begin;
-	while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
-		cursor->line++;
-		at++;
-	}
-	cursor->offset = span.begin;
-	return cursor->line;
-}
-
 /* Bytes of the UTF-8 character that begins here, 0 when none does. RFC 3629; surrogates are let be. */
 static size_t character_size(const unsigned char *data, size_t size)
 {

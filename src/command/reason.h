@@ -9,14 +9,6 @@
 
 struct json_object;
 
-/* Line numbers of many spans: cheap when they are asked for in the order of the source. Zeroed to begin with.
- */
-struct line_cursor {
-	const struct source *source;
-	uint32_t offset, line;
-};
-uint32_t line_of(struct line_cursor *cursor, struct span span);
-
 /* Text of the input as it may go to a terminal or into JSON: control characters, and what is not UTF-8, as
  * '?'. */
 void clean_print(struct text text, struct buffer *out);

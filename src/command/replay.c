@@ -356,7 +356,7 @@ static void visit_rules(const struct replay *replay, rule_visit visit, void *con
 static void print_rule(void *context, const struct replay *replay, const struct chain *chain,
 		       const struct rule *rule)
 {
-	struct line_cursor *cursor = context;
+	struct source_cursor *cursor = context;
 	const struct count *count =
 	    rule ? &rule_count_of(replay, rule)->count : &chain_count_of(replay, chain)->policy;
 	if (!count->packets && !count->perhaps)
@@ -366,7 +366,7 @@ static void print_rule(void *context, const struct replay *replay, const struct 
 		printf("+%llu perhaps ", (unsigned long long)count->perhaps);
 	struct span span = rule ? rule->span : chain->span;
 	if (span.source)
-		printf(" %s:%u:", span.source->name, line_of(cursor, span));
+		printf(" %s:%u:", span.source->name, source_line(cursor, span));
 	printf(" %s ", table_names[chain->table->id]);
 	struct buffer text = {0};
 	if (!rule)
@@ -421,7 +421,7 @@ static void print_reasons(void *context, const struct replay *replay, const stru
 
 static void report_text(const struct replay *replay)
 {
-	struct line_cursor cursor = {0};
+	struct source_cursor cursor = {0};
 	bool first = true;
 	printf("%s: %llu packets\n", replay->capture_path, (unsigned long long)replay->frames);
 	for (unsigned total = 0; total < TOTAL_COUNT; total++) {
@@ -447,7 +447,7 @@ static void report_text(const struct replay *replay)
 
 struct report {
 	struct json_object *rules, *reasons;
-	struct line_cursor cursor;
+	struct source_cursor cursor;
 };
 
 static struct json_object *json_number(uint64_t number)
@@ -477,7 +477,7 @@ static void json_rule(void *context, const struct replay *replay, const struct c
 	}
 	if (span.source) {
 		json_object_object_add(object, "file", clean_json(text_of(span.source->name)));
-		json_object_object_add(object, "line", json_number(line_of(&report->cursor, span)));
+		json_object_object_add(object, "line", json_number(source_line(&report->cursor, span)));
 	}
 	json_object_object_add(object, "packets", json_number(count->packets));
 	json_object_object_add(object, "bytes", json_number(count->bytes));

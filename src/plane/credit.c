@@ -202,7 +202,7 @@ static int add_hit(struct crediting *crediting, uint32_t group)
 	if (result)
 		return result;
 	crediting->groups[group].used = true;
-	/* `slot` is the group for now: slots are given out when all groups are known. */
+	/* `slot` holds the group until all groups are known; then slots are given out. */
 	crediting->hits[crediting->hit_count++] = (struct plane_hit){.slot = group};
 	return 0;
 }
