@@ -84,8 +84,8 @@ if cost banned examples/edge "$work/rules" && cost banned examples/edge-ipset "$
 	printf '%-58s %9.0f ns\n' "banned packets, injection taken off: as ipsets" "$sets"
 	printf '%-58s %9.0f ns\n' "banned packets, injection taken off: weir in front" "$front"
 	printf '%-58s %9.0f ns\n' "the injection itself" "$(jq '.traffic[0].injection.median' "$work/rules")"
-	goal "banned packets, iptables-legacy against weir" "$(jq -n "$rules / $front")" times least 40
-	goal "banned packets, ipset form against weir" "$(jq -n "$sets / $front")" times least 5
+	goal "banned packets, iptables-legacy against weir" "$(jq '.traffic[0].cheaper' "$work/rules")" times least 40
+	goal "banned packets, ipset form against weir" "$(jq '.traffic[0].cheaper' "$work/sets")" times least 5
 	printf '%-58s %9.0f ns\n' "clean packets, rules alone" "$(jq '.traffic[0].rules.net' "$work/clean")"
 	printf '%-58s %9.0f ns\n' "clean packets, added by weir there" "$(jq '.traffic[0].added.median' "$work/clean")"
 	goal "clean packets, added by weir, on a short path" "$(jq '.traffic[0].added.median' "$work/short.json")" ns most 30

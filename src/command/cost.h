@@ -8,7 +8,7 @@
 #include "observe/stage.h"
 #include "plane/plane.h"
 
-#define COST_ROUNDS 7
+#define COST_ROUNDS 51
 #define COST_KINDS_MAX 4
 
 struct json_object;
@@ -16,6 +16,7 @@ struct json_object;
 /* ns per packet: the middle of the rounds, and the quarter of them below and above. */
 struct figure {
 	double median, low, high;
+	double net; /* without the injection: the middle of the rounds' differences to it */
 	size_t count;
 	double rounds[COST_ROUNDS];
 };
@@ -26,12 +27,13 @@ struct figure {
 struct cost_kind {
 	struct traffic traffic;
 	const char *missing; /* no such packet was found: what was looked for; no figures */
-	uint32_t packets;    /* in each round */
+	uint32_t packets;    /* in each round of the rules alone */
 	struct figure injection;
 	struct figure bare;  /* up the receive path with no rules in the kernel */
 	struct figure alone; /* with the rules */
 	struct figure weir;  /* with the rules and weir in front */
 	struct figure added; /* weir - alone, round by round */
+	double cheaper;      /* alone / weir, both without the injection: the middle of the rounds' ratios */
 };
 
 struct cost {
@@ -58,8 +60,6 @@ int cost_take_weir(struct cost *cost, struct buffer *why);
 /* All figures: first those without rules, then the rules are loaded. 0, or -errno with `why`. */
 int cost_measure(struct cost *cost, struct buffer *why);
 
-/* The figure without the injection. */
-double cost_net(const struct cost_kind *kind, const struct figure *figure);
 void cost_print(const struct cost *cost, struct buffer *out);
 struct json_object *cost_json(const struct cost *cost);
 

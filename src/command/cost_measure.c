@@ -13,9 +13,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define ROUND_NS 150e6
+#define ROUND_NS 20e6
 #define CALIBRATION_PACKETS 20000u
-#define PACKETS_MIN 20000u
+#define PACKETS_MIN 5000u
 #define PACKETS_MAX 1000000u
 #define ATTEMPTS 5
 
@@ -26,7 +26,9 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void figure_finish(struct figure *figure)
+/* `injection` has been measured in the same rounds: a machine that is slower in one of them is so for both.
+ */
+static void figure_finish(struct figure *figure, const struct figure *injection)
 {
 	double sorted[COST_ROUNDS];
 
@@ -37,13 +39,10 @@ static void figure_finish(struct figure *figure)
 	figure->median = sorted[figure->count / 2];
 	figure->low = sorted[figure->count / 4];
 	figure->high = sorted[figure->count - 1 - figure->count / 4];
-}
-
-double cost_net(const struct cost_kind *kind, const struct figure *figure)
-{
-	double net = figure->median - kind->injection.median;
-
-	return net > 0 ? net : 0;
+	for (size_t i = 0; i < figure->count; i++)
+		sorted[i] = figure->rounds[i] - injection->rounds[i];
+	qsort(sorted, figure->count, sizeof(*sorted), compare);
+	figure->net = sorted[figure->count / 2] > 0 ? sorted[figure->count / 2] : 0;
 }
 
 /* Sends the packets with that program (-1: none) in front. A packet that was lost on the way (its ring was
@@ -67,15 +66,15 @@ static int measure(struct cost *cost, struct injector *injector, int program, ui
 	return error ? error : -EAGAIN;
 }
 
-static int measure_into(struct cost *cost, struct cost_kind *kind, struct injector *injector, int program,
+static int measure_into(struct cost *cost, uint32_t packets, struct injector *injector, int program,
 			struct figure *figure)
 {
 	double nanoseconds = 0;
 	/* The caches that another program or path has used are this one's first. */
-	int error = measure(cost, injector, program, kind->packets / 8 + 1, &nanoseconds);
+	int error = measure(cost, injector, program, packets / 8 + 1, &nanoseconds);
 
 	if (!error)
-		error = measure(cost, injector, program, kind->packets, &nanoseconds);
+		error = measure(cost, injector, program, packets, &nanoseconds);
 	if (!error)
 		figure->rounds[figure->count++] = nanoseconds;
 	return error;
@@ -87,71 +86,98 @@ static int injector_make(struct cost *cost, const struct cost_kind *kind, struct
 			    injector);
 }
 
-/* How many packets take about ROUND_NS. */
-static int calibrate(struct cost *cost, struct cost_kind *kind, struct injector *injector)
+/* How many packets take about ROUND_NS with that program in front. */
+static int calibrate(struct cost *cost, struct injector *injector, int program, uint32_t *packets)
 {
 	double nanoseconds = 0, fit;
 	int error;
 
-	kind->packets = cost->packets;
-	if (kind->packets)
+	*packets = cost->packets;
+	if (*packets)
 		return 0;
-	error = measure(cost, injector, -1, CALIBRATION_PACKETS, &nanoseconds);
+	error = measure(cost, injector, program, CALIBRATION_PACKETS, &nanoseconds);
 	if (error)
 		return error;
 	fit = ROUND_NS / (nanoseconds > 1 ? nanoseconds : 1);
-	kind->packets = fit < PACKETS_MIN ? PACKETS_MIN : fit > PACKETS_MAX ? PACKETS_MAX : (uint32_t)fit;
+	*packets = fit < PACKETS_MIN ? PACKETS_MIN : fit > PACKETS_MAX ? PACKETS_MAX : (uint32_t)fit;
 	return 0;
 }
 
-/* The path without rules. Its injection is measured beside it, and `bare` is stored as if both had been taken
- * together with the later figures: corrected by how the injection has changed in between. */
+/* The path without rules. Its injection is measured beside it; the absolute figures of `bare` are stored as
+ * if both had been taken together with the later ones: corrected by how the injection has changed in between.
+ */
 static int measure_bare(struct cost *cost, struct cost_kind *kind)
 {
 	__attribute__((cleanup(injector_cleanup))) struct injector *injector = NULL;
-	int error = injector_make(cost, kind, &injector);
+	int error = injector_make(cost, kind, &injector), discard;
+	uint32_t injected = 0, bare = 0;
 
+	if (error)
+		return error;
+	discard = injector_program(injector, INJECTOR_DISCARD);
+	error = calibrate(cost, injector, discard, &injected);
 	if (!error)
-		error = calibrate(cost, kind, injector);
+		error = calibrate(cost, injector, -1, &bare);
 	for (int round = 0; round < COST_ROUNDS && !error; round++) {
-		error = measure_into(cost, kind, injector, injector_program(injector, INJECTOR_DISCARD),
-				     &kind->injection);
+		error = measure_into(cost, injected, injector, discard, &kind->injection);
 		if (!error)
-			error = measure_into(cost, kind, injector, -1, &kind->bare);
+			error = measure_into(cost, bare, injector, -1, &kind->bare);
 	}
 	if (!error)
 		error = stage_put_program(&cost->stage, -1);
-	figure_finish(&kind->injection);
-	figure_finish(&kind->bare);
+	figure_finish(&kind->injection, &kind->injection);
+	figure_finish(&kind->bare, &kind->injection);
 	return error;
+}
+
+/* A round in which weir costs less than a nanosecond says no more than "a nanosecond". */
+static double middle_ratio(const struct cost_kind *kind)
+{
+	double ratios[COST_ROUNDS];
+	size_t count = kind->weir.count;
+
+	for (size_t i = 0; i < count; i++) {
+		double weir = kind->weir.rounds[i] - kind->injection.rounds[i];
+
+		ratios[i] = (kind->alone.rounds[i] - kind->injection.rounds[i]) / (weir > 1 ? weir : 1);
+	}
+	qsort(ratios, count, sizeof(*ratios), compare);
+	return count ? ratios[count / 2] : 0;
 }
 
 static int measure_rules(struct cost *cost, struct cost_kind *kind, int weir)
 {
 	__attribute__((cleanup(injector_cleanup))) struct injector *injector = NULL;
-	int error = injector_make(cost, kind, &injector);
+	int error = injector_make(cost, kind, &injector), discard;
 	double earlier = kind->injection.median;
+	uint32_t injected = 0, fronted = 0;
 
+	if (error)
+		return error;
 	kind->injection.count = 0;
+	discard = injector_program(injector, INJECTOR_DISCARD);
+	error = calibrate(cost, injector, discard, &injected);
 	if (!error)
-		error = calibrate(cost, kind, injector);
+		error = calibrate(cost, injector, -1, &kind->packets);
+	if (!error)
+		error = calibrate(cost, injector, weir, &fronted);
 	for (int round = 0; round < COST_ROUNDS && !error; round++) {
-		error = measure_into(cost, kind, injector, injector_program(injector, INJECTOR_DISCARD),
-				     &kind->injection);
+		error = measure_into(cost, injected, injector, discard, &kind->injection);
 		if (!error)
-			error = measure_into(cost, kind, injector, -1, &kind->alone);
+			error = measure_into(cost, kind->packets, injector, -1, &kind->alone);
 		if (!error)
-			error = measure_into(cost, kind, injector, weir, &kind->weir);
+			error = measure_into(cost, fronted, injector, weir, &kind->weir);
 		if (!error)
 			kind->added.rounds[kind->added.count++] =
 			    kind->weir.rounds[round] - kind->alone.rounds[round];
 	}
 	if (!error)
 		error = stage_put_program(&cost->stage, -1);
-	figure_finish(&kind->injection);
-	figure_finish(&kind->alone);
-	figure_finish(&kind->weir);
-	figure_finish(&kind->added);
+	figure_finish(&kind->injection, &kind->injection);
+	figure_finish(&kind->alone, &kind->injection);
+	figure_finish(&kind->weir, &kind->injection);
+	figure_finish(&kind->added, &kind->injection);
+	kind->cheaper = middle_ratio(kind);
 	kind->bare.median += kind->injection.median - earlier;
 	kind->bare.low += kind->injection.median - earlier;
 	kind->bare.high += kind->injection.median - earlier;

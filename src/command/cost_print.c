@@ -37,12 +37,11 @@ static double share(double nanoseconds, double rate)
 
 static void print_comparison(const struct cost_kind *kind, struct buffer *out)
 {
-	double alone = cost_net(kind, &kind->alone), weir = cost_net(kind, &kind->weir);
+	double alone = kind->alone.net, weir = kind->weir.net;
 
 	/* Below a nanosecond the measurement says nothing but "less". */
 	if (alone > 2 * weir && alone > 20)
-		buffer_printf(out, "%s%.0f times cheaper", weir < 1 ? "more than " : "",
-			      alone / (weir < 1 ? 1 : weir));
+		buffer_printf(out, "%s%.0f times cheaper", weir < 1 ? "more than " : "", kind->cheaper);
 	else
 		buffer_printf(out, "weir adds %.0f ns", kind->added.median);
 }
@@ -56,14 +55,13 @@ static void print_kind(const struct cost *cost, const struct cost_kind *kind, st
 		buffer_printf(out, "%-22s %s\n", name, kind->missing);
 		return;
 	}
-	buffer_printf(out, "%-22s %8.0f %8.0f +-%-5.0f %8.0f +-%-5.0f   ", name, cost_net(kind, &kind->bare),
-		      cost_net(kind, &kind->alone), (kind->alone.high - kind->alone.low) / 2,
-		      cost_net(kind, &kind->weir), (kind->weir.high - kind->weir.low) / 2);
+	buffer_printf(out, "%-22s %8.0f %8.0f +-%-5.0f %8.0f +-%-5.0f   ", name, kind->bare.net,
+		      kind->alone.net, (kind->alone.high - kind->alone.low) / 2, kind->weir.net,
+		      (kind->weir.high - kind->weir.low) / 2);
 	print_comparison(kind, out);
 	buffer_printf(out, "\n%-22s %7.2f%% %7.2f%%         %7.2f%%\n", "  of a core",
-		      100 * share(cost_net(kind, &kind->bare), cost->rate),
-		      100 * share(cost_net(kind, &kind->alone), cost->rate),
-		      100 * share(cost_net(kind, &kind->weir), cost->rate));
+		      100 * share(kind->bare.net, cost->rate), 100 * share(kind->alone.net, cost->rate),
+		      100 * share(kind->weir.net, cost->rate));
 }
 
 void cost_print(const struct cost *cost, struct buffer *out)
@@ -116,13 +114,12 @@ static struct json_object *figure_json(const struct figure *figure)
 }
 
 static void add_net(struct json_object *object, const char *name, const struct cost *cost,
-		    const struct cost_kind *kind, const struct figure *figure)
+		    const struct figure *figure)
 {
 	struct json_object *net = figure_json(figure);
 
-	json_object_object_add(net, "net", json_object_new_double(cost_net(kind, figure)));
-	json_object_object_add(net, "core",
-			       json_object_new_double(share(cost_net(kind, figure), cost->rate)));
+	json_object_object_add(net, "net", json_object_new_double(figure->net));
+	json_object_object_add(net, "core", json_object_new_double(share(figure->net, cost->rate)));
 	json_object_object_add(object, name, net);
 }
 
@@ -142,10 +139,11 @@ static struct json_object *kind_json(const struct cost *cost, const struct cost_
 	json_object_object_add(object, "left_out", json_object_new_int64((int64_t)kind->traffic.left_out));
 	json_object_object_add(object, "packets", json_object_new_int64(kind->packets));
 	json_object_object_add(object, "injection", figure_json(&kind->injection));
-	add_net(object, "no_rules", cost, kind, &kind->bare);
-	add_net(object, "rules", cost, kind, &kind->alone);
-	add_net(object, "weir", cost, kind, &kind->weir);
+	add_net(object, "no_rules", cost, &kind->bare);
+	add_net(object, "rules", cost, &kind->alone);
+	add_net(object, "weir", cost, &kind->weir);
 	json_object_object_add(object, "added", figure_json(&kind->added));
+	json_object_object_add(object, "cheaper", json_object_new_double(kind->cheaper));
 	return object;
 }
 

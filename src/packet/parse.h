@@ -75,24 +75,45 @@ PARSE_INLINE int parse_is_dhcp(__u32 port)
 	return port == 67 || port == 68 || port == 546 || port == 547;
 }
 
+/* All bits set where a < b, else none: without a branch. The compiler must not see what it is, or it would
+ * put one there. */
+PARSE_INLINE __u64 parse_mask_less(__u32 a, __u32 b)
+{
+	__u64 difference = (__u64)a - b;
+	__asm__("" : "+r"(difference));
+	return (__u64)((__s64)difference >> 63);
+}
+
+/* TCP and UDP mixed are not to be foretold, and a mispredicted branch costs as much as the rest of the
+ * header: the two are one case here, as long as 20 bytes are there, which every Ethernet frame has. */
+PARSE_INLINE int parse_tcp_udp(const __u8 *at, __u64 tcp, __u32 size, struct packet_key *key)
+{
+	__u32 header = (__u32)((tcp & (at[12] >> 2 & 60)) | (~tcp & 8));
+	if (header < 8 + (12 & tcp) || header > size)
+		return 0;
+	key->source_port = (__u16)parse_load16(at);
+	key->destination_port = (__u16)parse_load16(at + 2);
+	key->tcp_flags = (__u8)(at[13] & tcp);
+	key->payload = (__u8)(parse_mask_less(header, size) & tcp & 1);
+	return 1;
+}
+
 /* The transport header at `at`, of which the packet holds `size` bytes. The lengths asked for are those that
  * the kernel's matches ask for (net/netfilter/xt_tcpudp.c, ipset/ip_set_getport.c): they hot-drop or do not
  * match what is shorter. 1: the key is whole. */
 PARSE_INLINE int parse_transport(const __u8 *at, const __u8 *end, __u32 size, struct packet_key *key)
 {
 	__u32 protocol = key->protocol;
-	if (protocol == PARSE_TCP) {
-		if (at + 20 > end || size < 20)
+	__u64 tcp = parse_mask_less(protocol ^ PARSE_TCP, 1), udp = parse_mask_less(protocol ^ PARSE_UDP, 1);
+	if (at + 20 <= end && ((tcp | udp) & 1)) {
+		if (!parse_tcp_udp(at, tcp, size, key))
 			return 0;
-		__u32 header = (__u32)(at[12] >> 4) * 4;
-		if (header < 20 || header > size)
-			return 0;
-		key->source_port = (__u16)parse_load16(at);
-		key->destination_port = (__u16)parse_load16(at + 2);
-		key->tcp_flags = at[13];
-		key->payload = size > header;
+		if (parse_is_dhcp(key->source_port) || parse_is_dhcp(key->destination_port))
+			return tcp & 1;
 		return 1;
 	}
+	if (tcp & 1)
+		return 0;
 	if (protocol == PARSE_UDP || protocol == PARSE_UDPLITE) {
 		if (at + 8 > end || size < 8)
 			return 0;
@@ -139,9 +160,7 @@ PARSE_INLINE int parse_ipv4(const __u8 *at, const __u8 *end, struct packet_key *
 		return 0;
 	const parse_u32 *words = (const parse_u32 *)at;
 	__u64 sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32); /* at most 0x20002 */
 	sum = (sum & 0xffff) + (sum >> 16);
 	__u32 length = parse_load16(at + 2);
 	if (sum != 0xffff || length < 20 || length > (__u64)(end - at))
@@ -221,23 +240,44 @@ PARSE_INLINE int parse_ipv6(const __u8 *at, const __u8 *end, struct packet_key *
 	return parse_transport(at, end, size, key);
 }
 
-/* 1: `key` is the frame's. 0: the frame goes up to the kernel. `mac` is the interface's address, 6 bytes at
- * an even address. VLAN tags, which stand where the type does, are not taken off. */
-PARSE_INLINE int packet_parse_frame(const __u8 *frame, const __u8 *end, const __u8 *mac,
-				    struct packet_key *key)
+/* The IP version of a frame that is for the interface with that address (6 bytes at an even one); 0 for
+ * others. VLAN tags, which stand where the type does, are not taken off. */
+PARSE_INLINE int parse_ethernet(const __u8 *frame, const __u8 *end, const __u8 *mac)
 {
 	if (frame + PARSE_ETHERNET > end)
 		return 0;
 	if (*(const parse_u32 *)(frame + 2) != *(const parse_u32 *)(mac + 2) ||
 	    *(const parse_u16 *)frame != *(const parse_u16 *)mac)
 		return 0;
+	__u32 type = *(const parse_u16 *)(frame + 12);
+	return type == PARSE_BE16(0x0800) ? 4 : type == PARSE_BE16(0x86dd) ? 6 : 0;
+}
+
+/* The source address alone, in a frame of that IP version, be the rest as it may. 0: it is not there. */
+PARSE_INLINE int parse_source(const __u8 *frame, const __u8 *end, int version, __u64 source[2])
+{
+	if (frame + PARSE_ETHERNET + (version == 4 ? 20 : 40) > end)
+		return 0;
+	source[0] = version == 4 ? parse_load32(frame + 26) : parse_load64(frame + 22);
+	source[1] = version == 4 ? 0 : parse_load64(frame + 30);
+	return 1;
+}
+
+/* The IP header behind it and what follows. 1: `key` is the frame's. 0: the frame goes up to the kernel.
+ * `version` is what parse_ethernet() said, best as a constant. */
+PARSE_INLINE int parse_network(const __u8 *frame, const __u8 *end, int version, struct packet_key *key)
+{
 	__builtin_memset(key, 0, sizeof(*key));
-	__u32 type = parse_load16(frame + 12);
-	if (type == 0x0800)
-		return parse_ipv4(frame + PARSE_ETHERNET, end, key);
-	if (type == 0x86dd)
-		return parse_ipv6(frame + PARSE_ETHERNET, end, key);
-	return 0;
+	return version == 4 ? parse_ipv4(frame + PARSE_ETHERNET, end, key)
+			    : parse_ipv6(frame + PARSE_ETHERNET, end, key);
+}
+
+/* Both. */
+PARSE_INLINE int packet_parse_frame(const __u8 *frame, const __u8 *end, const __u8 *mac,
+				    struct packet_key *key)
+{
+	int version = parse_ethernet(frame, end, mac);
+	return version && parse_network(frame, end, version, key);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include "plane/build.h"
 
 #include "base/clock.h"
+#include "plane/lookup.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -248,15 +249,18 @@ static int build_table(struct build *build, struct dimension *dimension, uint32_
 	return result ? result : dimension_rows(build, dimension);
 }
 
-/* The first run's classes go into its table, and that becomes the fast one if one probe settles it. */
+static uint32_t next_of_pair(const void *classes, uint32_t leaf)
+{
+	return ((const uint16_t *)classes)[leaf];
+}
+
+/* The first run's classes go into its table, and that becomes the fast one if it is of destinations. */
 static void make_fast(struct build *build, struct plane_family *family, const struct plane_run *run)
 {
 	const struct plane_exact *table = &family->pairs[run->kind];
-	exact_set_class(build, table, blob_at(build->blob, run->classes));
-	if (table->probes != 1)
-		return;
-	family->fast_kind = run->kind;
-	family->fast = *table;
+	exact_set_next(build, table, next_of_pair, blob_at(build->blob, run->classes));
+	if (run->kind == PLANE_PAIR_FAST)
+		family->fast = *table;
 }
 
 static int build_runs(struct build *build, struct plane_family *family)
@@ -281,6 +285,60 @@ static int build_runs(struct build *build, struct plane_family *family)
 	return result;
 }
 
+struct sources {
+	const uint8_t *blob;
+	const struct plane_family *family;
+};
+
+/* Where the root leads from a source with that leaf. */
+static uint32_t row_of_source(const struct sources *sources, uint32_t leaf)
+{
+	const struct plane_family *family = sources->family;
+	const uint32_t *rows = (const uint32_t *)(sources->blob + family->rows);
+
+	return rows[(family->root & PLANE_BASE_MASK) +
+		    plane_leaf_class(sources->blob, UINT64_MAX, &family->tries[0], leaf)];
+}
+
+static uint32_t next_of_source(const void *context, uint32_t value)
+{
+	const struct sources *sources = context;
+	const struct plane_family *family = sources->family;
+	const uint32_t *rows = (const uint32_t *)(sources->blob + family->rows);
+	uint32_t entry = row_of_source(sources, value - 1);
+
+	if (PLANE_AT(entry, PLANE_FRAGMENT))
+		entry = rows[(entry & PLANE_BASE_MASK) + family->whole_class];
+	return entry;
+}
+
+/* Whether all of a trie is one leaf. */
+static bool is_one_leaf(const struct build *build, const struct plane_trie *trie, uint32_t *leaf)
+{
+	const uint32_t *roots = blob_at(build->blob, trie->roots);
+	uint32_t width = build->family == FAMILY_IPV4 ? 32 : 64;
+
+	for (size_t i = 0; i < (size_t)1 << (width - trie->root_shift); i++)
+		if (!(roots[i] & PLANE_LEAF) || roots[i] != roots[0])
+			return false;
+	*leaf = roots[0] & ~PLANE_LEAF;
+	return true;
+}
+
+/* Where the root leads whole packets from a single source, and from all others if that is nowhere. Rows are
+ * whole by now. */
+static void lead_sources(struct build *build, struct plane_family *family)
+{
+	struct sources sources = {build->blob->data, family};
+	uint32_t leaf;
+
+	if (!PLANE_AT(family->root, PLANE_SOURCE) || !family->source.entries)
+		return;
+	exact_set_next(build, &family->source, next_of_source, &sources);
+	if (is_one_leaf(build, &family->tries[0], &leaf))
+		family->others_pass = row_of_source(&sources, leaf) == PLANE_PASS;
+}
+
 static int build_dimensions(struct build *build, struct plane_family *family)
 {
 	size_t at = build->blob->size;
@@ -300,8 +358,7 @@ static int build_dimensions(struct build *build, struct plane_family *family)
 	if (result == 0 && build->dimensions[PLANE_FRAGMENT].present) {
 		const uint16_t *classes =
 		    blob_at(build->blob, family->tables[PLANE_FRAGMENT - PLANE_TABLE_FIRST]);
-		family->fragment_class[0] = classes[0];
-		family->fragment_class[1] = classes[1];
+		family->whole_class = classes[0];
 	}
 	build->plane->statistics.table_bytes += build->blob->size - at;
 	at = build->blob->size;
@@ -370,7 +427,7 @@ static int build_family(struct plane *plane, struct blob *blob, struct hot *hot,
 				.blob = blob,
 				.hot = hot,
 				.plane = plane};
-	struct plane_family family = {.fast_kind = PLANE_NO_PAIRS};
+	struct plane_family family = {0};
 	int result = build_init(build);
 	if (result == 0)
 		result = find_tested(build);
@@ -383,6 +440,8 @@ static int build_family(struct plane *plane, struct blob *blob, struct hot *hot,
 	size_t at = blob->size;
 	if (result == 0)
 		result = credit_build(build, &family);
+	if (result == 0)
+		lead_sources(build, &family);
 	if (result == 0) {
 		struct plane_header *header = blob_at(blob, 0);
 		header->families[index] = family;

@@ -159,18 +159,18 @@ struct leaf_interval {
 /* Intervals ascending, the first at 0, neighbours with different leaves. */
 int trie_lay_out(struct build *build, const struct leaf_interval *intervals, size_t count,
 		 struct plane_trie *trie);
-/* What an exact table holds. */
+/* What an exact table holds: a pair, or an address with point 0. Each once; no value is 0. */
 struct exact_key {
 	address address;
-	uint32_t point, value, class;
-	bool placed;
+	uint32_t point, value;
 };
-/* Lays out a table of 2^bits lines. With one probe: of the keys those that find room, each then `placed`.
- * With more: all of them, or none and *all false. 0 or -errno. */
-int exact_build(struct build *build, struct exact_key *keys, size_t count, uint32_t bits, uint32_t probes,
-		struct plane_exact *exact, bool *all);
-/* Fills in the classes of the entries, by value. */
-void exact_set_class(const struct build *build, const struct plane_exact *exact, const uint16_t *classes);
+/* How many entries, as a power of two, a table of so many keys has, or a few times as many. */
+uint32_t exact_bits(size_t count);
+/* Lays out a table of all the keys. 0 or -errno, -E2BIG when no hash was found. */
+int exact_build(struct build *build, const struct exact_key *keys, size_t count, struct plane_exact *exact);
+/* Fills in what is next of the entries, by value. */
+void exact_set_next(const struct build *build, const struct plane_exact *exact,
+		    uint32_t (*next)(const void *context, uint32_t value), const void *context);
 /* One kind of pair: its hash table. */
 int pairs_build(struct build *build, struct space *space, struct plane_exact *table);
 /* One run of pair predicates: classes of that kind's leaves. */

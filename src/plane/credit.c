@@ -21,8 +21,8 @@ struct group {
 	const uint32_t *units; /* those with a predicate in this space, then plain ones */
 	uint32_t counted_count, plain_count;
 	uint32_t first, count, slot;
-	uint32_t wanted; /* by how many terminals */
-	bool used;
+	uint32_t wanted;    /* by how many terminals */
+	uint32_t hit_count; /* 0: not used after all */
 };
 
 struct crediting {
@@ -201,7 +201,7 @@ static int add_hit(struct crediting *crediting, uint32_t group)
 				   crediting->hit_count + 1, sizeof(*crediting->hits));
 	if (result)
 		return result;
-	crediting->groups[group].used = true;
+	crediting->groups[group].hit_count++;
 	/* `slot` holds the group until all groups are known; then slots are given out. */
 	crediting->hits[crediting->hit_count++] = (struct plane_hit){.slot = group};
 	return 0;
@@ -281,7 +281,7 @@ static int give_slots(struct crediting *crediting)
 	int result = 0;
 	for (size_t i = 0; i < crediting->group_count && result == 0; i++) {
 		struct group *group = &crediting->groups[i];
-		if (!group->used)
+		if (!group->hit_count)
 			continue;
 		if (group->count > BUILD_SLOTS_MAX - build->plane->slot_count)
 			return -E2BIG;
@@ -336,6 +336,51 @@ static uint32_t resolve(const struct build *build, const uint32_t *entries, diag
 	return diagram_value(node) ? entries[diagram_value(node)] : PLANE_PASS;
 }
 
+/* The group of a space that most entries count in; BUILD_NONE: none does. */
+static uint32_t favourite(const struct crediting *crediting, uint32_t space)
+{
+	uint32_t best = BUILD_NONE;
+	for (uint32_t i = 0; i < crediting->group_count; i++) {
+		const struct group *group = &crediting->groups[i];
+		if (group->space == space && group->hit_count &&
+		    (best == BUILD_NONE || group->hit_count > crediting->groups[best].hit_count))
+			best = i;
+	}
+	return best;
+}
+
+static bool is_hit_of(const struct crediting *crediting, const struct plane_hit *hit, uint32_t group)
+{
+	return group != BUILD_NONE && hit->space == crediting->groups[group].space &&
+	       hit->slot == crediting->groups[group].slot;
+}
+
+/* Entries that count in the favourite groups of source and destination pair alone do so directly. */
+static void make_direct(struct crediting *crediting, uint32_t *entries, struct plane_family *family)
+{
+	uint32_t source = favourite(crediting, PLANE_SPACE_SOURCE),
+		 pair = favourite(crediting, PLANE_SPACE_PAIRS + PLANE_PAIR_FAST);
+	if (source != BUILD_NONE)
+		family->direct_slot = crediting->groups[source].slot - crediting->groups[source].first;
+	if (pair != BUILD_NONE)
+		family->direct_pair_slot = crediting->groups[pair].slot - crediting->groups[pair].first;
+	for (uint32_t t = 1; t < crediting->build->region->attribution_count; t++) {
+		if (entries[t] == BUILD_NONE)
+			continue;
+		uint32_t count = (entries[t] >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK, flags = 0, known = 0;
+		const struct plane_hit *hits = crediting->hits + (entries[t] & PLANE_BASE_MASK);
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t flag = is_hit_of(crediting, &hits[i], source) ? PLANE_DIRECT_SOURCE
+					: is_hit_of(crediting, &hits[i], pair) ? PLANE_DIRECT_PAIR
+									       : 0;
+			flags |= flag;
+			known += flag != 0;
+		}
+		if (known == count)
+			entries[t] = PLANE_END | PLANE_DROP | PLANE_HITS_DIRECT << PLANE_HIT_SHIFT | flags;
+	}
+}
+
 static void mark_terminal(uint32_t *entries, diagram_node node)
 {
 	if (diagram_is_terminal(node))
@@ -359,6 +404,8 @@ int credit_build(struct build *build, struct plane_family *family)
 		result = make_entries(&crediting, entries);
 	if (result == 0)
 		result = give_slots(&crediting);
+	if (result == 0)
+		make_direct(&crediting, entries, family);
 	if (result == 0)
 		result = hot_reserve(build->blob, build->hot, crediting.hit_count * sizeof(struct plane_hit),
 				     sizeof(struct plane_hit), &family->hits);

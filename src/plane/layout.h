@@ -33,28 +33,32 @@
  * next bit. rank[i]: bits set in the words before i. A table costs one read, a branch node a chain of them:
  * tables are used as long as they are few.
  *
- * In front of a trie may stand an EXACT table: single addresses with a leaf of their own, found by one hash
- * of the address, whatever else is in the trie (where they are left out). Pairs of address and port are in
- * such tables, too. An exact table is lines of 64 bytes, one cache line each, of four entries (IPv4) or two
- * (IPv6), which a look-up compares all at once, without a branch: what a packet hits is not to be foretold,
- * and a mispredicted branch costs as much as the rest. What finds no room in its line stands in the next
- * ones, up to `probes` of them in all; tables of addresses have one probe, and leave what does not fit to the
- * trie. An entry whose value is 0 is empty. The others have a value (leaf + 1 of an address, leaf of a pair)
- * and a class: of an address the class of its leaf, of a pair its leaf's class in the first run.
+ * In front of a trie may stand an EXACT table: single addresses with a leaf of their own, found by a perfect
+ * hash of the address, whatever else is in the trie (where they are left out). Pairs of address and port are
+ * in such tables, too. A key hashes to a bucket; the bucket's displacement, chosen when the table is built,
+ * gives each of its keys an entry of its own. So a look-up reads one displacement and one entry, has one
+ * comparison to make, and has no branch that is not to be foretold: a mispredicted one costs as much as the
+ * rest. An entry whose value is 0 is empty. The others have a value (leaf + 1 of an address, leaf of a pair)
+ * and a word `next`: of a pair its leaf's class in the first run; of a source address the entry to which the
+ * root leads whole packets from there, the fragment dimension passed where it follows; of a destination 0.
  *
- * `fast` is the pair table of the first run where that has one probe (its probes are 0 where it is not so): a
- * packet that comes from the source to that run, as most banned ones do, be it by way of the fragment
- * dimension, is at its end after two hashes.
+ * `fast` is the pair table of the first run where that is of destination address and port (else it is not
+ * there): a packet that comes from the source to that run, as most banned ones do, is at its end after two
+ * hashes.
  *
  * Counting: a drop bumps one counter slot for each of its hits. A hit names a space (whose leaves it counts
- * apart), and the slot is `slot + leaf - first` when leaf - first < count. Space 0 has the leaf 0 alone. */
+ * apart), and the slot is `slot + leaf - first` when leaf - first < count. Space 0 has the leaf 0 alone.
+ * c = PLANE_HITS_DIRECT: the entry needs no hits, for they are those that most drops have: h says whether the
+ * leaf of the source is counted (PLANE_DIRECT_SOURCE), and that of the pair of kind PLANE_PAIR_FAST
+ * (PLANE_DIRECT_PAIR), at the slot that this leaf and a number of the family add up to. So the counter's
+ * place is known as soon as the leaf is, and not only when the verdict is. */
 #ifndef WEIR_PLANE_LAYOUT_H
 #define WEIR_PLANE_LAYOUT_H
 
 #include <linux/types.h>
 
 #define PLANE_MAGIC 0x52494557u /* "WEIR" */
-#define PLANE_VERSION 2u
+#define PLANE_VERSION 3u
 #define PLANE_SIZE_MIN 4096u
 
 enum plane_dimension {
@@ -79,6 +83,10 @@ enum plane_dimension {
 #define PLANE_PASS PLANE_END
 #define PLANE_HIT_SHIFT 26
 #define PLANE_HIT_MASK 15u
+#define PLANE_HITS_MAX 8u
+#define PLANE_HITS_DIRECT 15u
+#define PLANE_DIRECT_SOURCE 1u
+#define PLANE_DIRECT_PAIR 2u
 #define PLANE_BASE_BITS 26
 #define PLANE_BASE_MASK ((1u << PLANE_BASE_BITS) - 1)
 
@@ -96,7 +104,6 @@ enum plane_dimension {
 #define PLANE_STRIDE 8u
 /* Every node settles 8 bits or the rest of its 64-bit word: at most 8 a word, and one pair at its end. */
 #define PLANE_TRIE_STEPS 18
-#define PLANE_PROBES 8
 
 /* What leaves are numbered in. */
 enum plane_space {
@@ -110,8 +117,7 @@ enum plane_space {
 #define PLANE_PAIR_DESTINATION_ADDRESS 1u
 #define PLANE_PAIR_DESTINATION_PORT 2u
 #define PLANE_PAIR_KINDS 4u
-#define PLANE_NO_PAIRS 0xffffffffu /* as fast_kind */
-#define PLANE_LINE 64u
+#define PLANE_PAIR_FAST 3u /* both */
 #define PLANE_NO_LEAF 0xffffffffu
 
 struct plane_branch { /* one cache line */
@@ -139,24 +145,24 @@ struct plane_trie {
 };
 
 struct plane_exact4 {
-	__u64 key;   /* address << 24 | point: 56 bits, so that the difference of two is never negative */
+	__u64 key;   /* address << 24 | point */
 	__u32 value; /* 0: empty */
-	__u32 class;
+	__u32 next;
 };
 
 struct plane_exact6 {
 	__u64 address[2];
-	__u32 value, class; /* read as one word, as above */
-	__u32 point;        /* protocol << 16 | port; of a single address 0 */
+	__u32 value, next; /* read as one word, as above */
+	__u32 point;       /* protocol << 16 | port; of a single address 0 */
 	__u32 unused;
 };
 
 struct plane_exact {
-	__u64 factor; /* odd */
-	__u32 lines;  /* offset */
-	__u32 mask;   /* number of lines, a power of two and at least 2, less one */
-	__u32 shift;  /* 64 less the bits of that number */
-	__u32 probes; /* 0: no table */
+	__u64 factor;        /* odd */
+	__u32 entries;       /* offset, a multiple of 64; 0: no table */
+	__u32 shift;         /* 64 less the bits of their number: at most 63 */
+	__u32 displacements; /* __u16 for each bucket */
+	__u32 bucket_shift;  /* as above, of the number of buckets */
 };
 
 struct plane_run {
@@ -172,13 +178,14 @@ struct plane_family { /* what most packets need comes first, in two cache lines 
 	__u32 root;   /* entry */
 	__u32 rows;
 	__u32 hits;
-	__u32 fast_kind; /* of pair */
+	__u32 whole_class; /* of whole packets in the fragment dimension: as in tables[] */
 	struct plane_exact source;
 	struct plane_exact fast;
 	struct plane_trie tries[2];
-	__u32 runs;              /* struct plane_run for each dimension from PLANE_RUNS on */
-	__u32 fragment_class[2]; /* of whole packets and of parts of fragmented ones: as in tables[] */
-	__u32 unused;
+	__u32 runs;             /* struct plane_run for each dimension from PLANE_RUNS on */
+	__u32 direct_slot;      /* what direct hits add to a source's leaf ... */
+	__u32 direct_pair_slot; /* ... and to that of a pair of kind PLANE_PAIR_FAST; mod 2^32 */
+	__u32 others_pass;      /* 1: packets from a source that is not in `source` pass, whatever they are */
 	struct plane_exact destination;
 	struct plane_exact pairs[PLANE_PAIR_KINDS];
 	__u32 tables[PLANE_TABLE_COUNT]; /* __u16 class for each value */
@@ -203,15 +210,27 @@ _Static_assert(sizeof(struct plane_family) == 320, "five cache lines");
 _Static_assert(sizeof(struct plane_header) == 64 + 640, "one layout in BPF and user space");
 _Static_assert(sizeof(struct plane_hit) == 16, "one layout in BPF and user space");
 
-/* The line where the search for a key begins. Part of the layout: builder, proof and look-up agree on it. */
+/* Hash of a key, and its entry's number. Part of the layout: builder, proof and look-up agree on it. */
 static inline __attribute__((always_inline)) __u64
-plane_exact_line(const struct plane_exact *exact, __u64 high, __u64 low, __u32 point, int version)
+plane_exact_hash(const struct plane_exact *exact, __u64 high, __u64 low, __u32 point, int version)
 {
 	if (version == 4)
-		return ((high << 24 | point) * exact->factor) >> (exact->shift & 63);
+		return (high << 24 | point) * exact->factor;
 	__u64 hash = high * exact->factor;
 	hash ^= hash >> 32;
-	return ((hash + low + ((__u64)point << 32)) * exact->factor) >> (exact->shift & 63);
+	return (hash + low + ((__u64)point << 32)) * exact->factor;
+}
+
+static inline __attribute__((always_inline)) __u64 plane_exact_bucket(const struct plane_exact *exact,
+								      __u64 hash)
+{
+	return hash >> (exact->bucket_shift & 63);
+}
+
+static inline __attribute__((always_inline)) __u64 plane_exact_index(const struct plane_exact *exact,
+								     __u64 hash, __u32 displacement)
+{
+	return ((hash ^ displacement) * exact->factor) >> (exact->shift & 63);
 }
 
 #endif

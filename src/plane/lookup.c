@@ -4,6 +4,15 @@
 #include "plane/lookup.h"
 #include "plane/plane.h"
 
+static inline struct plane_start begin(const uint8_t *blob, uint64_t mask, const struct plane_family *family,
+				       const struct packet_key *key, int version)
+{
+	uint64_t found = plane_source_find(blob, mask, family, key->source, version);
+	if (!found && family->others_pass)
+		return (struct plane_start){PLANE_PASS, PLANE_NO_LEAF, PLANE_NO_LEAF};
+	return plane_walk_begin(blob, mask, family, key, found, version);
+}
+
 void plane_look_up(const struct plane *plane, const struct packet_key *key, struct plane_answer *answer)
 {
 	const struct plane_header *header = (const struct plane_header *)plane->blob;
@@ -12,18 +21,24 @@ void plane_look_up(const struct plane *plane, const struct packet_key *key, stru
 	if (header->present[index] != key->family)
 		return;
 	const struct plane_family *family = &header->families[index];
-	struct plane_leaves leaves;
 	uint64_t mask = plane->size - 1;
-	uint32_t entry = key->family == 4 ? plane_walk_begin(plane->blob, mask, family, key, &leaves, 4)
-					  : plane_walk_begin(plane->blob, mask, family, key, &leaves, 6);
+	struct plane_start start = key->family == 4 ? begin(plane->blob, mask, family, key, 4)
+						    : begin(plane->blob, mask, family, key, 6);
+	struct plane_leaves leaves;
+	uint32_t entry = start.entry;
+	plane_leaves_begin(&leaves, &start);
 	entry = plane_walk_rest(plane->blob, mask, family, key, &leaves, entry);
 	if (!(entry & PLANE_DROP))
 		return;
 	answer->drop = 1;
-	uint32_t count = (entry >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK;
-	for (uint32_t i = 0; i < count && i < PLANE_HITS_MAX; i++) {
-		uint32_t slot = plane_hit_slot(plane->blob, mask, family, &leaves, entry, i);
-		if (slot)
-			answer->hits[answer->hit_count++] = slot;
+	uint32_t count = plane_hit_count(entry), slots[PLANE_HITS_MAX] = {0};
+	if (count == PLANE_HITS_DIRECT) {
+		slots[0] = plane_direct_source(family, entry, leaves.source);
+		slots[1] = plane_direct_pair(family, entry, leaves.pair[PLANE_PAIR_FAST]);
 	}
+	for (uint32_t i = 0; i < count && i < PLANE_HITS_MAX && count != PLANE_HITS_DIRECT; i++)
+		slots[i] = plane_hit_slot(plane->blob, mask, family, &leaves, entry, i);
+	for (uint32_t i = 0; i < PLANE_HITS_MAX; i++)
+		if (slots[i])
+			answer->hits[answer->hit_count++] = slots[i];
 }

@@ -91,58 +91,20 @@ PLANE_INLINE __u32 plane_leaf_class(const __u8 *blob, __u64 mask, const struct p
 	    blob, mask, trie->classes + ((__u64)((leaf - trie->single) >> (trie->block_shift & 31)) << 2));
 }
 
-/* `word` where `difference`, of less than 64 bits, is 0, else 0: without a branch. */
-PLANE_INLINE __u64 plane_where_same(__u64 difference, __u64 word)
-{
-	return (__u64)((__s64)(difference - 1) >> 63) & word;
-}
-
-/* As one of 63 bits, 0 where all three are. */
-PLANE_INLINE __u64 plane_difference(__u64 a, __u64 b, __u32 c)
-{
-	__u64 any = a | b | c;
-	return any >> 1 | (any & 1);
-}
-
-/* What a line says of a key: value in the lower half, class in the upper one; 0 when the key is not there. */
-PLANE_INLINE __u64 plane_line_find(const __u8 *blob, __u64 mask, __u64 offset, __u64 high, __u64 low,
-				   __u32 point, int version)
-{
-	const __u64 *words = (const __u64 *)(blob + (offset & (mask & ~63ull)));
-	if (version == 4) {
-		__u64 key = high << 24 | point;
-		return plane_where_same(words[0] ^ key, words[1]) |
-		       plane_where_same(words[2] ^ key, words[3]) |
-		       plane_where_same(words[4] ^ key, words[5]) |
-		       plane_where_same(words[6] ^ key, words[7]);
-	}
-	return plane_where_same(plane_difference(words[0] ^ high, words[1] ^ low, (__u32)words[3] ^ point),
-				words[2]) |
-	       plane_where_same(plane_difference(words[4] ^ high, words[5] ^ low, (__u32)words[7] ^ point),
-				words[6]);
-}
-
-/* In the first line alone. */
-PLANE_INLINE __u64 plane_exact_first(const __u8 *blob, __u64 mask, const struct plane_exact *exact,
-				     __u64 high, __u64 low, __u32 point, int version)
-{
-	__u64 line = plane_exact_line(exact, high, low, point, version);
-	return plane_line_find(blob, mask, exact->lines + (line << 6), high, low, point, version);
-}
-
+/* What a table says of a key: value in the lower half, next in the upper one; 0 when the key is not there. */
 PLANE_INLINE __u64 plane_exact_find(const __u8 *blob, __u64 mask, const struct plane_exact *exact, __u64 high,
 				    __u64 low, __u32 point, int version)
 {
-	__u64 line = plane_exact_line(exact, high, low, point, version);
-	for (__u32 probe = 0; probe < PLANE_PROBES; probe++, line++) {
-		if (probe >= exact->probes)
-			return 0;
-		__u64 found = plane_line_find(blob, mask, exact->lines + ((line & exact->mask) << 6), high,
-					      low, point, version);
-		if (found)
-			return found;
+	__u64 hash = plane_exact_hash(exact, high, low, point, version);
+	__u32 displacement =
+	    plane_load16(blob, mask, exact->displacements + (plane_exact_bucket(exact, hash) << 1));
+	__u64 at = plane_exact_index(exact, hash, displacement);
+	if (version == 4) { /* struct plane_exact4 and 6 as words: value and next are one */
+		const __u64 *words = (const __u64 *)(blob + ((exact->entries + (at << 4)) & (mask & ~15ull)));
+		return words[0] == (high << 24 | point) ? words[1] : 0;
 	}
-	return 0;
+	const __u64 *words = (const __u64 *)(blob + ((exact->entries + (at << 5)) & (mask & ~31ull)));
+	return (words[0] ^ high) | (words[1] ^ low) | (words[3] ^ point) ? 0 : words[2];
 }
 
 PLANE_INLINE int plane_key_icmp(const struct packet_key *key)
@@ -206,7 +168,7 @@ PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct p
 	 * within a loop, with more states than the verifier will follow. */
 	for (__u32 kind = 0; kind < PLANE_PAIR_KINDS; kind++) {
 		leaves->pair[kind] = 0;
-		if (key->fragment || !family->pairs[kind].probes)
+		if (key->fragment || !family->pairs[kind].entries)
 			continue;
 		struct plane_pair pair = plane_key_pair(key, kind);
 		leaves->pair[kind] = (__u32)plane_exact_find(blob, mask, &family->pairs[kind], pair.high,
@@ -226,53 +188,72 @@ PLANE_INLINE __u32 plane_walk_pairs(const __u8 *blob, __u64 mask, const struct p
 	return PLANE_PASS;
 }
 
-/* Leaf and class of an address. */
-PLANE_INLINE __u32 plane_address_class(const __u8 *blob, __u64 mask, const struct plane_exact *exact,
-				       const struct plane_trie *trie, __u64 word0, __u64 word1, int version,
-				       __u32 *leaf)
+/* Where a packet is after the first steps: by its source address and, where the first run of pairs follows,
+ * by the pair. Most packets are decided by them, or not at all. */
+struct plane_start {
+	__u32 entry;
+	__u32 source, pair; /* leaves; PLANE_NO_LEAF where it did not ask */
+};
+
+/* What the table of single sources says of one. `version` is a constant: 4 or 6. */
+PLANE_INLINE __u64 plane_source_find(const __u8 *blob, __u64 mask, const struct plane_family *family,
+				     const __u64 *words, int version)
 {
-	if (exact->probes) {
-		__u64 found = plane_exact_first(blob, mask, exact, word0, word1, 0, version);
+	if (!family->source.entries)
+		return 0;
+	return plane_exact_find(blob, mask, &family->source, words[0], words[1], 0, version);
+}
+
+/* `found`: the above of the key's source. Parts of fragmented packets do not get far. */
+PLANE_INLINE struct plane_start plane_walk_begin(const __u8 *blob, __u64 mask,
+						 const struct plane_family *family,
+						 const struct packet_key *key, __u64 found, int version)
+{
+	struct plane_start at = {family->root, PLANE_NO_LEAF, PLANE_NO_LEAF};
+	if (key->fragment)
+		return at;
+	if (PLANE_AT(at.entry, PLANE_SOURCE)) {
 		if (found) {
-			*leaf = (__u32)found - 1;
-			return (__u32)(found >> 32);
+			at.source = (__u32)found - 1;
+			at.entry = (__u32)(found >> 32);
+		} else {
+			at.source =
+			    plane_trie_leaf(blob, mask, &family->tries[0], key->source[0], key->source[1]);
+			at.entry = plane_step(blob, mask, family->rows, at.entry,
+					      plane_leaf_class(blob, mask, &family->tries[0], at.source));
+			if (PLANE_AT(at.entry, PLANE_FRAGMENT))
+				at.entry =
+				    plane_step(blob, mask, family->rows, at.entry, family->whole_class);
 		}
 	}
-	*leaf = plane_trie_leaf(blob, mask, trie, word0, word1);
-	return plane_leaf_class(blob, mask, trie, *leaf);
+	if (PLANE_AT(at.entry, PLANE_RUNS) && family->fast.entries) {
+		__u64 pair =
+		    plane_exact_find(blob, mask, &family->fast, key->destination[0], key->destination[1],
+				     (__u32)key->protocol << 16 | key->destination_port, version);
+		at.pair = (__u32)pair;
+		at.entry = plane_step(blob, mask, family->rows, at.entry, (__u32)(pair >> 32));
+	}
+	return at;
 }
 
-/* The first steps, by the source address and, where the first run of pairs follows, by the pair: most packets
- * are decided by them, or not at all. `version` is a constant: 4 or 6, the key's family. */
-PLANE_INLINE __u32 plane_walk_begin(const __u8 *blob, __u64 mask, const struct plane_family *family,
-				    const struct packet_key *key, struct plane_leaves *leaves, int version)
+PLANE_INLINE void plane_leaves_begin(struct plane_leaves *leaves, const struct plane_start *start)
 {
-	__u32 entry = family->root;
-	leaves->source = leaves->destination = PLANE_NO_LEAF;
+	leaves->source = start->source;
+	leaves->destination = PLANE_NO_LEAF;
 	for (int kind = 0; kind < (int)PLANE_PAIR_KINDS; kind++)
-		leaves->pair[kind] = PLANE_NO_LEAF;
-	if (PLANE_AT(entry, PLANE_SOURCE)) {
-		__u32 class = plane_address_class(blob, mask, &family->source, &family->tries[0],
-						  key->source[0], key->source[1], version, &leaves->source);
-		entry = plane_step(blob, mask, family->rows, entry, class);
-	}
-	if (PLANE_AT(entry, PLANE_FRAGMENT))
-		entry = plane_step(blob, mask, family->rows, entry,
-				   family->fragment_class[key->fragment ? 1 : 0]);
-	if (PLANE_AT(entry, PLANE_RUNS) && family->fast.probes) {
-		__u64 found = 0;
-		if (!key->fragment) {
-			struct plane_pair pair = plane_key_pair(key, family->fast_kind);
-			found = plane_exact_first(blob, mask, &family->fast, pair.high, pair.low, pair.point,
-						  version);
-		}
-		leaves->pair[family->fast_kind & 3] = (__u32)found;
-		entry = plane_step(blob, mask, family->rows, entry, (__u32)(found >> 32));
-	}
-	return entry;
+		leaves->pair[kind] = kind == PLANE_PAIR_FAST ? start->pair : PLANE_NO_LEAF;
 }
 
-/* The other steps: the entry, with PLANE_END set, at which the packet arrives. */
+PLANE_INLINE __u32 plane_address_leaf(const __u8 *blob, __u64 mask, const struct plane_exact *exact,
+				      const struct plane_trie *trie, const __u64 *words, __u32 version)
+{
+	__u64 found = 0;
+	if (exact->entries)
+		found = plane_exact_find(blob, mask, exact, words[0], words[1], 0, version == 4 ? 4 : 6);
+	return found ? (__u32)found - 1 : plane_trie_leaf(blob, mask, trie, words[0], words[1]);
+}
+
+/* The other steps, from any entry: the entry, with PLANE_END set, at which the packet arrives. */
 PLANE_INLINE __u32 plane_walk_rest(const __u8 *blob, __u64 mask, const struct plane_family *family,
 				   const struct packet_key *key, struct plane_leaves *leaves, __u32 entry)
 {
@@ -280,11 +261,19 @@ PLANE_INLINE __u32 plane_walk_rest(const __u8 *blob, __u64 mask, const struct pl
 
 	if (entry & PLANE_END)
 		return entry;
+	if (PLANE_AT(entry, PLANE_SOURCE)) {
+		leaves->source = plane_address_leaf(blob, mask, &family->source, &family->tries[0],
+						    key->source, key->family);
+		entry = plane_step(blob, mask, rows, entry,
+				   plane_leaf_class(blob, mask, &family->tries[0], leaves->source));
+		if (entry & PLANE_END)
+			return entry;
+	}
 	if (PLANE_AT(entry, PLANE_DESTINATION)) {
-		__u32 class = plane_address_class(blob, mask, &family->destination, &family->tries[1],
-						  key->destination[0], key->destination[1],
-						  key->family == 4 ? 4 : 6, &leaves->destination);
-		entry = plane_step(blob, mask, rows, entry, class);
+		leaves->destination = plane_address_leaf(blob, mask, &family->destination, &family->tries[1],
+							 key->destination, key->family);
+		entry = plane_step(blob, mask, rows, entry,
+				   plane_leaf_class(blob, mask, &family->tries[1], leaves->destination));
 		if (entry & PLANE_END)
 			return entry;
 	}
@@ -299,7 +288,7 @@ PLANE_INLINE __u32 plane_walk_rest(const __u8 *blob, __u64 mask, const struct pl
 	return plane_walk_pairs(blob, mask, family, key, leaves, entry);
 }
 
-/* The counter slot of the entry's i-th hit; 0 when there is none. */
+/* The counter slot of the i-th of an entry's hits that are not direct; 0 when there is none. */
 PLANE_INLINE __u32 plane_hit_slot(const __u8 *blob, __u64 mask, const struct plane_family *family,
 				  const struct plane_leaves *leaves, __u32 entry, __u32 i)
 {
@@ -315,6 +304,23 @@ PLANE_INLINE __u32 plane_hit_slot(const __u8 *blob, __u64 mask, const struct pla
 		leaf = leaves->pair[(space - PLANE_SPACE_PAIRS) & 3];
 	leaf -= hit->first;
 	return leaf < hit->count ? hit->slot + leaf : 0;
+}
+
+/* How many slots a drop is counted on, and whether they are direct ones. */
+PLANE_INLINE __u32 plane_hit_count(__u32 entry)
+{
+	return (entry >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK;
+}
+
+/* Direct hits: 0 when there is none. */
+PLANE_INLINE __u32 plane_direct_source(const struct plane_family *family, __u32 entry, __u32 leaf)
+{
+	return entry & PLANE_DIRECT_SOURCE ? leaf + family->direct_slot : 0;
+}
+
+PLANE_INLINE __u32 plane_direct_pair(const struct plane_family *family, __u32 entry, __u32 leaf)
+{
+	return entry & PLANE_DIRECT_PAIR ? leaf + family->direct_pair_slot : 0;
 }
 
 #endif

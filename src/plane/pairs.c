@@ -21,17 +21,9 @@ static int lay_table(struct build *build, const struct space *space, const uint3
 					     .point = (uint32_t)point->protocol << 16 | point->port,
 					     .value = leaf_of[i + 1]};
 	}
-	/* Small ones roomy, so that one probe is enough; large ones half full. */
-	uint32_t bits = 1;
-	while (((size_t)2 << bits) < count * (count > 4096 ? 1 : 2) ||
-	       (build->family == FAMILY_IPV6 && ((size_t)1 << bits) < count))
-		bits++;
-	bool all = false;
-	int result = 0;
-	for (int attempt = 0; attempt < 5 && result == 0 && !all; attempt++, bits++)
-		result = exact_build(build, keys, count, bits, PLANE_PROBES, table, &all);
+	int result = exact_build(build, keys, count, table);
 	free(keys);
-	return result ? result : all ? 0 : -E2BIG;
+	return result;
 }
 
 int pairs_build(struct build *build, struct space *space, struct plane_exact *table)

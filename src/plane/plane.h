@@ -6,6 +6,7 @@
 
 #include "meaning/region.h"
 #include "packet/key.h"
+#include "plane/layout.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -55,7 +56,6 @@ int plane_compute(const struct ruleset *ruleset, const struct region_options *op
 		  struct region *regions[FAMILY_COUNT], struct plane **plane, struct buffer *why);
 
 /* What the lookup says of one key, by the same code that XDP runs. Up to PLANE_HITS_MAX slots to count. */
-#define PLANE_HITS_MAX 8
 struct plane_answer {
 	uint32_t drop; /* 0: up to the kernel */
 	uint32_t hit_count;

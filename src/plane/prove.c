@@ -331,14 +331,12 @@ static int table_cells(struct proof *proof, uint32_t number, struct cells *cells
 	return 0;
 }
 
-/* The first steps have the classes of the fragment dimension from elsewhere. */
-static int check_fragment_classes(struct proof *proof)
+/* The first steps have the class of whole packets from elsewhere. */
+static int check_whole_class(struct proof *proof)
 {
 	uint64_t table = proof->tables->tables[PLANE_FRAGMENT - PLANE_TABLE_FIRST];
-	for (uint32_t value = 0; value < 2; value++)
-		if (plane_load16(proof->blob, proof->mask, table + value * 2) !=
-		    proof->tables->fragment_class[value])
-			return proof_differs(proof, "fragments have another class than their table says");
+	if (plane_load16(proof->blob, proof->mask, table) != proof->tables->whole_class)
+		return proof_differs(proof, "whole packets have another class than their table says");
 	return 0;
 }
 
@@ -412,7 +410,7 @@ static int prove_dimension(struct proof *proof, uint32_t number)
 	struct cells cells = {0};
 	struct proof_space *space =
 	    number < PLANE_TABLE_FIRST ? &proof->spaces[PLANE_SPACE_SOURCE + number] : NULL;
-	int result = number == PLANE_FRAGMENT ? check_fragment_classes(proof) : 0;
+	int result = number == PLANE_FRAGMENT ? check_whole_class(proof) : 0;
 	if (space) {
 		dimension->space = space;
 		result = proof_read_addresses(proof, space,
@@ -544,10 +542,8 @@ static int prove_family(struct proof *proof)
 	/* A kind without predicates has no table, and none is fast that was not read above. */
 	for (uint32_t kind = 0; kind < PLANE_PAIR_KINDS && result == 0; kind++)
 		if (!proof->spaces[PLANE_SPACE_PAIRS + kind].predicate_count &&
-		    (tables->pairs[kind].probes || (tables->fast.probes && tables->fast_kind == kind)))
+		    (tables->pairs[kind].entries || (tables->fast.entries && kind == PLANE_PAIR_FAST)))
 			result = proof_differs(proof, "there is a table of pairs that no rule asks for");
-	if (result == 0 && tables->fast.probes && tables->fast_kind >= PLANE_PAIR_KINDS)
-		result = proof_differs(proof, "the fast table is of no kind");
 	if (result == 0)
 		result = correspond(proof, proof->region->root, proof->tables->root);
 	for (uint32_t i = 0; i < proof->dimension_count && result == 0; i++)

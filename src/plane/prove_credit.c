@@ -107,10 +107,8 @@ static int check_hit(struct crediting *crediting, const struct attribution *attr
 	struct proof *proof = crediting->proof;
 	const struct plane *plane = proof->plane;
 	uint32_t plain = PROOF_NONE;
-	if (hit->slot == 0 || hit->slot >= plane->slot_count || hit->count > plane->slot_count - hit->slot)
-		return proof_differs(proof, "a hit's counters are not there");
 	if (hit->space == PLANE_SPACE_NONE) {
-		if (hit->first != 0 || hit->count == 0)
+		if (hit->first != 0 || hit->count == 0 || hit->slot == 0 || hit->slot >= plane->slot_count)
 			return proof_differs(proof, "a plain hit is malformed");
 		return check_slot(crediting, attribution, PLANE_SPACE_NONE, 0, hit->slot, &plain);
 	}
@@ -125,12 +123,43 @@ static int check_hit(struct crediting *crediting, const struct attribution *attr
 				holds = element_of(space, index, leaf) != PROOF_NONE;
 		if (!holds)
 			continue;
-		if (leaf - hit->first >= hit->count)
+		uint32_t slot = hit->slot + leaf - hit->first;
+		if (leaf - hit->first >= hit->count || slot == 0 || slot >= plane->slot_count)
 			return proof_differs(proof, "leaf %u has no counter", leaf);
-		int result = check_slot(crediting, attribution, hit->space, leaf,
-					hit->slot + leaf - hit->first, &plain);
+		int result = check_slot(crediting, attribution, hit->space, leaf, slot, &plain);
 		if (result)
 			return result;
+	}
+	return 0;
+}
+
+/* What an entry counts on. Direct hits are hits that every leaf has a counter of: there must be one. */
+static int read_hits(struct proof *proof, uint32_t entry, struct plane_hit hits[PLANE_HITS_MAX],
+		     uint32_t *count)
+{
+	const struct plane_family *tables = proof->tables;
+	uint32_t wanted = plane_hit_count(entry), base = entry & PLANE_BASE_MASK;
+	if (wanted == PLANE_HITS_DIRECT) {
+		if (base & ~(PLANE_DIRECT_SOURCE | PLANE_DIRECT_PAIR))
+			return proof_differs(proof, "direct hits of unknown kind");
+		if (base & PLANE_DIRECT_SOURCE)
+			hits[(*count)++] =
+			    (struct plane_hit){PLANE_SPACE_SOURCE, 0, UINT32_MAX, tables->direct_slot};
+		if (base & PLANE_DIRECT_PAIR)
+			hits[(*count)++] = (struct plane_hit){PLANE_SPACE_PAIRS + PLANE_PAIR_FAST, 0,
+							      UINT32_MAX, tables->direct_pair_slot};
+		return 0;
+	}
+	if (wanted && tables->hits % sizeof(struct plane_hit))
+		return proof_differs(proof, "hits are not aligned");
+	if (wanted > PLANE_HITS_MAX)
+		return proof_differs(proof, "more hits than a look-up counts");
+	for (; *count < wanted; ++*count) {
+		uint64_t at = tables->hits + (uint64_t)(base + *count) * sizeof(struct plane_hit);
+		hits[*count] = (struct plane_hit){plane_load32(proof->blob, proof->mask, at),
+						  plane_load32(proof->blob, proof->mask, at + 4),
+						  plane_load32(proof->blob, proof->mask, at + 8),
+						  plane_load32(proof->blob, proof->mask, at + 12)};
 	}
 	return 0;
 }
@@ -139,26 +168,20 @@ static int check_terminal(struct crediting *crediting, uint32_t terminal)
 {
 	struct proof *proof = crediting->proof;
 	const struct attribution *attribution = &proof->region->attributions[terminal];
-	uint32_t entry = proof->terminal_entry[terminal], count = (entry >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK;
+	struct plane_hit hits[PLANE_HITS_MAX];
+	uint32_t count = 0;
 	bool spaces[PLANE_SPACE_COUNT] = {false};
-	if (count && proof->tables->hits % sizeof(struct plane_hit))
-		return proof_differs(proof, "hits are not aligned");
-	if (count > PLANE_HITS_MAX)
-		return proof_differs(proof, "more hits than a look-up counts");
+	int result = read_hits(proof, proof->terminal_entry[terminal], hits, &count);
+	if (result)
+		return result;
 	memset(crediting->given, 0, proof->region->unit_count + 1);
 	memset(crediting->giver, 0, proof->region->unit_count + 1);
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t at = proof->tables->hits +
-			      (uint64_t)((entry & PLANE_BASE_MASK) + i) * sizeof(struct plane_hit);
-		struct plane_hit hit = {plane_load32(proof->blob, proof->mask, at),
-					plane_load32(proof->blob, proof->mask, at + 4),
-					plane_load32(proof->blob, proof->mask, at + 8),
-					plane_load32(proof->blob, proof->mask, at + 12)};
-		if (hit.space >= PLANE_SPACE_COUNT || spaces[hit.space])
+		if (hits[i].space >= PLANE_SPACE_COUNT || spaces[hits[i].space])
 			return proof_differs(proof, "two hits count in one space");
-		spaces[hit.space] = true;
+		spaces[hits[i].space] = true;
 		crediting->hit = (uint8_t)(i + 1);
-		int result = check_hit(crediting, attribution, &hit);
+		result = check_hit(crediting, attribution, &hits[i]);
 		if (result)
 			return result;
 	}

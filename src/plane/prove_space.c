@@ -184,14 +184,19 @@ static int read_trie(struct reading *reading)
 	return 0;
 }
 
-/* Any table of lines: that all a look-up can come by is inside it. */
+/* Any exact table: that all a look-up can come by is inside it. */
 static int check_exact(struct proof *proof, const struct plane_exact *exact)
 {
-	uint64_t lines = (uint64_t)exact->mask + 1;
-	if (exact->probes > PLANE_PROBES || lines < 2 || lines & exact->mask || exact->shift > 63 ||
-	    lines != (uint64_t)1 << (64 - exact->shift) || exact->lines % PLANE_LINE ||
-	    exact->lines + lines * PLANE_LINE > proof->plane->size)
+	if (exact->shift < 32 || exact->shift > 63 || exact->bucket_shift < 32 || exact->bucket_shift > 63 ||
+	    exact->entries % 64 || exact->displacements % 2)
 		return proof_differs(proof, "an exact table is malformed");
+	uint64_t entries = (uint64_t)1 << (64 - exact->shift),
+		 buckets = (uint64_t)1 << (64 - exact->bucket_shift);
+	uint64_t size =
+	    proof->family == FAMILY_IPV4 ? sizeof(struct plane_exact4) : sizeof(struct plane_exact6);
+	if (exact->entries + entries * size > proof->plane->size ||
+	    exact->displacements + buckets * 2 > proof->plane->size)
+		return proof_differs(proof, "an exact table is not in the blob");
 	return 0;
 }
 
@@ -200,22 +205,22 @@ struct entry {
 	uint32_t point, value;
 };
 
-static size_t entry_count(const struct proof *proof, const struct plane_exact *exact)
+static size_t entry_count(const struct plane_exact *exact)
 {
-	return ((size_t)exact->mask + 1) * (proof->family == FAMILY_IPV4 ? 4 : 2);
+	return (size_t)1 << (64 - exact->shift);
 }
 
 static struct entry read_entry_of(const struct proof *proof, const struct plane_exact *exact, size_t index)
 {
 	struct entry entry = {0};
 	if (proof->family == FAMILY_IPV4) {
-		uint64_t at = exact->lines + index * 16, key = plane_load64(proof->blob, proof->mask, at);
+		uint64_t at = exact->entries + index * 16, key = plane_load64(proof->blob, proof->mask, at);
 		entry.high = key >> 24;
 		entry.point = (uint32_t)key & 0xffffff;
 		entry.value = plane_load32(proof->blob, proof->mask, at + 8);
 		return entry;
 	}
-	uint64_t at = exact->lines + index * 32;
+	uint64_t at = exact->entries + index * 32;
 	entry.high = plane_load64(proof->blob, proof->mask, at);
 	entry.low = plane_load64(proof->blob, proof->mask, at + 8);
 	entry.value = plane_load32(proof->blob, proof->mask, at + 16);
@@ -234,12 +239,9 @@ static int gather_exact(struct proof *proof, const struct plane_exact *exact, ad
 			size_t *count)
 {
 	int result = check_exact(proof, exact);
-	if (result == 0 && exact->probes != 1)
-		result =
-		    proof_differs(proof, "an exact table of addresses has more probes than a look-up makes");
 	if (result)
 		return result;
-	size_t entries = entry_count(proof, exact), n = 0, kept = 0;
+	size_t entries = entry_count(exact), n = 0, kept = 0;
 	address *all = calloc(entries, sizeof(*all));
 	if (!all)
 		return -ENOMEM;
@@ -263,6 +265,27 @@ static int gather_exact(struct proof *proof, const struct plane_exact *exact, ad
 	return 0;
 }
 
+/* Where the root leads from a source with that leaf. */
+static uint32_t row_of(const struct reading *reading, uint32_t leaf)
+{
+	const struct proof *proof = reading->proof;
+	return plane_step(proof->blob, proof->mask, proof->tables->rows, proof->tables->root,
+			  plane_leaf_class(proof->blob, proof->mask, reading->trie, leaf));
+}
+
+/* What must be next of a single address with that leaf. */
+static uint32_t next_of(const struct reading *reading, const struct plane_exact *exact, uint32_t leaf)
+{
+	const struct proof *proof = reading->proof;
+	if (exact != &proof->tables->source)
+		return 0;
+	uint32_t entry = row_of(reading, leaf);
+	if (PLANE_AT(entry, PLANE_FRAGMENT))
+		entry = plane_step(proof->blob, proof->mask, proof->tables->rows, entry,
+				   proof->tables->whole_class);
+	return entry;
+}
+
 /* What a look-up finds in the table for these addresses goes over what the trie says of them. */
 static int overlay(struct reading *reading, const struct plane_exact *exact, const address *addresses,
 		   size_t count)
@@ -281,16 +304,14 @@ static int overlay(struct reading *reading, const struct plane_exact *exact, con
 			address at = addresses[next];
 			bool four = proof->family == FAMILY_IPV4;
 			uint64_t found =
-			    four ? plane_exact_first(proof->blob, proof->mask, exact, (uint64_t)at, 0, 0, 4)
-				 : plane_exact_first(proof->blob, proof->mask, exact, (uint64_t)(at >> 64),
-						     (uint64_t)at, 0, 6);
+			    four ? plane_exact_find(proof->blob, proof->mask, exact, (uint64_t)at, 0, 0, 4)
+				 : plane_exact_find(proof->blob, proof->mask, exact, (uint64_t)(at >> 64),
+						    (uint64_t)at, 0, 6);
 			if (!found)
 				continue;
 			uint32_t single = (uint32_t)found - 1;
-			if (single & PLANE_LEAF ||
-			    plane_leaf_class(proof->blob, proof->mask, reading->trie, single) != found >> 32)
-				result =
-				    proof_differs(proof, "an exact entry is of another class than its leaf");
+			if (single & PLANE_LEAF || next_of(reading, exact, single) != found >> 32)
+				result = proof_differs(proof, "an exact entry leads elsewhere than its leaf");
 			if (result == 0)
 				result = reading_add(&over, at, single);
 			if (result == 0 && at < end)
@@ -307,9 +328,13 @@ static int read_exact(struct reading *reading, const struct plane_exact *exact)
 {
 	address *addresses = NULL;
 	size_t count = 0;
-	if (exact->probes == 0)
+	struct proof *proof = reading->proof;
+	if (exact == &proof->tables->source && proof->tables->others_pass &&
+	    (reading->count != 1 || row_of(reading, reading->pieces[0].leaf) != PLANE_PASS))
+		return proof_differs(proof, "not all sources but single ones pass");
+	if (exact->entries == 0)
 		return 0;
-	int result = gather_exact(reading->proof, exact, &addresses, &count);
+	int result = gather_exact(proof, exact, &addresses, &count);
 	if (result == 0)
 		result = overlay(reading, exact, addresses, count);
 	free(addresses);
@@ -551,13 +576,13 @@ static int check_table(struct proof *proof, const struct plane_exact *table,
 	int result = check_exact(proof, table);
 	if (result)
 		return result;
-	for (size_t i = 0; i < entry_count(proof, table); i++) {
+	for (size_t i = 0; i < entry_count(table); i++) {
 		struct entry entry = read_entry_of(proof, table, i);
 		if (entry.value == 0 && proof->family == FAMILY_IPV4 &&
-		    plane_load32(proof->blob, proof->mask, table->lines + i * 16 + 12) == 0)
+		    plane_load32(proof->blob, proof->mask, table->entries + i * 16 + 12) == 0)
 			continue;
 		if (entry.value == 0 && proof->family == FAMILY_IPV6 &&
-		    plane_load32(proof->blob, proof->mask, table->lines + i * 32 + 20) == 0)
+		    plane_load32(proof->blob, proof->mask, table->entries + i * 32 + 20) == 0)
 			continue;
 		bool four = proof->family == FAMILY_IPV4;
 		struct predicate_point key = {.address =
@@ -576,11 +601,11 @@ static int check_table(struct proof *proof, const struct plane_exact *table,
 static int check_fast(struct proof *proof, uint32_t kind, const struct predicate_point *points, size_t count)
 {
 	const struct plane_family *family = proof->tables;
-	if (family->fast.probes == 0 || family->fast_kind != kind)
+	if (family->fast.entries == 0 || kind != PLANE_PAIR_FAST)
 		return 0;
 	uint64_t classes = plane_load32(proof->blob, proof->mask, family->runs + 4);
 	if (memcmp(&family->fast, &family->pairs[kind], sizeof(family->fast)) != 0 ||
-	    family->fast.probes != 1 || (plane_load32(proof->blob, proof->mask, family->runs) & 3) != kind ||
+	    (plane_load32(proof->blob, proof->mask, family->runs) & 3) != kind ||
 	    plane_load16(proof->blob, proof->mask, classes) != 0)
 		return proof_differs(proof, "the fast table is not that of the first run");
 	for (size_t i = 0; i < count; i++) {

@@ -7,7 +7,6 @@
  * leaf. So a lone banned address costs 16 bytes, and the way to it is a few steps however long an IPv6 prefix
  * is. */
 #include "plane/build.h"
-#include "plane/lookup.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -411,8 +410,8 @@ out:
 }
 
 #define EXACT_MIN 8u            /* singles, for which a hash in front of the trie is worth it */
-#define EXACT_BITS_MAX_IPV4 12u /* 256 KB */
-#define EXACT_BITS_MAX_IPV6 12u
+#define EXACT_BITS_MAX_IPV4 14u /* 256 KB */
+#define EXACT_BITS_MAX_IPV6 13u
 
 static address last_of(const struct build *build, const struct leaf_interval *intervals, size_t count,
 		       size_t i)
@@ -420,48 +419,40 @@ static address last_of(const struct build *build, const struct leaf_interval *in
 	return i + 1 < count ? intervals[i + 1].start - 1 : family_max(build->family);
 }
 
-/* Takes those intervals out that are placed; what is left of them goes to the neighbour. */
-static size_t take_out(const struct build *build, struct leaf_interval *intervals, size_t count,
-		       const struct exact_key *keys, size_t key_count)
+static bool is_single(const struct build *build, const struct leaf_interval *intervals, size_t count,
+		      size_t i)
 {
-	size_t kept = 0, key = 0;
-	for (size_t i = 0; i < count; i++) {
-		bool single = key < key_count && intervals[i].start == keys[key].address &&
-			      last_of(build, intervals, count, i) == keys[key].address;
-		bool placed = single && keys[key].placed;
-		key += single;
-		if (placed && kept)
-			continue;
-		if (kept == 0 || intervals[kept - 1].leaf != intervals[i].leaf)
-			intervals[kept++] = intervals[i];
-	}
-	return kept;
+	return last_of(build, intervals, count, i) == intervals[i].start;
 }
 
-/* Single addresses go into an exact table in front of the trie, where that is small enough for the cache. */
+/* Single addresses go into an exact table in front of the trie, where that is small enough for the cache.
+ * What is left of them in the trie goes to the neighbour. */
 static int lay_singles(struct build *build, struct leaf_interval *intervals, size_t *count,
-		       const struct plane_trie *trie, struct plane_exact *exact)
+		       struct plane_exact *exact)
 {
 	struct exact_key *keys = calloc(*count + 1, sizeof(*keys));
 	if (!keys)
 		return -ENOMEM;
-	size_t singles = 0;
+	size_t singles = 0, kept = 0;
 	for (size_t i = 0; i < *count; i++)
-		if (last_of(build, intervals, *count, i) == intervals[i].start)
+		if (is_single(build, intervals, *count, i))
 			keys[singles++] =
-			    (struct exact_key){.address = intervals[i].start,
-					       .value = intervals[i].leaf + 1,
-					       .class = plane_leaf_class(build->blob->data, UINT64_MAX, trie,
-									 intervals[i].leaf)};
-	bool four = build->family == FAMILY_IPV4, all;
-	uint32_t bits = 1, most = four ? EXACT_BITS_MAX_IPV4 : EXACT_BITS_MAX_IPV6;
-	while (((size_t)4 << bits) < singles * (four ? 3 : 6))
-		bits++;
+			    (struct exact_key){.address = intervals[i].start, .value = intervals[i].leaf + 1};
+	uint32_t most = build->family == FAMILY_IPV4 ? EXACT_BITS_MAX_IPV4 : EXACT_BITS_MAX_IPV6;
 	int result = 0;
-	if (singles >= EXACT_MIN && bits <= most)
-		result = exact_build(build, keys, singles, bits, 1, exact, &all);
-	if (result == 0 && exact->probes)
-		*count = take_out(build, intervals, *count, keys, singles);
+	if (singles < EXACT_MIN || exact_bits(singles) > most)
+		goto out;
+	result = exact_build(build, keys, singles, exact);
+	for (size_t i = 0; i < *count && result == 0; i++) {
+		struct leaf_interval interval = intervals[i];
+		if (kept && is_single(build, intervals, *count, i))
+			continue;
+		if (kept == 0 || intervals[kept - 1].leaf != interval.leaf)
+			intervals[kept++] = interval;
+	}
+	if (result == 0)
+		*count = kept;
+out:
 	free(keys);
 	return result;
 }
@@ -490,7 +481,7 @@ int trie_build(struct build *build, struct dimension *dimension, struct space *s
 	for (size_t i = 0; i < interval_count && result == 0; i++)
 		intervals[i].leaf = leaf_of[intervals[i].leaf];
 	if (result == 0)
-		result = lay_singles(build, intervals, &interval_count, trie, exact);
+		result = lay_singles(build, intervals, &interval_count, exact);
 	if (result == 0)
 		result = trie_lay_out(build, intervals, interval_count, trie);
 	if (result == 0)

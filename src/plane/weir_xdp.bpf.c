@@ -50,20 +50,82 @@ static __always_inline int count(__u32 slot, __u32 bytes, __u32 first)
 	return 1;
 }
 
-/* The rest of the look-up is a function of its own, and not static, so that the verifier goes over it once
- * and not for each way in which a frame can be parsed. */
-__attribute__((noinline)) __u32 weir_walk_rest(const struct packet_key *key, struct plane_leaves *leaves,
-					       __u32 entry)
+static __always_inline void count_direct(const struct plane_family *family, __u32 entry, __u32 source,
+					 __u32 pair, __u32 bytes)
+{
+	__u32 first = bpf_get_smp_processor_id() * weir_stride;
+	__u32 slot = plane_direct_source(family, entry, source);
+	if (slot)
+		count(slot, bytes, first);
+	slot = plane_direct_pair(family, entry, pair);
+	if (slot)
+		count(slot, bytes, first);
+}
+
+/* The rest of the look-up, and what most drops do not need of counting, is a function of its own, and not
+ * static, so that the verifier goes over it once and not for each way in which a frame can be parsed. The
+ * verdict. */
+__attribute__((noinline)) int weir_walk_rest(const struct packet_key *key, const struct plane_start *start)
 {
 	__u32 zero = 0;
 	const __u8 *blob = bpf_map_lookup_elem(&weir_blob, &zero);
-	if (!blob || !key || !leaves)
-		return PLANE_PASS;
+	if (!blob || !key || !start)
+		return XDP_PASS;
 	const struct plane_header *header = (const struct plane_header *)blob;
 	const struct plane_family *family = &header->families[0];
 	if (key->family == 6)
 		family = &header->families[1];
-	return plane_walk_rest(blob, weir_mask, family, key, leaves, entry);
+	struct plane_leaves leaves;
+	plane_leaves_begin(&leaves, start);
+	__u64 mask = weir_mask;
+	__u32 entry = plane_walk_rest(blob, mask, family, key, &leaves, start->entry);
+	if (!(entry & PLANE_DROP))
+		return XDP_PASS;
+	__u32 hits = plane_hit_count(entry);
+	if (hits == PLANE_HITS_DIRECT) {
+		count_direct(family, entry, leaves.source, leaves.pair[PLANE_PAIR_FAST], key->length);
+		return XDP_DROP;
+	}
+	__u32 first = bpf_get_smp_processor_id() * weir_stride;
+	for (__u32 i = 0; i < PLANE_HITS_MAX; i++) {
+		if (i >= hits)
+			break;
+		__u32 slot = plane_hit_slot(blob, mask, family, &leaves, entry, i);
+		if (slot)
+			count(slot, key->length, first);
+	}
+	return XDP_DROP;
+}
+
+/* All of it for one family, `version` being a constant: so each has its values in registers. */
+static __always_inline int weir_judge(const __u8 *blob, const __u8 *frame, const __u8 *end, int version)
+{
+	const struct plane_header *header = (const struct plane_header *)blob;
+	int index = version == 4 ? 0 : 1;
+	const struct plane_family *family = &header->families[index];
+	__u64 source[2];
+	if (header->present[index] != version || !parse_source(frame, end, version, source))
+		return XDP_PASS;
+	/* Most packets of most hosts end here: their headers are for the kernel alone to read. */
+	__u64 found = plane_source_find(blob, weir_mask, family, source, version);
+	if (!found && family->others_pass)
+		return XDP_PASS;
+	struct packet_key key;
+	if (!parse_network(frame, end, version, &key))
+		return XDP_PASS;
+	struct plane_start start = plane_walk_begin(blob, weir_mask, family, &key, found, version);
+	if (start.entry & PLANE_END) {
+		if (!(start.entry & PLANE_DROP))
+			return XDP_PASS;
+		if (plane_hit_count(start.entry) == PLANE_HITS_DIRECT) {
+			count_direct(family, start.entry, start.source, start.pair, key.length);
+			return XDP_DROP;
+		}
+	}
+	/* Copies: what only these few packets need in memory stays in registers for the others. */
+	struct packet_key rest_key = key;
+	struct plane_start rest_start = start;
+	return weir_walk_rest(&rest_key, &rest_start);
 }
 
 static __always_inline int weir_xdp_run(struct xdp_md *context)
@@ -74,41 +136,10 @@ static __always_inline int weir_xdp_run(struct xdp_md *context)
 	const __u8 *blob = bpf_map_lookup_elem(&weir_blob, &zero);
 	if (!blob)
 		return XDP_PASS;
-	const struct plane_header *header = (const struct plane_header *)blob;
-	struct packet_key key;
-	if (!packet_parse_frame(frame, end, header->mac, &key))
-		return XDP_PASS;
-
-	struct plane_leaves leaves;
-	__u64 mask = weir_mask;
-	const struct plane_family *family = &header->families[0];
-	__u32 entry;
-	if (key.family == 4) {
-		if (header->present[0] != 4)
-			return XDP_PASS;
-		entry = plane_walk_begin(blob, mask, family, &key, &leaves, 4);
-	} else {
-		if (header->present[1] != 6)
-			return XDP_PASS;
-		family = &header->families[1];
-		entry = plane_walk_begin(blob, mask, family, &key, &leaves, 6);
-	}
-	if (!(entry & PLANE_END))
-		entry = weir_walk_rest(&key, &leaves, entry);
-	if (!(entry & PLANE_DROP))
-		return XDP_PASS;
-	__u32 hits = (entry >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK;
-	if (!hits)
-		return XDP_DROP;
-	__u32 first = bpf_get_smp_processor_id() * weir_stride;
-	for (__u32 i = 0; i < 8; i++) {
-		if (i >= hits)
-			break;
-		__u32 slot = plane_hit_slot(blob, mask, family, &leaves, entry, i);
-		if (slot)
-			count(slot, key.length, first);
-	}
-	return XDP_DROP;
+	int version = parse_ethernet(frame, end, ((const struct plane_header *)blob)->mac);
+	if (version == 4)
+		return weir_judge(blob, frame, end, 4);
+	return version == 6 ? weir_judge(blob, frame, end, 6) : XDP_PASS;
 }
 
 SEC("xdp")
