@@ -255,6 +255,34 @@ static void run_opaque(struct walker *walker, const struct rule *rule)
 	}
 }
 
+/* What may not have been changed is not known, nor is what it would have been changed to. */
+static void forget_changes(struct packet *packet, const struct packet *changed)
+{
+	if (packet->mark != changed->mark || (packet->known & ~changed->known & KNOWN_MARK))
+		packet->known &= ~(uint32_t)KNOWN_MARK;
+	if (packet->ttl != changed->ttl || (packet->known & ~changed->known & KNOWN_TTL))
+		packet->known &= ~(uint32_t)KNOWN_TTL;
+	if (packet->tos != changed->tos || (packet->known & ~changed->known & KNOWN_TOS))
+		packet->known &= ~(uint32_t)KNOWN_TOS;
+	packet->known &= changed->known;
+}
+
+static void run_change(struct walker *walker, const struct target *target, bool certain)
+{
+	if (!target->type->apply)
+		return;
+	if (!walker->evaluation_fresh)
+		walker_refresh(walker);
+	struct evaluation evaluation = walker->evaluation;
+	struct packet changed = walker->packet;
+	evaluation.certain = certain;
+	target->type->apply(target, &changed, &evaluation);
+	if (certain)
+		walker->packet = changed;
+	else
+		forget_changes(&walker->packet, &changed);
+}
+
 static unsigned walk_chain(struct walker *walker, const struct chain *chain, bool certain, unsigned depth);
 
 /* A terminal verdict at this rule. Gives what the rule adds to the chain's flow. */
@@ -304,6 +332,11 @@ static unsigned run_target(struct walker *walker, const struct rule *rule, enum 
 	case TARGET_REJECT:
 		flow = run_verdict(walker, rule, kind);
 		break;
+	case TARGET_CHANGE:
+		run_change(walker, target, sure && *certain);
+		return 0;
+	case TARGET_REWRITE:
+	case TARGET_QUEUE:
 	case TARGET_OPAQUE:
 		run_opaque(walker, rule);
 		*certain = false;

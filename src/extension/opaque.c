@@ -6,6 +6,7 @@
  * Debian's iptables. Of a match that is not in the table the worst is assumed. */
 #include "extension/option.h"
 #include "extension/types.h"
+#include "extension/unseen.h"
 
 #include <errno.h>
 #include <string.h>
@@ -103,36 +104,14 @@ static const struct opaque_match *entry_of(const struct match *match)
 	return &unlisted;
 }
 
+static struct unseen unseen_of(const struct match *match)
+{
+	return (struct unseen){entry_of(match)->sharing, entry_of(match)->exact};
+}
+
 static bool has_option(struct text text, const char *option)
 {
 	return memmem(text.data, text.size, option, strlen(option)) != NULL;
-}
-
-static size_t occurrences(struct text text, const char *part)
-{
-	size_t count = 0, size = strlen(part);
-
-	for (size_t i = 0; i + size <= text.size; i++)
-		count += memcmp(text.data + i, part, size) == 0;
-	return count;
-}
-
-/* Where the match is the exact opposite of the same text without its "!": that text, else the text itself.
- * Quoted words that look like options make a second occurrence, and so are left alone. */
-static bool without_negation(const struct match *match, struct buffer *text)
-{
-	struct text own = data_of(match)->text;
-	bool negated = entry_of(match)->exact && occurrences(own, " ! ") == 1 &&
-		       occurrences(own, " ! --") == 1 && occurrences(own, " --") == 1;
-	const char *bang = negated ? memmem(own.data, own.size, " ! --", 5) : NULL;
-
-	if (!bang) {
-		buffer_add(text, own.data, own.size);
-		return false;
-	}
-	buffer_add(text, own.data, (size_t)(bang - own.data));
-	buffer_add(text, bang + 2, own.size - (size_t)(bang + 2 - own.data));
-	return true;
 }
 
 static void opaque_print(const struct match *match, const struct rule *rule, struct buffer *out)
@@ -153,29 +132,13 @@ static enum truth opaque_evaluate(const struct match *match, const struct rule *
 
 static int opaque_declare(const struct match *match, const struct rule *rule, struct fields *fields)
 {
-	struct buffer text = {0};
-
-	without_negation(match, &text);
-	int error = text.failed
-			? -ENOMEM
-			: option_declare_opaque(match, rule, fields, (struct text){text.data, text.size},
-						entry_of(match)->sharing);
-	buffer_fini(&text);
-	return error;
+	return unseen_declare_text(match, rule, fields, data_of(match)->text, unseen_of(match));
 }
 
 static diagram_node opaque_mean(const struct match *match, const struct rule *rule,
 				const struct fields *fields)
 {
-	struct buffer text = {0};
-	bool negated = without_negation(match, &text);
-	diagram_node mean = DIAGRAM_UNDECIDED;
-	if (!text.failed)
-		mean = option_mean_opaque(match, rule, fields, (struct text){text.data, text.size},
-					  entry_of(match)->sharing);
-
-	buffer_fini(&text);
-	return negated ? diagram_not(fields->diagram, mean) : mean;
+	return unseen_mean_text(match, rule, fields, data_of(match)->text, unseen_of(match));
 }
 
 static unsigned opaque_effects(const struct match *match)

@@ -69,11 +69,15 @@ bool target_reads_state(const struct target *target)
 	    "AUDIT",  "CHECKSUM",    "CLASSIFY", "DNAT",  "DSCP",    "ECN",      "HL",  "LED",
 	    "MARK",   "MASQUERADE",  "NETMAP",   "NFLOG", "RATEEST", "REDIRECT", "SET", "SNAT",
 	    "TCPMSS", "TCPOPTSTRIP", "TEE",      "TOS",   "TRACE",   "TTL"};
-	if (target->type->modelled)
-		return false;
 	const struct opaque_data *opaque = target->data;
-	for (size_t i = 0; opaque && i < sizeof(stateless) / sizeof(stateless[0]); i++)
-		if (text_is(opaque->name, stateless[i]))
+	struct text name = target->type->name ? text_of(target->type->name) : (struct text){0};
+	if (target->type->modelled && target->type->kind != TARGET_CHANGE &&
+	    target->type->kind != TARGET_REWRITE && target->type->kind != TARGET_QUEUE)
+		return false;
+	if (!target->type->modelled)
+		name = opaque ? opaque->name : (struct text){0};
+	for (size_t i = 0; name.size && i < sizeof(stateless) / sizeof(stateless[0]); i++)
+		if (text_is(name, stateless[i]))
 			return false;
 	return true;
 }

@@ -135,6 +135,13 @@ static const char *describe_blocked(struct region *region, const struct analysis
 				? "a rule on the way has an effect that weir does not know (%s)"
 				: "a rule on the way has an effect (--allow %s lets it go)",
 			    effect_names[i]);
+	if (item->rule->target.type->kind == TARGET_CHANGE || item->rule->target.type->kind == TARGET_REWRITE)
+		return arena_printf(region->arena, "a rule on the way may change the packet: %.*s",
+				    (int)target.size, target.data);
+	if (item->rule->target.type->kind == TARGET_QUEUE)
+		return arena_printf(region->arena,
+				    "a rule on the way leaves the verdict to another program: %.*s",
+				    (int)target.size, target.data);
 	if (item->rule->target.type->kind == TARGET_OPAQUE) {
 		const struct opaque_data *opaque = item->rule->target.data;
 		if (opaque)
@@ -272,6 +279,10 @@ static const char *own_reason(const struct analysis *analysis, struct region *re
 {
 	for (uint32_t i = 0; rule && i < rule->match_count; i++) {
 		struct text text = span_text(rule->matches[i].span);
+		if (rule->matches[i].type->unseen)
+			return arena_printf(region->arena,
+					    "it hangs on what cannot be seen of a packet that arrives: %.*s",
+					    (int)text.size, text.data);
 		if (!rule->matches[i].type->modelled)
 			return arena_printf(region->arena,
 					    "it hangs on a match that weir does not model: %.*s",

@@ -287,12 +287,23 @@ static bool is_nat_target(const struct rule *rule)
 {
 	static const char *const names[] = {"DNAT", "REDIRECT", "NETMAP", "MASQUERADE", "SNAT"};
 	const struct opaque_data *opaque = rule->target.data;
-	if (rule->chain->table->id != TABLE_NAT || rule->target.type->modelled || !opaque)
-		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	if (rule->chain->table->id != TABLE_NAT || rule->target.type->nat)
+		return rule->chain->table->id == TABLE_NAT;
+	for (size_t i = 0; opaque && !rule->target.type->modelled && i < sizeof(names) / sizeof(names[0]);
+	     i++)
 		if (text_is(opaque->name, names[i]))
 			return true;
 	return false;
+}
+
+/* Whether a change comes too late to have another way chosen for the packet, as a mark or a service can. A
+ * chain of one's own in raw or mangle may be called from PREROUTING. */
+static bool changes_after_routing(const struct rule *rule)
+{
+	const struct chain *chain = rule->chain;
+	if (chain->table->id == TABLE_FILTER || chain->table->id == TABLE_SECURITY)
+		return true;
+	return chain->builtin && (chain->hook == HOOK_INPUT || chain->hook == HOOK_FORWARD);
 }
 
 /* The possible outcomes of a packet that matches. */
@@ -320,6 +331,11 @@ static diagram_node target_outcome(struct analysis *analysis, const struct rule 
 		if (target->chain)
 			return analysis_chain(analysis, target->chain)->outcome;
 		break;
+	case TARGET_CHANGE:
+		return changes_after_routing(rule) ? OUTCOME_SET(OUTCOME_CONTINUE)
+						   : OUTCOME_SET(OUTCOME_BLOCKED);
+	case TARGET_REWRITE:
+	case TARGET_QUEUE:
 	case TARGET_OPAQUE:
 		break;
 	}
@@ -373,11 +389,14 @@ static void mean_ways(struct analysis *analysis, struct item *item)
 			break;
 		}
 		__attribute__((fallthrough));
+	case TARGET_REWRITE:
+	case TARGET_QUEUE:
 	case TARGET_OPAQUE:
 		item->goes_on.may = DIAGRAM_TRUE;
 		item->goes_back.may = matches.may;
 		break;
 	case TARGET_CONTINUE:
+	case TARGET_CHANGE:
 	case TARGET_NOTRACK:
 		item->goes_on = (struct bounds){DIAGRAM_TRUE, DIAGRAM_TRUE};
 		break;

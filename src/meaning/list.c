@@ -106,7 +106,7 @@ static bool matches_listable(const struct rule *rule)
 {
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		const struct match_type *type = rule->matches[i].type;
-		if (!type->modelled || (type->effects && type->effects(&rule->matches[i])))
+		if (!type->modelled || type->unseen || (type->effects && type->effects(&rule->matches[i])))
 			return false;
 	}
 	return true;
@@ -114,7 +114,9 @@ static bool matches_listable(const struct rule *rule)
 
 static bool target_listable(const struct rule *rule)
 {
-	return rule->target.type->modelled && rule->target.type->kind != TARGET_OPAQUE;
+	enum target_kind kind = rule->target.type->kind;
+	return rule->target.type->modelled && kind != TARGET_OPAQUE && kind != TARGET_CHANGE &&
+	       kind != TARGET_REWRITE && kind != TARGET_QUEUE;
 }
 
 /* Whether rule `b` can stand in one list with `a` under this shape, keys apart. */

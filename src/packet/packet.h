@@ -41,7 +41,16 @@ enum packet_known {
 	KNOWN_FRAGMENT = 1 << 10,
 	KNOWN_SOURCE_PORT = 1 << 11, /* KNOWN_PORTS implies both; the notation may give one */
 	KNOWN_DESTINATION_PORT = 1 << 12,
+	KNOWN_TTL = 1 << 13,
+	KNOWN_TOS = 1 << 14,
+	KNOWN_MAC = 1 << 15,  /* the frame's source address; not set for what did not come over Ethernet */
+	KNOWN_MARK = 1 << 16, /* nfmark: 0 for a packet from outside, until a target sets it */
+	KNOWN_TIME = 1 << 17,
+	KNOWN_TYPE = 1 << 18,
+	KNOWN_BYTES = 1 << 19, /* `bytes` is the whole packet, nothing cut off by a snapshot length */
 };
+
+enum packet_type { PACKET_UNICAST, PACKET_BROADCAST, PACKET_MULTICAST }; /* as -m pkttype */
 
 struct packet {
 	enum family family;
@@ -61,7 +70,24 @@ struct packet {
 	uint32_t payload;            /* bytes behind the transport header */
 	enum connection_state state; /* what conntrack gives it when it is tracked */
 	bool ip_options;             /* IPv4 header longer than 20 bytes, or IPv6 extension headers */
-	uint16_t vlan; /* decode: innermost VLAN tag, the packet is an upper interface's; 0: none, or priority
+	uint8_t ttl; /* IPv6: hop limit */
+	uint8_t tos; /* IPv6: traffic class */
+	uint8_t mac[6];
+	uint32_t mark;
+	uint64_t time; /* nanoseconds since 1970, as the capture has it */
+	enum packet_type type;
+	/* From the IP header on, as captured, without the link's padding; NULL for what came from the notation.
+	 * They belong to who gave packet_decode() the frame: of a capture they are valid until its next frame,
+	 * and a packet that is kept longer must be forgotten of them (packet_forget_bytes()). What targets
+	 * change is changed in the fields above, not here; a target that changes what has no field makes
+	 * them forgotten, too. bytes_size < length: a snapshot length cut off the end, KNOWN_BYTES is not set,
+	 * and packet_read() and its kind still find what is there. */
+	const uint8_t *bytes;
+	uint32_t bytes_size;
+	/* Offset in `bytes` of what `protocol` names; 0: there is none (later fragments, a chain of headers that
+	 * cannot be followed or leads behind the packet), or it was not captured. */
+	uint32_t transport;
+	uint16_t vlan;      /* decode: innermost VLAN tag, the packet is an upper interface's; 0: none, or priority
 			  only */
 };
 
@@ -85,5 +111,49 @@ int packet_parse(const struct source *source, struct diagnostics *sink, struct p
 void packet_print(const struct packet *packet, struct buffer *out);
 
 const char *connection_state_name(enum connection_state state); /* "NEW" ... */
+
+/* --- what is in the bytes (header.c). A packet from the notation has none: all of it is PART_UNKNOWN. */
+
+enum packet_part {
+	PART_FOUND,
+	PART_ABSENT,  /* the packet has none: the kernel's -ENOENT, the match is false */
+	PART_SHORT,   /* the packet ends before it, or is malformed: -EBADMSG or no pointer, matches hot-drop */
+	PART_UNKNOWN, /* no bytes, or a snapshot length cut it off */
+};
+
+/* skb_header_pointer(): `size` bytes at `offset` from the IP header. Never PART_ABSENT. */
+enum packet_part packet_read(const struct packet *packet, uint32_t offset, uint32_t size,
+			     const uint8_t **bytes);
+
+/* Finds the header that `protocol` names and reads its first `size` bytes; *offset (may be NULL) is its place
+ * for packet_read(), which gets the rest of a header whose length is in it. Outputs are set when PART_FOUND
+ * only.
+ *
+ * IPv6: ipv6_find_hdr(skb, offset, protocol, NULL, NULL) (net/ipv6/exthdrs_core.c), then
+ * skb_header_pointer(). The chain goes through hop-by-hop (0), routing (43), fragment (44), AH (51) and
+ * destination options (60); ESP (50), mobility (135), no next header (59) and all else end it, and are found
+ * as its last. The first header of that number is taken. Behind the fragment header of a later fragment there
+ * is nothing (PART_ABSENT), it itself is found. PART_SHORT: the chain does not come to an end in the packet
+ * (of each header 2 bytes are read, of a routing or fragment header 4), or the header found is shorter than
+ * `size`.
+ *
+ * IPv4: what ip[9] names, behind the IP header with its options; PART_ABSENT in a later fragment, as the
+ * matches say that look at par->fragoff first. (Not all do: xt_tcpmss takes what is there for a header.) */
+enum packet_part packet_header(const struct packet *packet, uint8_t protocol, uint32_t size,
+			       const uint8_t **header, uint32_t *offset);
+
+/* The first TCP option of that kind: tcp_find_option() (net/netfilter/xt_tcpudp.c), which takes the kind byte
+ * for it wherever an option may begin, be its length what it may, and does not stop at the end-of-list option.
+ * length != 0: only one whose length byte is that and that is whole, as xt_tcpmss.c looks for kind 2 of length
+ * 4. *option is the kind byte (may be NULL as an argument), *left (may be NULL) how many bytes of the options
+ * are there from it on.
+ * PART_SHORT: a header or options that the packet does not hold whole, or a data offset below 5: hot drop.
+ * PART_ABSENT: no such option, not TCP. PART_UNKNOWN also of later fragments: tcp does not look, tcpmss
+ * would take their data for a header. */
+enum packet_part packet_tcp_option(const struct packet *packet, uint8_t kind, uint8_t length,
+				   const uint8_t **option, uint32_t *left);
+
+/* From now on the bytes are not known. */
+void packet_forget_bytes(struct packet *packet);
 
 #endif

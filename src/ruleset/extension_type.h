@@ -11,6 +11,8 @@
 
 struct fields;
 struct rule_parser;
+struct session;
+struct unseen;
 
 enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
 
@@ -19,8 +21,28 @@ static inline enum truth truth_not(enum truth truth)
 	return truth == TRUTH_UNKNOWN ? TRUTH_UNKNOWN : truth == TRUTH_YES ? TRUTH_NO : TRUTH_YES;
 }
 
+/* What conntrack knows of the packet's connection (struct nf_conn). Addresses of both families as numbers,
+ * ports in host byte order (ICMP: id in both). */
+struct connection {
+	struct connection_tuple {
+		address source, destination;
+		uint16_t source_port, destination_port;
+		uint8_t protocol;
+	} original, reply;
+	bool is_reply;   /* the packet goes the way of the reply */
+	unsigned status; /* IPS_* of linux/netfilter/nf_conntrack_common.h */
+	uint32_t mark;
+	uint64_t packets[2], bytes[2]; /* by direction, this packet included */
+};
+
 /* What a match sees besides the packet. */
 struct evaluation {
+	enum hook hook;
+	/* Everything that decides whether this match is evaluated at all is known. A match with state of its
+	 * own must not go on counting where it is false: its state is unknown from then on. */
+	bool certain;
+	struct session *session; /* extension/session.h: state over the packets of a capture; NULL: none */
+	const struct connection *connection; /* NULL: none, or not known */
 	enum truth has_state;        /* NO before conntrack (raw): INVALID unless untracked */
 	bool state_known;            /* state below is certain */
 	enum connection_state state; /* at this point of the path: UNTRACKED behind NOTRACK */
@@ -46,6 +68,9 @@ struct match_type {
 	const char *name;
 	bool modelled;    /* false: match_opaque */
 	bool reads_state; /* looks at connection state, or may */
+	/* It looks at what the diagram has no fields for: its meaning is a predicate of its own
+	 * (extension/unseen.h). NULL: the diagram says all of it, or the type sees to it itself. */
+	const struct unseen *unseen;
 	/* Called for each word after "-m NAME" (or implied by -p) that the type takes as its own; see
 	 * rule_parser.h. Returns 1 when it took the option, 0 when the option is not its own, -EINVAL with a
 	 * diagnostic, -ENOMEM. */
@@ -73,7 +98,22 @@ enum target_kind {
 	TARGET_CONTINUE, /* goes on with the next rule: LOG, none */
 	TARGET_NOTRACK,  /* goes on; the packet is untracked if nothing set its conntrack before */
 	TARGET_REJECT,   /* drops, with an answer */
+	TARGET_CHANGE,   /* goes on, having changed what no header field of the diagram shows: mark, TTL, ... */
+	TARGET_REWRITE,  /* may change addresses or ports, end here, or go on: NAT and its kind */
+	TARGET_QUEUE,    /* another program decides: NFQUEUE; or answers in the host's place: SYNPROXY */
 	TARGET_OPAQUE,   /* may do anything: end here, change the packet, go on */
+};
+
+/* What a target of NAT asks for: struct nf_nat_range2. */
+struct nat_range {
+	bool source;          /* SNAT, MASQUERADE; else the destination is changed */
+	bool masquerade;      /* to the outgoing interface's address */
+	bool redirect;        /* to the incoming interface's address; locally made packets: to loopback */
+	bool map;             /* NETMAP: only the bits of `low` up to `prefix` are put in */
+	uint8_t prefix;       /* of map */
+	bool has_address, has_ports, random, random_fully, persistent, shifted;
+	address low, high;
+	uint16_t port_low, port_high, port_base; /* port_base: --to-destination A:P-Q/BASE, when shifted */
 };
 
 struct target_type {
@@ -88,6 +128,12 @@ struct target_type {
 		only, with a leading blank; NULL: none */
 	/* Tables it may stand in, as 1 << enum table_id; 0: all. */
 	unsigned tables;
+	/* Hooks from which it may be reached, as 1 << enum hook; 0: all. */
+	unsigned hooks;
+	/* TARGET_CHANGE: changes the packet's fields; NULL: none that struct packet has. */
+	void (*apply)(const struct target *target, struct packet *packet, struct evaluation *evaluation);
+	/* TARGET_REWRITE of NAT: what it asks for. NULL for the others. */
+	void (*nat)(const struct target *target, struct nat_range *range);
 };
 
 #endif
