@@ -19,6 +19,9 @@ bench: all
 	ninja -C $(BUILD)
 	bench/run.sh
 
+fuzz: packages
+	BUILD=$(BUILD) tools/fuzz.sh
+
 lint: configure
 	ninja -C $(BUILD)
 	BUILD=$(BUILD) tools/lint.sh
@@ -27,7 +30,7 @@ install: all
 	meson install --no-rebuild -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz
 
 packages:
 	@tools/packages.sh packages.txt
@@ -35,4 +38,4 @@ packages:
 configure: packages
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
 
-.PHONY: all run check bench lint install clean packages configure
+.PHONY: all run check bench fuzz lint install clean packages configure

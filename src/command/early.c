@@ -285,8 +285,10 @@ static void explain_no(const struct ruleset *ruleset, const struct region *regio
 {
 	struct question question = {
 	    .ruleset = ruleset, .options = options, .packet = *packet, .reason = reason};
-	/* XDP does not know where it will go. */
-	question.packet.known &= ~(uint32_t)KNOWN_OUT;
+	/* XDP does not know where it will go, and looks at no more than is in the key (packet/key.h). */
+	question.packet.known &=
+	    ~(uint32_t)(KNOWN_OUT | KNOWN_TTL | KNOWN_TOS | KNOWN_MAC | KNOWN_MARK | KNOWN_TIME | KNOWN_TYPE);
+	packet_forget_bytes(&question.packet);
 	if (options->interface) {
 		memcpy(question.packet.in, options->interface,
 		       strnlen(options->interface, INTERFACE_NAME_MAX - 1) + 1);

@@ -93,6 +93,12 @@ static const struct {
     {KNOWN_LENGTH, "the length (length=)"},
     {KNOWN_IN, "the interface it came in by (in=)"},
     {KNOWN_OUT, "the interface it goes out by (out=)"},
+    {KNOWN_TTL, "the time to live or hop limit (ttl=)"},
+    {KNOWN_TOS, "the type of service or traffic class (tos=)"},
+    {KNOWN_MAC, "the sender's MAC address (mac=)"},
+    {KNOWN_TYPE, "whether the frame is a broadcast (pkttype=)"},
+    {KNOWN_MARK, "the mark (mark=)"},
+    {KNOWN_TIME, "the time (time=)"},
 };
 #define FIELD_NAMES (sizeof(fields) / sizeof(fields[0]))
 
@@ -130,7 +136,7 @@ static enum truth try_match(const struct match *match, const struct rule *rule, 
 static void list_match(struct list *list, const struct match *match, const struct rule *rule,
 		       const struct packet *packet)
 {
-	const uint32_t all = UINT32_MAX;
+	const uint32_t all = ~(uint32_t)KNOWN_BYTES; /* which cannot be made up */
 	if (try_match(match, rule, packet, 0, false) != TRUTH_UNKNOWN)
 		return;
 	size_t before = list->count;

@@ -264,6 +264,8 @@ static int replay_frame(struct replay *replay, const struct capture_frame *frame
 		replay->malformed++;
 		return EXIT_DONE;
 	}
+	packet.time = frame->time;
+	packet.known |= KNOWN_TIME;
 	result = replay_packet(replay, &packet, &dropped);
 	if (result)
 		return command_fail("replay", EXIT_SYSTEM, "%s", strerror(-result));

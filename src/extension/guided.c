@@ -215,17 +215,20 @@ static int parse_argument(struct rule_parser *parser, const struct guide *guide,
 	return 0;
 }
 
-int guided_parse(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
-		 size_t count)
+static struct guided *guided_data(struct rule_parser *parser, void **data, size_t size, size_t count)
 {
-	unsigned index = 0;
-
-	while (index < count && !parser_option_is(parser, guides[index].name))
-		index++;
-	if (index == count)
-		return 0;
-	const struct guide *guide = &guides[index];
 	struct guided *guided = option_data(parser, data, size);
+
+	if (guided && !guided->values)
+		guided->values = arena_array(parser->ruleset->arena, count, sizeof(*guided->values));
+	return guided && guided->values ? guided : NULL;
+}
+
+static int guided_take(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
+		       size_t count, unsigned index)
+{
+	const struct guide *guide = &guides[index];
+	struct guided *guided = guided_data(parser, data, size, count);
 	if (!guided)
 		return -ENOMEM;
 	if (!(guide->flags & GUIDE_INVERTIBLE) && parser_refuse_inversion(parser))
@@ -243,6 +246,33 @@ int guided_parse(struct rule_parser *parser, void **data, size_t size, const str
 		error = parser_refuse_inversion(parser);
 	value->inverted = parser->inverted;
 	return error ? error : 1;
+}
+
+int guided_parse(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
+		 size_t count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (parser_option_is(parser, guides[i].name))
+			return guided_take(parser, data, size, guides, count, i);
+	return 0;
+}
+
+int guided_parse_target(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
+			size_t count)
+{
+	struct text option = parser->option->text;
+	unsigned found = 0, abbreviated = 0;
+	int taken = guided_parse(parser, data, size, guides, count);
+
+	if (taken || option.size < 4) /* "--" and one letter could stand for anything */
+		return taken;
+	for (unsigned i = 0; i < count; i++)
+		if (option.size < strlen(guides[i].name) &&
+		    memcmp(option.data, guides[i].name, option.size) == 0) {
+			abbreviated = i;
+			found++;
+		}
+	return found == 1 ? guided_take(parser, data, size, guides, count, abbreviated) : 0;
 }
 
 static void name_all(const struct guide *guides, size_t count, unsigned set, struct buffer *out)
@@ -268,7 +298,7 @@ static int missing(struct rule_parser *parser, struct span span, const char *wha
 int guided_finish(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
 		  size_t count, struct span span, const char *what)
 {
-	const struct guided *guided = option_data(parser, data, size);
+	const struct guided *guided = guided_data(parser, data, size, count);
 	unsigned mandatory = 0;
 
 	if (!guided)

@@ -59,8 +59,8 @@ struct guide {
 
 /* Every match or target read by guides has this as its data, or at its data's start. */
 struct guided {
-	unsigned seen; /* 1 << index */
-	struct guided_value values[GUIDED_MAX];
+	unsigned seen;               /* 1 << index */
+	struct guided_value *values; /* one for each guide; made with the data, so never NULL */
 };
 
 static inline bool guided_seen(const struct guided *guided, unsigned index)
@@ -77,6 +77,10 @@ static inline bool guided_inverted(const struct guided *guided, unsigned index)
  */
 int guided_parse(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
 		 size_t count);
+/* The same for targets, with long options abbreviated as getopt_long() takes them: --to for --to-destination.
+ * Matches must not: an earlier match, asked later, may have an option of just that name. */
+int guided_parse_target(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
+			size_t count);
 /* As match_type.finish: mandatory options and those needed. `what` for messages: "-m limit", "MARK". Makes
  * the data when there was no option at all. */
 int guided_finish(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,

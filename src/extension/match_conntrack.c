@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m conntrack: conntrack_mt() in net/netfilter/xt_conntrack.c. --ctstate is modelled; whether the connection
- * is under NAT (the virtual states SNAT and DNAT) and all other options are unknown.
+ * -m conntrack: conntrack_mt() in net/netfilter/xt_conntrack.c. To the diagram --ctstate is known; whether the
+ * connection is under NAT (the virtual states SNAT and DNAT) and all other options are predicates. To the
+ * evaluation of a packet all of a connection that is given is known, but when it expires.
  *
  * A packet without connection (INVALID or UNTRACKED) is judged by --ctstate alone: the function returns
  * before it looks at any other option, and without --ctstate it does not match, negated or not. */
-#include "extension/port.h"
+#include "extension/guided.h"
 #include "extension/state.h"
 #include "extension/types.h"
-#include "packet/address.h"
-#include "ruleset/protocol.h"
 
 #include <errno.h>
-#include <string.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <netinet/in.h>
 
 /* In the order in which iptables-save prints them. */
 enum {
@@ -32,201 +32,145 @@ enum {
 	CT_COUNT,
 };
 
-static const char *const options[CT_COUNT] = {
-    "--ctstate",   "--ctproto",       "--ctorigsrc",     "--ctorigdst",     "--ctreplsrc",
-    "--ctrepldst", "--ctorigsrcport", "--ctorigdstport", "--ctreplsrcport", "--ctrepldstport",
-    "--ctstatus",  "--ctexpire",      "--ctdir",
+/* `number` holds what these find: states (state.h), IPS_*, whether it is REPLY. */
+static int parse_states(struct rule_parser *parser, const struct word *word, struct guided_value *value);
+static int parse_status(struct rule_parser *parser, const struct word *word, struct guided_value *value);
+static int parse_direction(struct rule_parser *parser, const struct word *word, struct guided_value *value);
+
+static const struct guide guides[CT_COUNT] = {
+    [CT_STATE] = {"--ctstate", GUIDE_OWN, GUIDE_INVERTIBLE, .parse = parse_states},
+    [CT_PROTOCOL] = {"--ctproto", GUIDE_PROTOCOL, GUIDE_INVERTIBLE},
+    [CT_ORIGINAL_SOURCE] = {"--ctorigsrc", GUIDE_ADDRESS_MASK, GUIDE_INVERTIBLE},
+    [CT_ORIGINAL_DESTINATION] = {"--ctorigdst", GUIDE_ADDRESS_MASK, GUIDE_INVERTIBLE},
+    [CT_REPLY_SOURCE] = {"--ctreplsrc", GUIDE_ADDRESS_MASK, GUIDE_INVERTIBLE},
+    [CT_REPLY_DESTINATION] = {"--ctrepldst", GUIDE_ADDRESS_MASK, GUIDE_INVERTIBLE},
+    [CT_ORIGINAL_SOURCE_PORT] = {"--ctorigsrcport", GUIDE_PORT_RANGE, GUIDE_INVERTIBLE},
+    [CT_ORIGINAL_DESTINATION_PORT] = {"--ctorigdstport", GUIDE_PORT_RANGE, GUIDE_INVERTIBLE},
+    [CT_REPLY_SOURCE_PORT] = {"--ctreplsrcport", GUIDE_PORT_RANGE, GUIDE_INVERTIBLE},
+    [CT_REPLY_DESTINATION_PORT] = {"--ctrepldstport", GUIDE_PORT_RANGE, GUIDE_INVERTIBLE},
+    [CT_STATUS] = {"--ctstatus", GUIDE_OWN, GUIDE_INVERTIBLE, .parse = parse_status},
+    [CT_EXPIRE] = {"--ctexpire", GUIDE_RANGE, GUIDE_INVERTIBLE, .max = UINT32_MAX,
+		   .hint = "seconds, or FIRST:LAST"},
+    [CT_DIRECTION] = {"--ctdir", GUIDE_OWN, .parse = parse_direction},
 };
 
 struct conntrack_match {
-	unsigned seen;     /* 1 << CT_... */
-	unsigned inverted; /* 1 << CT_... */
-	unsigned states;
-	const char *values[CT_COUNT]; /* as iptables-save prints them; CT_STATE has none */
-	struct text text;             /* all but --ctstate; empty without */
+	struct guided guided;
+	struct text text; /* all but --ctstate; empty without */
 };
 
-static int bad_value(struct rule_parser *parser, const struct word *word, const char *hint)
+static int parse_states(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
-	diagnostic_hint(parser_error(parser, word, "bad-value", "\"%.*s\" is no value for %.*s",
-				     (int)word->text.size, word->text.data, (int)parser->option->text.size,
-				     parser->option->text.data),
-			"%s", hint);
-	return -EINVAL;
-}
+	unsigned states = 0;
 
-static int protocol_value(struct rule_parser *parser, const struct word *word, const char **value)
-{
-	uint8_t protocol;
-
-	if (protocol_parse(word->text, &protocol))
-		return bad_value(parser, word, "a protocol's name or number");
-	*value = arena_printf(parser->ruleset->arena, "%u", protocol);
+	if (state_list_parse(parser, word, true, &states))
+		return -EINVAL;
+	value->number = states;
 	return 0;
 }
 
-/* ADDRESS, ADDRESS/LENGTH or ADDRESS/MASK, kept as it is: iptables-save prints the address unmasked. */
-static int address_value(struct rule_parser *parser, const struct word *word, const char **value)
-{
-	struct text text = word->text, mask = {0};
-	const char *slash = text.size ? memchr(text.data, '/', text.size) : NULL;
-	address ignored;
-	uint64_t length;
+/* In the order in which iptables-save prints them, and in which iptables compares abbreviations. */
+static const struct {
+	const char *name;
+	unsigned bit;
+} status_names[] = {{"NONE", 0},
+		    {"EXPECTED", IPS_EXPECTED},
+		    {"SEEN_REPLY", IPS_SEEN_REPLY},
+		    {"ASSURED", IPS_ASSURED},
+		    {"CONFIRMED", IPS_CONFIRMED}};
+#define STATUS_COUNT (sizeof(status_names) / sizeof(*status_names))
 
-	if (slash) {
-		text.size = (size_t)(slash - text.data);
-		mask = (struct text){slash + 1, word->text.size - text.size - 1};
-	}
-	if (address_parse(parser->family, text, &ignored) ||
-	    (slash && option_number(mask, family_bits(parser->family), &length) &&
-	     address_parse(parser->family, mask, &ignored)))
-		return bad_value(parser, word,
-				 parser->family == FAMILY_IPV4
-				     ? "an IPv4 address, with /LENGTH or /MASK behind it or not"
-				     : "an IPv6 address, with /LENGTH or /MASK behind it or not");
-	*value = arena_copy(parser->ruleset->arena, word->text.data, word->text.size);
-	return 0;
-}
-
-static int status_value(struct rule_parser *parser, const struct word *word, const char **value)
+static int parse_status(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
-	static const char *const names[] = {"EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED", "NONE"};
 	struct comma_list list = {.rest = word->text};
 	struct text part;
-	unsigned set = 0;
 
 	while (comma_next(&list, &part)) {
-		unsigned i = 0;
-		while (i < 5 && !text_abbreviates(part, names[i]))
+		size_t i = 0;
+		while (i < STATUS_COUNT && !text_abbreviates(part, status_names[i].name))
 			i++;
-		if (i == 5)
-			return bad_value(parser, word, "NONE, EXPECTED, SEEN_REPLY, ASSURED or CONFIRMED");
-		set |= 1u << i;
+		if (i == STATUS_COUNT)
+			return guided_refuse(parser, word,
+					     "NONE, EXPECTED, SEEN_REPLY, ASSURED or CONFIRMED, apart by "
+					     "commas without blanks");
+		value->number |= status_names[i].bit;
 	}
-	struct buffer out = {0};
-	for (unsigned i = 0; i < 4; i++) {
-		if (set & 1u << i)
-			buffer_printf(&out, "%s%s", out.size ? "," : "", names[i]);
-	}
-	if (!out.size)
-		buffer_puts(&out, "NONE");
-	if (!out.failed)
-		*value = arena_copy(parser->ruleset->arena, out.data, out.size);
-	buffer_fini(&out);
 	return 0;
 }
 
-static int expire_value(struct rule_parser *parser, const struct word *word, const char **value)
+static int parse_direction(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
-	struct text low = word->text, high = {0};
-	const char *colon = low.size ? memchr(low.data, ':', low.size) : NULL;
-	uint64_t first = 0, last = UINT32_MAX;
-
-	if (colon) {
-		low.size = (size_t)(colon - low.data);
-		high = (struct text){colon + 1, word->text.size - low.size - 1};
-	}
-	if (((low.size || !colon) && option_number(low, UINT32_MAX, &first)) ||
-	    (high.size && option_number(high, UINT32_MAX, &last)))
-		return bad_value(parser, word, "seconds, or FIRST:LAST");
-	*value = colon ? arena_printf(parser->ruleset->arena, "%u:%u", (unsigned)first, (unsigned)last)
-		       : arena_printf(parser->ruleset->arena, "%u", (unsigned)first);
-	return 0;
-}
-
-static int port_value(struct rule_parser *parser, const char **value)
-{
-	struct port_match port;
-	int error = port_parse(parser, PORT_GUIDED, &port);
-
-	if (error)
-		return error;
-	*value = port.first != port.last
-		     ? arena_printf(parser->ruleset->arena, "%u:%u", port.first, port.last)
-		     : arena_printf(parser->ruleset->arena, "%u", port.first);
-	return 0;
-}
-
-static int value_parse(struct rule_parser *parser, unsigned option, const char **value)
-{
-	if (option >= CT_ORIGINAL_SOURCE_PORT && option <= CT_REPLY_DESTINATION_PORT)
-		return port_value(parser, value);
-	if (option == CT_DIRECTION && parser_refuse_inversion(parser))
-		return -EINVAL;
-	const struct word *word = parser_argument(parser);
-	if (!word)
-		return -EINVAL;
-	switch (option) {
-	case CT_PROTOCOL:
-		return protocol_value(parser, word, value);
-	case CT_STATUS:
-		return status_value(parser, word, value);
-	case CT_EXPIRE:
-		return expire_value(parser, word, value);
-	case CT_DIRECTION:
-		*value = text_same(word->text, "ORIGINAL") ? "ORIGINAL"
-			 : text_same(word->text, "REPLY")  ? "REPLY"
-							   : NULL;
-		return *value ? parser_refuse_inversion(parser)
-			      : bad_value(parser, word, "ORIGINAL or REPLY");
-	default:
-		return address_value(parser, word, value);
-	}
+	value->number = text_same(word->text, "REPLY");
+	if (value->number || text_same(word->text, "ORIGINAL"))
+		return 0;
+	return guided_refuse(parser, word, "ORIGINAL or REPLY");
 }
 
 static int conntrack_parse(struct rule_parser *parser, struct match *match)
 {
-	struct conntrack_match *conntrack = option_data(parser, &match->data, sizeof(*conntrack));
-	unsigned option = 0;
+	const struct word *option = parser->option;
+	int result = guided_parse(parser, &match->data, sizeof(struct conntrack_match), guides, CT_COUNT);
+	const struct conntrack_match *conntrack = match->data;
 
-	if (!conntrack)
-		return -ENOMEM;
-	while (option < CT_COUNT && !parser_option_is(parser, options[option]))
-		option++;
-	if (option == CT_COUNT)
-		return 0;
-	bool inverted = parser->inverted;
-	int error = option_once(parser, &conntrack->seen, 1u << option, 0);
-	if (error)
-		return error;
-	if (option == CT_STATE)
-		error = state_list_parse(parser, true, &conntrack->states);
-	else
-		error = value_parse(parser, option, &conntrack->values[option]);
-	if (error)
-		return error;
-	if (option != CT_STATE && !conntrack->values[option])
-		return -ENOMEM;
-	if (inverted || parser->inverted)
-		conntrack->inverted |= 1u << option;
-	return 1;
+	/* "rule would never match protocol" */
+	if (result == 1 && text_is(option->text, "--ctproto") &&
+	    conntrack->guided.values[CT_PROTOCOL].number == 0) {
+		diagnostic_hint(parser_error(parser, NULL, "bad-value", "--ctproto cannot be 0"),
+				"leave it out: iptables refuses it");
+		return -EINVAL;
+	}
+	return result;
 }
 
-static void print_others(const struct conntrack_match *conntrack, struct buffer *out)
+static void print_status(unsigned status, struct buffer *out)
 {
-	for (unsigned option = CT_STATE + 1; option < CT_COUNT; option++) {
-		if (conntrack->seen & 1u << option)
-			buffer_printf(out, "%s %s %s", conntrack->inverted & 1u << option ? " !" : "",
-				      options[option], conntrack->values[option]);
+	bool any = false;
+
+	for (size_t i = 0; i < STATUS_COUNT; i++)
+		if (status_names[i].bit & status || (!status && !status_names[i].bit)) {
+			buffer_printf(out, "%s%s", any ? "," : "", status_names[i].name);
+			any = true;
+		}
+}
+
+static void print_option(const struct conntrack_match *conntrack, unsigned option, enum family family,
+			 struct buffer *out)
+{
+	const struct guided *guided = &conntrack->guided;
+
+	if (guides[option].kind != GUIDE_OWN) {
+		guided_print(guided, guides, option, family, out);
+		return;
 	}
+	if (!guided_seen(guided, option))
+		return;
+	buffer_printf(out, "%s %s ", guided_inverted(guided, option) ? " !" : "", guides[option].name);
+	if (option == CT_STATE)
+		state_list_print((unsigned)guided->values[option].number, out);
+	else if (option == CT_STATUS)
+		print_status((unsigned)guided->values[option].number, out);
+	else
+		buffer_puts(out, guided->values[option].number ? "REPLY" : "ORIGINAL");
 }
 
 static int conntrack_finish(struct rule_parser *parser, struct match *match)
 {
 	struct conntrack_match *conntrack = option_data(parser, &match->data, sizeof(*conntrack));
+
 	if (!conntrack)
 		return -ENOMEM;
-	if (!conntrack->seen) {
+	if (!conntrack->guided.seen) {
 		diagnostic_hint(
 		    option_error(parser, match->span, "missing-option", "-m conntrack has no option"),
 		    "write --ctstate NEW, or leave -m conntrack out");
 		return -EINVAL;
 	}
-	if (conntrack->seen == 1u << CT_STATE)
+	if (conntrack->guided.seen == 1u << CT_STATE)
 		return 0;
 	struct buffer text = {0};
 	buffer_puts(&text, "-m conntrack");
-	print_others(conntrack, &text);
+	for (unsigned option = CT_STATE + 1; option < CT_COUNT; option++)
+		print_option(conntrack, option, parser->family, &text);
 	char *copy = text.failed ? NULL : arena_copy(parser->ruleset->arena, text.data, text.size);
 	conntrack->text = (struct text){copy, text.size};
 	buffer_fini(&text);
@@ -235,32 +179,94 @@ static int conntrack_finish(struct rule_parser *parser, struct match *match)
 
 static void conntrack_print(const struct match *match, const struct rule *rule, struct buffer *out)
 {
-	const struct conntrack_match *conntrack = match->data;
-	(void)rule;
-
 	buffer_puts(out, "-m conntrack");
-	if (conntrack->seen & 1u << CT_STATE) {
-		buffer_printf(out, "%s --ctstate ", conntrack->inverted & 1u << CT_STATE ? " !" : "");
-		state_list_print(conntrack->states, out);
-	}
-	print_others(conntrack, out);
+	for (unsigned option = 0; option < CT_COUNT; option++)
+		print_option(match->data, option, rule->chain->table->family, out);
 }
 
-static enum truth state_truth(const struct conntrack_match *conntrack, enum connection_state state)
+static enum truth address_truth(const struct guided_value *value, address actual)
 {
-	bool without = STATES_WITHOUT & 1u << state;
-	enum truth truth = TRUTH_YES;
+	return truth_of(((value->address ^ actual) & value->mask) == 0);
+}
 
-	if (conntrack->seen & 1u << CT_STATE) {
-		truth = truth_of(conntrack->states & 1u << state);
-		if (truth == TRUTH_NO && !without && conntrack->states & (STATE_SNAT | STATE_DNAT))
-			truth = TRUTH_UNKNOWN;
-		if (conntrack->inverted & 1u << CT_STATE)
-			truth = truth_not(truth);
-	} else if (without) {
-		return TRUTH_NO;
+/* What the tuple has in the place of ports: numbers of TCP and its kind, ICMP's id as the source and its type
+ * and code as the destination (of the packet that began), GRE's keys, 0 of all others. */
+static enum truth port_truth(const struct guided_value *value, const struct connection_tuple *tuple,
+			     bool source)
+{
+	uint16_t port = source ? tuple->source_port : tuple->destination_port;
+
+	if (tuple->protocol == IPPROTO_GRE ||
+	    (!source && (tuple->protocol == IPPROTO_ICMP || tuple->protocol == IPPROTO_ICMPV6)))
+		return TRUTH_UNKNOWN;
+	return truth_of(port >= value->number && port <= value->second);
+}
+
+/* One option but --ctstate, without its "!". */
+static enum truth option_truth(const struct guided_value *value, unsigned option,
+			       const struct connection *connection)
+{
+	switch (option) {
+	case CT_PROTOCOL:
+		return truth_of(connection->original.protocol == value->number);
+	case CT_ORIGINAL_SOURCE:
+		return address_truth(value, connection->original.source);
+	case CT_ORIGINAL_DESTINATION:
+		return address_truth(value, connection->original.destination);
+	case CT_REPLY_SOURCE:
+		return address_truth(value, connection->reply.source);
+	case CT_REPLY_DESTINATION:
+		return address_truth(value, connection->reply.destination);
+	case CT_ORIGINAL_SOURCE_PORT:
+		return port_truth(value, &connection->original, true);
+	case CT_ORIGINAL_DESTINATION_PORT:
+		return port_truth(value, &connection->original, false);
+	case CT_REPLY_SOURCE_PORT:
+		return port_truth(value, &connection->reply, true);
+	case CT_REPLY_DESTINATION_PORT:
+		return port_truth(value, &connection->reply, false);
+	case CT_STATUS: /* NONE is no bit: of nothing true */
+		return truth_of(connection->status & value->number);
+	case CT_DIRECTION:
+		return truth_of(connection->is_reply == (value->number != 0));
+	default: /* CT_EXPIRE: a timer of the host's */
+		return TRUTH_UNKNOWN;
 	}
-	return conntrack->text.size && !without ? truth_and(truth, TRUTH_UNKNOWN) : truth;
+}
+
+static enum truth listed_truth(const struct conntrack_match *conntrack, enum connection_state state,
+			       const struct connection *connection)
+{
+	unsigned states = (unsigned)conntrack->guided.values[CT_STATE].number;
+	enum truth truth = truth_of(states & 1u << state);
+
+	if (truth == TRUTH_NO && !(STATES_WITHOUT & 1u << state) && states & (STATE_SNAT | STATE_DNAT))
+		truth = !connection ? TRUTH_UNKNOWN
+				    : truth_of((states & STATE_SNAT && connection->status & IPS_SRC_NAT) ||
+					       (states & STATE_DNAT && connection->status & IPS_DST_NAT));
+	return guided_inverted(&conntrack->guided, CT_STATE) ? truth_not(truth) : truth;
+}
+
+static enum truth state_truth(const struct conntrack_match *conntrack, enum connection_state state,
+			      const struct connection *connection)
+{
+	const struct guided *guided = &conntrack->guided;
+	bool without = STATES_WITHOUT & 1u << state, listed = guided_seen(guided, CT_STATE);
+	enum truth truth = listed ? listed_truth(conntrack, state, connection) : TRUTH_YES;
+
+	if (without)
+		return listed ? truth : TRUTH_NO;
+	for (unsigned option = CT_STATE + 1; option < CT_COUNT; option++) {
+		if (!guided_seen(guided, option))
+			continue;
+		enum truth one = connection ? option_truth(&guided->values[option], option, connection)
+					    : TRUTH_UNKNOWN;
+		/* A first packet goes the way of the original, whatever the connection. */
+		if (!connection && option == CT_DIRECTION && state == STATE_NEW)
+			one = truth_of(!guided->values[option].number);
+		truth = truth_and(truth, guided_inverted(guided, option) ? truth_not(one) : one);
+	}
+	return truth;
 }
 
 static enum truth conntrack_evaluate(const struct match *match, const struct rule *rule,
@@ -273,7 +279,7 @@ static enum truth conntrack_evaluate(const struct match *match, const struct rul
 
 	for (unsigned state = 0; state < STATE_COUNT; state++) {
 		if (possible & 1u << state)
-			truths |= 1u << state_truth(conntrack, state);
+			truths |= 1u << state_truth(conntrack, state, evaluation->connection);
 	}
 	return truths == 1u << TRUTH_YES ? TRUTH_YES : truths == 1u << TRUTH_NO ? TRUTH_NO : TRUTH_UNKNOWN;
 }
@@ -283,17 +289,18 @@ static const struct text snat = {"-m conntrack --ctstate SNAT", 27},
 
 static enum opaque_sharing text_sharing(const struct conntrack_match *conntrack)
 {
-	return conntrack->seen & 1u << CT_EXPIRE ? OPAQUE_RULE : OPAQUE_TABLE;
+	return guided_seen(&conntrack->guided, CT_EXPIRE) ? OPAQUE_RULE : OPAQUE_TABLE;
 }
 
 static int conntrack_declare(const struct match *match, const struct rule *rule, struct fields *fields)
 {
 	const struct conntrack_match *conntrack = match->data;
+	unsigned states = (unsigned)conntrack->guided.values[CT_STATE].number;
 	int error = 0;
 
-	if (conntrack->states & STATE_SNAT)
+	if (states & STATE_SNAT)
 		error = option_declare_opaque(match, rule, fields, snat, OPAQUE_TABLE);
-	if (!error && conntrack->states & STATE_DNAT)
+	if (!error && states & STATE_DNAT)
 		error = option_declare_opaque(match, rule, fields, dnat, OPAQUE_TABLE);
 	if (!error && conntrack->text.size)
 		error = option_declare_opaque(match, rule, fields, conntrack->text, text_sharing(conntrack));
@@ -305,17 +312,19 @@ static diagram_node conntrack_mean(const struct match *match, const struct rule 
 {
 	const struct conntrack_match *conntrack = match->data;
 	struct diagram *diagram = fields->diagram;
-	bool has_state = conntrack->seen & 1u << CT_STATE, inverted = conntrack->inverted & 1u << CT_STATE;
-	unsigned listed = inverted ? ~conntrack->states : conntrack->states;
+	bool has_state = guided_seen(&conntrack->guided, CT_STATE);
+	bool inverted = guided_inverted(&conntrack->guided, CT_STATE);
+	unsigned states = (unsigned)conntrack->guided.values[CT_STATE].number;
+	unsigned listed = inverted ? ~states : states;
 	diagram_node without = has_state ? state_list_mean(fields, listed & STATES_WITHOUT) : DIAGRAM_FALSE;
 	diagram_node tracked = state_list_mean(fields, STATES_TRACKED), in = DIAGRAM_TRUE;
 
 	if (has_state) {
-		in = state_list_mean(fields, conntrack->states & STATES_TRACKED);
-		if (conntrack->states & STATE_SNAT)
+		in = state_list_mean(fields, states & STATES_TRACKED);
+		if (states & STATE_SNAT)
 			in = diagram_or(diagram, in,
 					option_mean_opaque(match, rule, fields, snat, OPAQUE_TABLE));
-		if (conntrack->states & STATE_DNAT)
+		if (states & STATE_DNAT)
 			in = diagram_or(diagram, in,
 					option_mean_opaque(match, rule, fields, dnat, OPAQUE_TABLE));
 		if (inverted)

@@ -22,8 +22,9 @@ static int state_parse(struct rule_parser *parser, struct match *match)
 		return 0;
 	bool inverted = parser->inverted;
 	int error = option_once(parser, &state->seen, 1, 0);
+	const struct word *word = error ? NULL : parser_argument(parser);
 	if (!error)
-		error = state_list_parse(parser, false, &state->states);
+		error = word ? state_list_parse(parser, word, false, &state->states) : -EINVAL;
 	state->inverted = inverted || parser->inverted;
 	return error ? error : 1;
 }

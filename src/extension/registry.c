@@ -29,8 +29,27 @@ static const struct {
     {"comment", FOR_BOTH, &match_comment},
 };
 
-static const struct target_type *const targets[] = {
-    &target_accept, &target_drop, &target_return, &target_notrack, &target_ct, &target_reject, &target_log,
+static const struct {
+	const struct target_type *type;
+	unsigned families;
+} targets[] = {
+    {&target_accept, FOR_BOTH},
+    {&target_drop, FOR_BOTH},
+    {&target_return, FOR_BOTH},
+    {&target_notrack, FOR_BOTH},
+    {&target_ct, FOR_BOTH},
+    {&target_reject, FOR_BOTH},
+    {&target_log, FOR_BOTH},
+    {&target_dnat, FOR_BOTH},
+    {&target_snat, FOR_BOTH},
+    {&target_masquerade, FOR_BOTH},
+    {&target_redirect, FOR_BOTH},
+    {&target_netmap, FOR_BOTH},
+    {&target_mark, FOR_BOTH},
+    {&target_nflog, FOR_BOTH},
+    {&target_nfqueue, FOR_BOTH},
+    {&target_tee_type, FOR_BOTH},
+    {&target_set, FOR_BOTH},
 };
 
 const struct match_type *match_type_find(struct text name, enum family family)
@@ -44,10 +63,9 @@ const struct match_type *match_type_find(struct text name, enum family family)
 
 const struct target_type *target_type_find(struct text name, enum family family)
 {
-	(void)family; /* all of them are for both */
 	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
-		if (text_is(name, targets[i]->name))
-			return targets[i];
+		if (targets[i].families & 1u << family && text_is(name, targets[i].type->name))
+			return targets[i].type;
 	}
 	return NULL;
 }

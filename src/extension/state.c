@@ -24,11 +24,8 @@ static const struct {
 		   {"SNAT", STATE_SNAT},
 		   {"DNAT", STATE_DNAT}};
 
-int state_list_parse(struct rule_parser *parser, bool nat, unsigned *states)
+int state_list_parse(struct rule_parser *parser, const struct word *word, bool nat, unsigned *states)
 {
-	const struct word *word = parser_argument(parser);
-	if (!word)
-		return -EINVAL;
 	struct comma_list list = {.rest = word->text};
 	struct text part;
 	*states = 0;

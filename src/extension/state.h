@@ -13,8 +13,8 @@
 /* The packet has no connection (nf_ct_get() gives NULL). */
 #define STATES_WITHOUT (1u << STATE_INVALID | 1u << STATE_UNTRACKED)
 
-/* Takes the argument. `nat`: SNAT and DNAT too. 0 or -EINVAL. */
-int state_list_parse(struct rule_parser *parser, bool nat, unsigned *states);
+/* Reads `word`, the option's argument. `nat`: SNAT and DNAT too. 0 or -EINVAL. */
+int state_list_parse(struct rule_parser *parser, const struct word *word, bool nat, unsigned *states);
 void state_list_print(unsigned states, struct buffer *out);
 /* The states that the packet may have. */
 unsigned state_possible(const struct evaluation *evaluation);

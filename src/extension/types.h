@@ -12,6 +12,10 @@ extern const struct match_type match_tcp, match_udp, match_icmp, match_icmp6, ma
     match_conntrack, match_set, match_comment;
 extern const struct target_type target_accept, target_drop, target_return, target_notrack, target_ct,
     target_reject, target_log;
+extern const struct target_type target_dnat, target_snat, target_masquerade, target_redirect, target_netmap,
+    target_mark;
+extern const struct target_type target_ct_with_template, target_nflog, target_nfqueue, target_tee_type, target_set,
+    target_set_map, target_set_map_late;
 
 bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *port);
 bool match_udp_single_port(const struct match *match, bool *source, uint16_t *port);

@@ -105,6 +105,15 @@ static size_t transport_size(uint8_t protocol, enum family family)
 	}
 }
 
+/* bytes begin at the IP header and end with the packet. */
+static void keep_bytes(const struct bytes *bytes, struct packet *packet)
+{
+	packet->bytes = bytes->data;
+	packet->bytes_size = (uint32_t)bytes->size;
+	if (bytes->size == bytes->length)
+		packet->known |= KNOWN_BYTES;
+}
+
 /* bytes begin at the transport header. Ports are taken from 4 bytes, as multiport and the sets do, even when
  * the whole header is not there and tcp or udp would hot-drop. */
 static void decode_transport(const struct bytes *bytes, struct packet *packet)
@@ -168,13 +177,18 @@ static enum link_verdict decode_ipv4(struct bytes bytes, struct packet *packet)
 	uint16_t fragment = read_16(ip + 6);
 	packet->fragment_offset = fragment & 0x1fff;
 	packet->more_fragments = fragment & 0x2000;
-	packet->known |= KNOWN_SOURCE | KNOWN_DESTINATION | KNOWN_PROTOCOL | KNOWN_LENGTH | KNOWN_FRAGMENT;
+	packet->tos = ip[1];
+	packet->ttl = ip[8];
+	packet->known |= KNOWN_SOURCE | KNOWN_DESTINATION | KNOWN_PROTOCOL | KNOWN_LENGTH | KNOWN_FRAGMENT |
+			 KNOWN_TOS | KNOWN_TTL;
+	keep_bytes(&bytes, packet);
 	if (packet->fragment_offset) {
 		packet->payload = (uint32_t)(total - header);
 		return FRAME_OK;
 	}
 	if (bytes.size < header)
 		return FRAME_OK;
+	packet->transport = (uint32_t)header;
 	bytes_skip(&bytes, header);
 	decode_transport(&bytes, packet);
 	return FRAME_OK;
@@ -344,7 +358,10 @@ static enum link_verdict decode_ipv6(struct bytes bytes, bool loopback, struct p
 	memcpy(packet->source, ip + 8, 16);
 	memcpy(packet->destination, ip + 24, 16);
 	packet->length = (uint32_t)bytes.length;
-	packet->known |= KNOWN_SOURCE | KNOWN_DESTINATION | KNOWN_LENGTH;
+	packet->tos = (uint8_t)(ip[0] << 4 | ip[1] >> 4);
+	packet->ttl = ip[7];
+	packet->known |= KNOWN_SOURCE | KNOWN_DESTINATION | KNOWN_LENGTH | KNOWN_TOS | KNOWN_TTL;
+	keep_bytes(&bytes, packet);
 	size_t offset = 0;
 	enum found found = find_transport(&bytes, packet, &offset);
 	if (found == FOUND_CUT)
@@ -358,6 +375,7 @@ static enum link_verdict decode_ipv6(struct bytes bytes, bool loopback, struct p
 	}
 	if (offset > bytes.size)
 		return FRAME_OK;
+	packet->transport = (uint32_t)offset;
 	bytes_skip(&bytes, offset);
 	decode_transport(&bytes, packet);
 	return FRAME_OK;
@@ -396,32 +414,62 @@ static enum link_verdict decode_tagged(uint16_t type, struct bytes bytes, bool l
 	return decode_network(type, bytes, loopback, packet);
 }
 
+static void set_mac(const uint8_t *source, struct packet *packet)
+{
+	memcpy(packet->mac, source, sizeof(packet->mac));
+	packet->known |= KNOWN_MAC;
+}
+
+/* eth_type_trans(): skb->pkt_type by the destination address; that a unicast one is this host's is for the
+ * caller of packet_decode() to know. */
+static void set_type(enum packet_type type, struct packet *packet)
+{
+	packet->type = type;
+	packet->known |= KNOWN_TYPE;
+}
+
 static enum link_verdict decode_ethernet(struct bytes bytes, struct packet *packet)
 {
-	static const uint8_t none[12];
+	static const uint8_t none[12], all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	enum found found = bytes_find(&bytes, 0, 14);
 	if (found != FOUND)
 		return found == FOUND_NONE ? FRAME_MALFORMED : FRAME_OTHER;
 	bool loopback = memcmp(bytes.data, none, 12) == 0;
+	if (!loopback) /* xt_mac.c: lo is no Ethernet device */
+		set_mac(bytes.data + 6, packet);
+	set_type(!(bytes.data[0] & 1)              ? PACKET_UNICAST
+		 : memcmp(bytes.data, all, 6) == 0 ? PACKET_BROADCAST
+						   : PACKET_MULTICAST,
+		 packet);
 	uint16_t type = read_16(bytes.data + 12);
 	bytes_skip(&bytes, 14);
 	return decode_tagged(type, bytes, loopback, packet);
 }
 
-/* Packets for others, or going out, never reach PREROUTING. ARPHRD_LOOPBACK is 772. */
+/* Packets for others, or going out, never reach PREROUTING. The address is the sender's; devices of other
+ * kinds have other addresses. https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html and _SLL2.html. */
 static enum link_verdict decode_cooked(struct bytes bytes, bool second, struct packet *packet)
 {
 	enum { TO_US = 0, BROADCAST = 1, MULTICAST = 2 };
+	enum { DEVICE_ETHERNET = 1, DEVICE_LOOPBACK = 772 }; /* ARPHRD_* */
 	size_t header = second ? 20 : 16;
 	enum found found = bytes_find(&bytes, 0, header);
 	if (found != FOUND)
 		return found == FOUND_NONE ? FRAME_MALFORMED : FRAME_OTHER;
 	unsigned kind = second ? bytes.data[10] : read_16(bytes.data);
-	bool loopback = read_16(bytes.data + (second ? 8 : 2)) == 772;
+	unsigned device = read_16(bytes.data + (second ? 8 : 2));
+	unsigned address_size = second ? bytes.data[11] : read_16(bytes.data + 4);
+	bool loopback = device == DEVICE_LOOPBACK;
 	uint16_t type = read_16(bytes.data + (second ? 0 : 14));
-	bytes_skip(&bytes, header);
 	if (kind != TO_US && kind != BROADCAST && kind != MULTICAST)
 		return FRAME_OTHER;
+	set_type(kind == TO_US       ? PACKET_UNICAST
+		 : kind == BROADCAST ? PACKET_BROADCAST
+				     : PACKET_MULTICAST,
+		 packet);
+	if (device == DEVICE_ETHERNET && address_size == sizeof(packet->mac))
+		set_mac(bytes.data + (second ? 12 : 6), packet);
+	bytes_skip(&bytes, header);
 	return decode_tagged(type, bytes, loopback, packet);
 }
 
@@ -494,6 +542,7 @@ int packet_decode(int link_type, const uint8_t *frame, size_t captured, size_t o
 	default:
 		return -ENOTSUP;
 	}
+	fresh.known |= KNOWN_MARK; /* skb->mark of what comes in is 0 */
 	*packet = fresh;
 	*verdict = result;
 	return 0;

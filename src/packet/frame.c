@@ -224,17 +224,29 @@ static int put_extensions(struct output *output, const uint8_t *headers, unsigne
 	return 0;
 }
 
+static uint8_t ttl_of(const struct packet *packet, const struct frame_options *options)
+{
+	if (packet->known & KNOWN_TTL)
+		return packet->ttl;
+	return options->ttl ? options->ttl : 64;
+}
+
+static uint8_t tos_of(const struct packet *packet)
+{
+	return packet->known & KNOWN_TOS ? packet->tos : 0;
+}
+
 static void put_ipv4(struct output *output, const struct packet *packet, const struct frame_options *options,
 		     size_t transport)
 {
 	unsigned header = 20 + options->ip_options;
 	size_t begin = output->size;
 	put_8(output, 4u << 4 | header / 4);
-	put_8(output, 0);
+	put_8(output, tos_of(packet));
 	put_16(output, (unsigned)(header + transport));
 	put_16(output, options->identification & 0xffff);
 	put_16(output, (packet->more_fragments ? 0x2000u : 0) | (packet->fragment_offset & 0x1fff));
-	put_8(output, options->ttl ? options->ttl : 64);
+	put_8(output, ttl_of(packet, options));
 	put_8(output, packet->protocol);
 	put_16(output, 0);
 	put(output, packet->source, 4);
@@ -265,10 +277,10 @@ static int put_ipv6(struct output *output, const struct packet *packet, const st
 			(later ? 0 : extensions_size(options->inner, inner_count)) + transport;
 	if (length > 65535)
 		return -EMSGSIZE;
-	put_32(output, 6u << 28);
+	put_32(output, 6u << 28 | (uint32_t)tos_of(packet) << 20);
 	put_16(output, (unsigned)length);
 	put_8(output, options->extension_count ? options->extensions[0] : first);
-	put_8(output, options->ttl ? options->ttl : 64);
+	put_8(output, ttl_of(packet, options));
 	put(output, packet->source, 16);
 	put(output, packet->destination, 16);
 	int result = put_extensions(output, options->extensions, options->extension_count, first);
@@ -294,6 +306,26 @@ static bool options_valid(const struct packet *packet, const struct frame_option
 	return options->ip_options <= 40 && options->ip_options % 4 == 0;
 }
 
+/* Of a multicast packet to an address that is none, the group bit alone is set. */
+static void put_destination_mac(struct output *output, const struct packet *packet,
+				const struct frame_options *options)
+{
+	uint8_t mac[6];
+	enum packet_type type = packet->known & KNOWN_TYPE ? packet->type : PACKET_UNICAST;
+	const uint8_t *ip = packet->destination;
+	memcpy(mac, options->destination_mac, sizeof(mac));
+	if (type == PACKET_BROADCAST) {
+		memset(mac, 0xff, sizeof(mac));
+	} else if (type == PACKET_MULTICAST && packet->family == FAMILY_IPV6 && ip[0] == 0xff) {
+		memcpy(mac, (uint8_t[]){0x33, 0x33, ip[12], ip[13], ip[14], ip[15]}, sizeof(mac));
+	} else if (type == PACKET_MULTICAST && packet->family == FAMILY_IPV4 && ip[0] >> 4 == 14) {
+		memcpy(mac, (uint8_t[]){0x01, 0x00, 0x5e, ip[1] & 0x7f, ip[2], ip[3]}, sizeof(mac));
+	} else if (type == PACKET_MULTICAST) {
+		mac[0] |= 1;
+	}
+	put(output, mac, sizeof(mac));
+}
+
 int frame_make(const struct packet *packet, const struct frame_options *options, uint8_t *frame,
 	       size_t capacity, size_t *size)
 {
@@ -314,8 +346,8 @@ int frame_make(const struct packet *packet, const struct frame_options *options,
 		return -EMSGSIZE;
 
 	struct output output = {.data = frame, .capacity = capacity};
-	put(&output, options->destination_mac, 6);
-	put(&output, options->source_mac, 6);
+	put_destination_mac(&output, packet, options);
+	put(&output, packet->known & KNOWN_MAC ? packet->mac : options->source_mac, 6);
 	for (unsigned i = 0; i < options->vlan_count; i++) {
 		put_16(&output, i + 1 < options->vlan_count ? 0x88a8 : 0x8100);
 		put_16(&output, options->vlans[i]);

@@ -15,23 +15,22 @@ void packet_forget_bytes(struct packet *packet)
 	packet->known &= ~(uint32_t)KNOWN_BYTES;
 }
 
-/* Bytes that the packet has, captured or not. Not `length`: a target or the notation may have set that. */
-static uint64_t whole_size(const struct packet *packet)
+/* Bytes without KNOWN_BYTES are the beginning of a packet that was not captured whole. If nothing is missing,
+ * somebody took the bit away, and meant it. */
+static bool has_bytes(const struct packet *packet)
 {
-	if (packet->known & KNOWN_BYTES)
-		return packet->bytes_size;
-	return packet->length > packet->bytes_size ? packet->length : packet->bytes_size;
+	return packet->bytes && ((packet->known & KNOWN_BYTES) || packet->bytes_size < packet->length);
 }
 
 enum packet_part packet_read(const struct packet *packet, uint32_t offset, uint32_t size,
 			     const uint8_t **bytes)
 {
 	uint64_t end = (uint64_t)offset + size;
-	if (!packet->bytes)
+	if (!has_bytes(packet))
 		return PART_UNKNOWN;
 	if (end > packet->bytes_size) {
-		bool ends = (packet->known & (KNOWN_BYTES | KNOWN_LENGTH)) && end > whole_size(packet);
-		return ends ? PART_SHORT : PART_UNKNOWN;
+		uint32_t whole = packet->known & KNOWN_BYTES ? packet->bytes_size : packet->length;
+		return end > whole ? PART_SHORT : PART_UNKNOWN;
 	}
 	*bytes = packet->bytes + offset;
 	return PART_FOUND;
@@ -55,8 +54,8 @@ static enum packet_part find_ipv4(const struct packet *packet, uint8_t protocol,
 	return PART_FOUND;
 }
 
-/* One step of the chain: of the header at *offset, which `next` names, to the one behind it. `found` says that
- * this is the one that is looked for. PART_FOUND: *next and *offset are the following header's. */
+/* One step of the chain: of the header at *offset, which `next` names, to the one behind it. `found` says
+ * that this is the one that is looked for. PART_FOUND: *next and *offset are the following header's. */
 static enum packet_part step(const struct packet *packet, bool found, uint8_t *next, uint32_t *offset)
 {
 	bool fragment = *next == IPPROTO_FRAGMENT;
@@ -83,7 +82,7 @@ static bool is_chained(uint8_t next)
 	       next == IPPROTO_AH || next == IPPROTO_DSTOPTS;
 }
 
-/* Each step goes on by 8 bytes or more and reads within bytes_size, which is below 2^17: it ends. */
+/* Each step goes on by 8 bytes or more and reads within bytes_size: it ends. */
 static enum packet_part find_ipv6(const struct packet *packet, uint8_t protocol, uint32_t *offset)
 {
 	const uint8_t *ip;
@@ -119,7 +118,7 @@ enum packet_part packet_tcp_option(const struct packet *packet, uint8_t kind, ui
 {
 	uint32_t offset;
 	const uint8_t *tcp, *options;
-	if (packet->known & KNOWN_FRAGMENT && packet->fragment_offset)
+	if (packet->fragment_offset)
 		return PART_UNKNOWN;
 	enum packet_part part = packet_header(packet, IPPROTO_TCP, 20, &tcp, &offset);
 	if (part != PART_FOUND)

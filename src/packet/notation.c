@@ -6,6 +6,7 @@
  * refused with its place. */
 #include "packet/address.h"
 #include "packet/packet.h"
+#include "packet/timestamp.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -27,13 +28,22 @@ enum key {
 	KEY_STATE,
 	KEY_LENGTH,
 	KEY_FRAG,
+	KEY_TTL,
+	KEY_TOS,
+	KEY_MAC,
+	KEY_PKTTYPE,
+	KEY_MARK,
+	KEY_TIME,
 	KEY_COUNT,
 };
 
 static const char *const key_names[KEY_COUNT] = {
-    "family", "in",    "out",  "proto", "src",   "dst",    "sport",
-    "dport",  "flags", "type", "code",  "state", "length", "frag",
+    "family", "in",    "out",    "proto", "src", "dst", "sport", "dport",   "flags", "type",
+    "code",   "state", "length", "frag",  "ttl", "tos", "mac",   "pkttype", "mark",  "time",
 };
+
+/* The name of the field in IPv6, which stands for KEY_TTL there. */
+#define HOP_LIMIT "hl"
 
 struct named_number {
 	const char *name;
@@ -119,6 +129,7 @@ static const char *find_number(const struct named_number *names, size_t count, u
 
 struct value {
 	bool given;
+	const char *name; /* the key as it was written */
 	struct text text;
 	struct span pair, span; /* key=value; the value alone */
 };
@@ -153,14 +164,14 @@ notation_error(struct notation *notation, struct span span, const char *code, co
 static struct diagnostic *bad_value(struct notation *notation, enum key key, const char *expected)
 {
 	const struct value *value = &notation->values[key];
-	return notation_error(notation, value->span, "bad-value", "%s=%.*s: expected %s", key_names[key],
+	return notation_error(notation, value->span, "bad-value", "%s=%.*s: expected %s", value->name,
 			      (int)value->text.size, value->text.data, expected);
 }
 
 static struct diagnostic *conflict(struct notation *notation, enum key key, const char *reason)
 {
 	return notation_error(notation, notation->values[key].pair, "impossible-packet", "%s: %s",
-			      key_names[key], reason);
+			      notation->values[key].name, reason);
 }
 
 /* Splits the text into pairs; each goes to its key's place. */
@@ -187,8 +198,9 @@ static void split_pairs(struct notation *notation, const struct source *source)
 			continue;
 		}
 		struct text name = {source->data + begin, equals - begin};
-		unsigned key = 0;
-		while (key < KEY_COUNT && !text_is(name, key_names[key]))
+		bool hop_limit = text_is(name, HOP_LIMIT);
+		unsigned key = hop_limit ? KEY_TTL : 0;
+		while (!hop_limit && key < KEY_COUNT && !text_is(name, key_names[key]))
 			key++;
 		struct span name_span = {source, begin, equals};
 		if (key == KEY_COUNT) {
@@ -197,7 +209,7 @@ static void split_pairs(struct notation *notation, const struct source *source)
 					   (int)name.size, name.data);
 			diagnostic_hint(diagnostic,
 					"keys: family in out proto src dst sport dport flags type code state "
-					"length frag");
+					"length frag ttl (hl) tos mac pkttype mark time");
 			continue;
 		}
 		struct value *value = &notation->values[key];
@@ -208,12 +220,13 @@ static void split_pairs(struct notation *notation, const struct source *source)
 			continue;
 		}
 		*value = (struct value){.given = true,
+					.name = hop_limit ? HOP_LIMIT : key_names[key],
 					.text = {source->data + equals + 1, at - equals - 1},
 					.pair = pair,
 					.span = {source, equals + 1, at}};
 		if (equals + 1 == at) {
 			value->given = false;
-			notation_error(notation, pair, "bad-value", "%s has no value", key_names[key]);
+			notation_error(notation, pair, "bad-value", "%s has no value", value->name);
 		}
 	}
 }
@@ -500,6 +513,113 @@ static void read_length(struct notation *notation)
 	packet->known |= KNOWN_LENGTH;
 }
 
+static void read_ttl(struct notation *notation)
+{
+	const struct value *value = &notation->values[KEY_TTL];
+	struct packet *packet = &notation->packet;
+	if (!value->given)
+		return;
+	if (strcmp(value->name, HOP_LIMIT) == 0 && packet->family == FAMILY_IPV4) {
+		diagnostic_hint(conflict(notation, KEY_TTL, "only IPv6 has a hop limit"),
+				"write ttl=, or add family=6");
+		return;
+	}
+	uint64_t number;
+	if (read_number(notation, KEY_TTL, 255, "a number, 0 to 255", &number)) {
+		packet->ttl = (uint8_t)number;
+		packet->known |= KNOWN_TTL;
+	}
+}
+
+static void read_tos(struct notation *notation)
+{
+	uint64_t number;
+	if (!notation->values[KEY_TOS].given ||
+	    !read_number(notation, KEY_TOS, 255,
+			 "the whole byte, 0 to 255 (DSCP is its upper six bits, ECN the lower two)", &number))
+		return;
+	notation->packet.tos = (uint8_t)number;
+	notation->packet.known |= KNOWN_TOS;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* Six times two digits with colons between, as iptables wants them. */
+static void read_mac(struct notation *notation)
+{
+	const struct value *value = &notation->values[KEY_MAC];
+	struct packet *packet = &notation->packet;
+	if (!value->given)
+		return;
+	bool valid = value->text.size == 17;
+	uint8_t mac[6];
+	for (size_t i = 0; valid && i < 6; i++) {
+		const char *digits = value->text.data + 3 * i;
+		int high = hex_digit(digits[0]), low = hex_digit(digits[1]);
+		valid = high >= 0 && low >= 0 && (i == 5 || digits[2] == ':');
+		mac[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
+	}
+	if (!valid) {
+		bad_value(notation, KEY_MAC, "an Ethernet address, like 00:00:5e:00:53:01");
+		return;
+	}
+	if ((packet->known & KNOWN_IN) && strcmp(packet->in, "lo") == 0) {
+		conflict(notation, KEY_MAC, "what comes in by lo has no Ethernet address");
+		return;
+	}
+	memcpy(packet->mac, mac, sizeof(mac));
+	packet->known |= KNOWN_MAC;
+}
+
+static const struct named_number packet_types[] = {
+    {"unicast", PACKET_UNICAST},
+    {"broadcast", PACKET_BROADCAST},
+    {"multicast", PACKET_MULTICAST},
+};
+
+static void read_packet_type(struct notation *notation)
+{
+	const struct value *value = &notation->values[KEY_PKTTYPE];
+	if (!value->given)
+		return;
+	const struct named_number *named = find_name(packet_types, LENGTH(packet_types), value->text);
+	if (!named) {
+		bad_value(notation, KEY_PKTTYPE, "unicast, broadcast or multicast");
+		return;
+	}
+	notation->packet.type = named->number;
+	notation->packet.known |= KNOWN_TYPE;
+}
+
+static void read_mark(struct notation *notation)
+{
+	uint64_t number;
+	if (!notation->values[KEY_MARK].given ||
+	    !read_number(notation, KEY_MARK, UINT32_MAX, "a number of 32 bits", &number))
+		return;
+	notation->packet.mark = (uint32_t)number;
+	notation->packet.known |= KNOWN_MARK;
+}
+
+static void read_time(struct notation *notation)
+{
+	const struct value *value = &notation->values[KEY_TIME];
+	if (!value->given)
+		return;
+	if (timestamp_parse(value->text, &notation->packet.time) != 0) {
+		diagnostic_hint(bad_value(notation, KEY_TIME, "a time of RFC 3339"),
+				"for example 2026-01-31T10:00:00Z, not before 1970");
+		return;
+	}
+	notation->packet.known |= KNOWN_TIME;
+}
+
 int packet_parse(const struct source *source, struct diagnostics *sink, struct packet *packet)
 {
 	struct notation notation = {.sink = sink};
@@ -524,6 +644,12 @@ int packet_parse(const struct source *source, struct diagnostics *sink, struct p
 		fresh->known |= KNOWN_FRAGMENT;
 	read_state(&notation);
 	read_length(&notation);
+	read_ttl(&notation);
+	read_tos(&notation);
+	read_mac(&notation);
+	read_packet_type(&notation);
+	read_mark(&notation);
+	read_time(&notation);
 	if (notation.failed)
 		return -EINVAL;
 	*packet = *fresh;
@@ -579,6 +705,29 @@ static void print_transport(const struct packet *packet, struct buffer *out)
 	}
 }
 
+/* What is not the packet's header chain: its way here, and fields that few rules look at. */
+static void print_rest(const struct packet *packet, struct buffer *out)
+{
+	uint32_t known = packet->known;
+	if (known & KNOWN_TTL)
+		buffer_printf(out, " %s=%u", packet->family == FAMILY_IPV4 ? "ttl" : HOP_LIMIT, packet->ttl);
+	if (known & KNOWN_TOS)
+		buffer_printf(out, " tos=0x%02x", packet->tos);
+	if (known & KNOWN_MAC) {
+		const uint8_t *mac = packet->mac;
+		buffer_printf(out, " mac=%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+			      mac[4], mac[5]);
+	}
+	if (known & KNOWN_TYPE)
+		print_number(out, "pkttype", packet_types, LENGTH(packet_types), (uint8_t)packet->type);
+	if (known & KNOWN_MARK)
+		buffer_printf(out, " mark=%#x", packet->mark);
+	if (known & KNOWN_TIME) {
+		buffer_puts(out, " time=");
+		timestamp_print(packet->time, out);
+	}
+}
+
 void packet_print(const struct packet *packet, struct buffer *out)
 {
 	uint32_t known = packet->known;
@@ -606,4 +755,5 @@ void packet_print(const struct packet *packet, struct buffer *out)
 			      packet->fragment_offset  ? "later"
 			      : packet->more_fragments ? "first"
 						       : "no");
+	print_rest(packet, out);
 }

@@ -70,25 +70,25 @@ struct packet {
 	uint32_t payload;            /* bytes behind the transport header */
 	enum connection_state state; /* what conntrack gives it when it is tracked */
 	bool ip_options;             /* IPv4 header longer than 20 bytes, or IPv6 extension headers */
-	uint8_t ttl; /* IPv6: hop limit */
-	uint8_t tos; /* IPv6: traffic class */
+	uint8_t ttl;                 /* IPv6: hop limit */
+	uint8_t tos;                 /* IPv6: traffic class */
 	uint8_t mac[6];
 	uint32_t mark;
 	uint64_t time; /* nanoseconds since 1970, as the capture has it */
 	enum packet_type type;
-	/* From the IP header on, as captured, without the link's padding; NULL for what came from the notation.
-	 * They belong to who gave packet_decode() the frame: of a capture they are valid until its next frame,
-	 * and a packet that is kept longer must be forgotten of them (packet_forget_bytes()). What targets
-	 * change is changed in the fields above, not here; a target that changes what has no field makes
-	 * them forgotten, too. bytes_size < length: a snapshot length cut off the end, KNOWN_BYTES is not set,
-	 * and packet_read() and its kind still find what is there. */
+	/* From the IP header on, as captured, without the link's padding; NULL for what came from the
+	 * notation. They belong to who gave packet_decode() the frame: of a capture they are valid until its
+	 * next frame, and a packet that is kept longer must be forgotten of them (packet_forget_bytes()).
+	 * What targets change is changed in the fields above, not here; a target that changes what has no
+	 * field makes them forgotten, too. bytes_size < length: a snapshot length cut off the end,
+	 * KNOWN_BYTES is not set, and packet_read() and its kind still find what is there. */
 	const uint8_t *bytes;
 	uint32_t bytes_size;
-	/* Offset in `bytes` of what `protocol` names; 0: there is none (later fragments, a chain of headers that
-	 * cannot be followed or leads behind the packet), or it was not captured. */
+	/* Offset in `bytes` of what `protocol` names; 0: there is none (later fragments, a chain of headers
+	 * that cannot be followed or leads behind the packet), or it was not captured. */
 	uint32_t transport;
-	uint16_t vlan;      /* decode: innermost VLAN tag, the packet is an upper interface's; 0: none, or priority
-			  only */
+	uint16_t vlan; /* decode: innermost VLAN tag, the packet is an upper interface's; 0: none, or priority
+		     only */
 };
 
 enum link_verdict {
@@ -106,7 +106,8 @@ int packet_decode(int link_type, const uint8_t *frame, size_t captured, size_t o
 /* The notation: key=value pairs apart by blanks, as in conntrack's output; doc/weir.8 lists the keys. Returns
  * 0, or -EINVAL with diagnostics that point into `source`. Keys: family (4, 6), in, out, proto (name or
  * number), src, dst, sport, dport, flags (comma list: fin,syn,rst,psh,ack,urg,ece,cwr or none), type, code
- * (icmp: number or name), state, length, frag (no, first, later). */
+ * (icmp: number or name), state, length, frag (no, first, later), ttl (IPv6: or hl), tos, mac, pkttype
+ * (unicast, broadcast, multicast), mark, time (RFC 3339). */
 int packet_parse(const struct source *source, struct diagnostics *sink, struct packet *packet);
 void packet_print(const struct packet *packet, struct buffer *out);
 
@@ -116,8 +117,8 @@ const char *connection_state_name(enum connection_state state); /* "NEW" ... */
 
 enum packet_part {
 	PART_FOUND,
-	PART_ABSENT,  /* the packet has none: the kernel's -ENOENT, the match is false */
-	PART_SHORT,   /* the packet ends before it, or is malformed: -EBADMSG or no pointer, matches hot-drop */
+	PART_ABSENT, /* the packet has none: the kernel's -ENOENT, the match is false */
+	PART_SHORT, /* the packet ends before it, or is malformed: -EBADMSG or no pointer, matches hot-drop */
 	PART_UNKNOWN, /* no bytes, or a snapshot length cut it off */
 };
 
@@ -143,10 +144,11 @@ enum packet_part packet_header(const struct packet *packet, uint8_t protocol, ui
 			       const uint8_t **header, uint32_t *offset);
 
 /* The first TCP option of that kind: tcp_find_option() (net/netfilter/xt_tcpudp.c), which takes the kind byte
- * for it wherever an option may begin, be its length what it may, and does not stop at the end-of-list option.
- * length != 0: only one whose length byte is that and that is whole, as xt_tcpmss.c looks for kind 2 of length
- * 4. *option is the kind byte (may be NULL as an argument), *left (may be NULL) how many bytes of the options
- * are there from it on.
+ * for it wherever an option may begin, be its length what it may, and does not stop at the end-of-list
+ * option. length != 0: only one whose length byte is that and that is whole, as xt_tcpmss.c looks for kind 2
+ * of length 4. *option (may be NULL as an argument) is the kind byte, *left (may be NULL) how many bytes of
+ * the options are there from it on.
+ *
  * PART_SHORT: a header or options that the packet does not hold whole, or a data offset below 5: hot drop.
  * PART_ABSENT: no such option, not TCP. PART_UNKNOWN also of later fragments: tcp does not look, tcpmss
  * would take their data for a header. */

@@ -160,6 +160,51 @@ static void search_from(struct search *search, struct chain *start)
 	}
 }
 
+static void refuse_hook(struct diagnostics *sink, const struct rule *rule, struct span span, const char *name,
+			unsigned hooks)
+{
+	struct buffer allowed = {0};
+
+	for (int hook = 0; hook < HOOK_COUNT; hook++)
+		if (hooks >> hook & 1)
+			buffer_printf(&allowed, "%s%s", allowed.size ? ", " : "", hook_names[hook]);
+	diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "wrong-hook", span.source ? span : rule->span,
+				       "%s cannot be used here", name),
+			"the kernel takes it in chains that are reached from %s alone",
+			allowed.data ? allowed.data : "none");
+	buffer_fini(&allowed);
+}
+
+/* xt_check_match() and xt_check_target(): what a rule may hold hangs on the hooks from which it is reached. */
+static void check_hooks(struct diagnostics *sink, const struct rule *rule, unsigned reached)
+{
+	const struct target *target = &rule->target;
+
+	if (target->type->hooks && reached & ~target->type->hooks)
+		refuse_hook(sink, rule, target->span, target->type->name, target->type->hooks);
+	for (uint32_t i = 0; i < rule->match_count; i++) {
+		const struct match *match = &rule->matches[i];
+		if (match->type->hooks && reached & ~match->type->hooks)
+			refuse_hook(sink, rule, match->span, match->type->name, match->type->hooks);
+	}
+}
+
+/* Callers come before what they call. */
+static void find_reached(struct diagnostics *sink, struct table *table)
+{
+	for (size_t i = 0; i < table->chain_count; i++)
+		table->ordered[i]->reached = table->ordered[i]->builtin ? 1u << table->ordered[i]->hook : 0;
+	for (size_t i = table->chain_count; i-- > 0;) {
+		struct chain *chain = table->ordered[i];
+		for (size_t k = 0; k < chain->rule_count; k++) {
+			const struct rule *rule = &chain->rules[k];
+			if (rule->target.chain)
+				rule->target.chain->reached |= chain->reached;
+			check_hooks(sink, rule, chain->reached);
+		}
+	}
+}
+
 int chains_order(struct arena *arena, struct diagnostics *sink, struct table *table)
 {
 	struct search search = {.sink = sink, .table = table};
@@ -185,5 +230,7 @@ int chains_order(struct arena *arena, struct diagnostics *sink, struct table *ta
 				"weir follows up to %d", CHAIN_DEPTH_MAX);
 		break;
 	}
+	if (!search.failed)
+		find_reached(sink, table);
 	return 0;
 }

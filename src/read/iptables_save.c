@@ -337,6 +337,9 @@ static void table_start(struct file_reader *reader, struct span line)
 		return;
 	}
 	table->present = true;
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		for (int other = 0; other < TABLE_COUNT; other++)
+			table->order += reader->ruleset->tables[family][other].present;
 	reader->ruleset->has_family[reader->family] = true;
 	reader->table = table;
 	reader->skip = false;

@@ -494,6 +494,13 @@ static int finish_matches(struct rule_reader *reader)
 		int result = match->type->finish ? match->type->finish(parser, match) : 0;
 		if (result == 0 && match->type == &match_opaque)
 			result = make_opaque(reader, i, &match->data);
+		if (result == 0 && match->type->tables && !(match->type->tables >> reader->table->id & 1)) {
+			diagnostic_hint(parser_error(parser, item->named, "wrong-table",
+						     "-m %s cannot be used in table %s", match->type->name,
+						     table_names[reader->table->id]),
+					"the kernel refuses the rule");
+			result = -EINVAL;
+		}
 		if (result < 0)
 			return result;
 	}

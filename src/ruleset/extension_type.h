@@ -88,6 +88,8 @@ struct match_type {
 	/* Packets that make it hot-drop cannot reach XDP's drop (parsing hands them up); not part of mean().
 	 */
 	unsigned (*effects)(const struct match *match); /* of evaluating it: enum effect; NULL: none */
+	/* As in target_type. */
+	unsigned tables, hooks;
 };
 
 enum target_kind {

@@ -86,6 +86,7 @@ struct chain {
 	uint32_t
 	    depth; /* longest way down through jumps, set by the reader; 0: none. At most CHAIN_DEPTH_MAX */
 	uint32_t order; /* chains of a table in an order where a chain comes after all that it jumps to */
+	unsigned reached; /* from which hooks, as 1 << enum hook; set by the reader. 0: from none */
 };
 
 #define CHAIN_DEPTH_MAX 512
@@ -93,7 +94,8 @@ struct chain {
 struct table {
 	enum family family;
 	enum table_id id;
-	bool present; /* named in the input */
+	bool present;   /* named in the input */
+	uint32_t order; /* among the tables of all inputs: from 1, as they came; 0: not present */
 	size_t chain_count, chain_capacity;
 	struct chain **chains;           /* as declared */
 	struct name_index *index;        /* of the chains, by name */
@@ -163,6 +165,10 @@ int ruleset_add_set(struct ruleset *ruleset, struct set *set); /* 0, -EEXIST, -E
 /* The rule as iptables-save prints it, without "-A CHAIN " when `bare`, from the structure, not from the
  * span. */
 void rule_print(const struct rule *rule, bool bare, struct buffer *out);
+/* The table as iptables-save prints it, from *NAME to COMMIT: built-in chains in the order of their hooks,
+ * accepting where the input has none; user chains by name; the rules, with counters where asked. Without the
+ * comments around it, which have a date. */
+void table_print(const struct table *table, bool counters, struct buffer *out);
 /* The rule's own text as it stood in the input. */
 struct text rule_text(const struct rule *rule);
 struct text span_text(struct span span);

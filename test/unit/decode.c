@@ -137,7 +137,8 @@ static void what_was_not_captured_is_not_known(void **state)
 	struct packet made = sample(FAMILY_IPV4, IPPROTO_TCP), seen;
 	make(&made, &plain);
 	assert_int_equal(decode_as(ETHERNET, frame, 14 + 19, size, &seen), FRAME_OK);
-	assert_int_equal(seen.known, 0);
+	assert_int_equal(seen.known, KNOWN_MAC | KNOWN_TYPE | KNOWN_MARK); /* of the packet itself nothing */
+	assert_null(seen.bytes);
 	assert_int_equal(decode_as(ETHERNET, frame, 14 + 20, size, &seen), FRAME_OK);
 	assert_true(seen.known & KNOWN_SOURCE);
 	assert_false(seen.known & (KNOWN_PORTS | KNOWN_TCP_FLAGS));
@@ -253,6 +254,7 @@ static void ipv6_packets_that_ip6_rcv_refuses_are_malformed(void **state)
 	struct frame_options lo = {0};
 	make(&made, &lo);
 	assert_int_equal(decode(&seen), FRAME_OK); /* and by lo */
+	assert_false(seen.known & KNOWN_MAC);      /* which is no Ethernet device */
 	made = sample(FAMILY_IPV6, IPPROTO_UDP);
 	make(&made, &plain);
 	frame[14 + 4] = 0xff;
@@ -305,6 +307,123 @@ static void vlan_tags_are_taken_off_and_told(void **state)
 	assert_int_equal(decode(&seen), FRAME_OTHER);
 }
 
+static void ttl_tos_mac_and_type_come_back(void **state)
+{
+	(void)state;
+	static const uint8_t mac[6] = {0, 0, 0x5e, 0, 0x53, 1};
+	for (enum family family = 0; family < FAMILY_COUNT; family++) {
+		for (enum packet_type type = PACKET_UNICAST; type <= PACKET_MULTICAST; type++) {
+			struct packet made = sample(family, IPPROTO_UDP), seen;
+			make(&made, &plain);
+			assert_int_equal(decode(&seen), FRAME_OK);
+			uint32_t all = KNOWN_TTL | KNOWN_TOS | KNOWN_MAC | KNOWN_TYPE | KNOWN_MARK;
+			assert_int_equal(seen.known & (all | KNOWN_TIME), all);
+			assert_int_equal(seen.ttl, 64);
+			assert_int_equal(seen.tos, 0);
+			assert_memory_equal(seen.mac, plain.source_mac, 6);
+			assert_int_equal(seen.type, PACKET_UNICAST);
+			assert_int_equal(seen.mark, 0);
+			made.known = KNOWN_TTL | KNOWN_TOS | KNOWN_MAC | KNOWN_TYPE;
+			made.ttl = 0;
+			made.tos = 0xb9;
+			memcpy(made.mac, mac, 6);
+			made.type = type;
+			make(&made, &plain);
+			assert_int_equal(decode(&seen), FRAME_OK);
+			assert_int_equal(seen.ttl, 0);
+			assert_int_equal(seen.tos, 0xb9);
+			assert_memory_equal(seen.mac, mac, 6);
+			assert_int_equal(seen.type, type);
+		}
+	}
+}
+
+static void multicast_frames_have_the_addresses_of_their_group(void **state)
+{
+	(void)state;
+	struct packet made = sample(FAMILY_IPV4, IPPROTO_UDP), seen;
+	made.known = KNOWN_TYPE;
+	made.type = PACKET_MULTICAST;
+	memcpy(made.destination, (uint8_t[]){233, 252, 0, 9}, 4);
+	make(&made, &plain);
+	assert_memory_equal(frame, ((uint8_t[]){0x01, 0, 0x5e, 0x7c, 0, 9}), 6);
+	assert_int_equal(decode(&seen), FRAME_OK);
+	assert_int_equal(seen.type, PACKET_MULTICAST);
+	made = sample(FAMILY_IPV6, IPPROTO_UDP);
+	made.known = KNOWN_TYPE;
+	made.type = PACKET_MULTICAST;
+	memcpy(made.destination, (uint8_t[]){0xff, 0x02, [15] = 0xfb}, 16);
+	make(&made, &plain);
+	assert_memory_equal(frame, ((uint8_t[]){0x33, 0x33, 0, 0, 0, 0xfb}), 6);
+}
+
+/* decode_as() frees what it decoded; here the bytes are looked at. */
+static struct packet decode_in_place(size_t captured, size_t original)
+{
+	struct packet packet;
+	enum link_verdict verdict;
+	assert_int_equal(packet_decode(ETHERNET, frame, captured, original, &packet, &verdict), 0);
+	assert_int_equal(verdict, FRAME_OK);
+	return packet;
+}
+
+static void bytes_are_the_packet_without_what_is_around_it(void **state)
+{
+	(void)state;
+	struct packet made = sample(FAMILY_IPV4, IPPROTO_TCP);
+	struct frame_options options = plain;
+	options.ip_options = 8;
+	options.vlan_count = 1;
+	options.vlans[0] = 7;
+	options.payload = 3;
+	make(&made, &options);
+	struct packet seen = decode_in_place(size + 5, size + 5); /* padding */
+	assert_ptr_equal(seen.bytes, frame + 18);
+	assert_int_equal(seen.bytes_size, 28 + 20 + 3);
+	assert_int_equal(seen.transport, 28);
+	assert_true(seen.known & KNOWN_BYTES);
+
+	made = sample(FAMILY_IPV6, IPPROTO_UDP);
+	options = plain;
+	options.extension_count = 2;
+	memcpy(options.extensions, (uint8_t[]){IPPROTO_DSTOPTS, IPPROTO_AH}, 2);
+	make(&made, &options);
+	seen = decode_in_place(size, size);
+	assert_ptr_equal(seen.bytes, frame + 14);
+	assert_int_equal(seen.bytes_size, size - 14);
+	assert_int_equal(seen.transport, 40 + 8 + 16);
+	const uint8_t *header;
+	assert_int_equal(packet_header(&seen, IPPROTO_UDP, 8, &header, NULL), PART_FOUND);
+	assert_ptr_equal(header, seen.bytes + seen.transport);
+}
+
+static void bytes_that_were_not_captured_are_not_whole(void **state)
+{
+	(void)state;
+	const uint8_t *header;
+	for (enum family family = 0; family < FAMILY_COUNT; family++) {
+		size_t ip = family == FAMILY_IPV4 ? 20 : 40;
+		struct packet made = sample(family, IPPROTO_TCP);
+		struct frame_options options = plain;
+		options.payload = 100;
+		make(&made, &options);
+		struct packet seen = decode_in_place(14 + ip + 20, size);
+		assert_false(seen.known & KNOWN_BYTES);
+		assert_int_equal(seen.bytes_size, ip + 20);
+		assert_int_equal(seen.transport, ip);
+		assert_int_equal(packet_header(&seen, IPPROTO_TCP, 20, &header, NULL), PART_FOUND);
+		assert_int_equal(packet_header(&seen, IPPROTO_TCP, 21, &header, NULL), PART_UNKNOWN);
+		assert_int_equal(packet_header(&seen, IPPROTO_TCP, 121, &header, NULL), PART_SHORT);
+		assert_int_equal(packet_tcp_option(&seen, 2, 0, NULL, NULL), PART_ABSENT);
+		made.fragment_offset = 3;
+		make(&made, &options);
+		seen = decode_in_place(size, size);
+		assert_true(seen.known & KNOWN_BYTES);
+		assert_int_equal(seen.transport, 0);
+		assert_int_equal(packet_header(&seen, IPPROTO_TCP, 20, &header, NULL), PART_ABSENT);
+	}
+}
+
 static void cooked_captures_tell_packets_of_others(void **state)
 {
 	(void)state;
@@ -316,6 +435,20 @@ static void cooked_captures_tell_packets_of_others(void **state)
 	cooked[3] = 1;
 	assert_int_equal(decode_as(COOKED, cooked, size + 2, size + 2, &seen), FRAME_OK);
 	assert_int_equal(seen.destination_port, 443);
+	assert_true(seen.known & KNOWN_TYPE);
+	assert_int_equal(seen.type, PACKET_UNICAST);
+	assert_false(seen.known & KNOWN_MAC); /* the address has no bytes */
+	cooked[5] = 6;
+	cooked[11] = 9;
+	cooked[1] = 1;
+	assert_int_equal(decode_as(COOKED, cooked, size + 2, size + 2, &seen), FRAME_OK);
+	assert_int_equal(seen.type, PACKET_BROADCAST);
+	assert_true(seen.known & KNOWN_MAC);
+	assert_memory_equal(seen.mac, cooked + 6, 6);
+	cooked[2] = 3; /* of ARPHRD_LOOPBACK, 772 */
+	cooked[3] = 4;
+	assert_int_equal(decode_as(COOKED, cooked, size + 2, size + 2, &seen), FRAME_OK);
+	assert_false(seen.known & KNOWN_MAC);
 	cooked[1] = 3;
 	assert_int_equal(decode_as(COOKED, cooked, size + 2, size + 2, &seen), FRAME_OTHER);
 	cooked[1] = 4;
@@ -324,6 +457,14 @@ static void cooked_captures_tell_packets_of_others(void **state)
 	memcpy(cooked + 20, frame + 14, size - 14);
 	cooked[0] = 8;
 	assert_int_equal(decode_as(COOKED2, cooked, size + 6, size + 6, &seen), FRAME_OK);
+	cooked[9] = 1;
+	cooked[10] = 2;
+	cooked[11] = 6;
+	cooked[17] = 9;
+	assert_int_equal(decode_as(COOKED2, cooked, size + 6, size + 6, &seen), FRAME_OK);
+	assert_int_equal(seen.type, PACKET_MULTICAST);
+	assert_true(seen.known & KNOWN_MAC);
+	assert_memory_equal(seen.mac, cooked + 12, 6);
 	cooked[10] = 4;
 	assert_int_equal(decode_as(COOKED2, cooked, size + 6, size + 6, &seen), FRAME_OTHER);
 }
@@ -336,6 +477,7 @@ static void other_links(void **state)
 	make(&made, &plain);
 	assert_int_equal(decode_as(RAW, frame + 14, size - 14, size - 14, &seen), FRAME_OK);
 	assert_int_equal(seen.family, FAMILY_IPV6);
+	assert_false(seen.known & (KNOWN_MAC | KNOWN_TYPE));
 	assert_int_equal(packet_decode(9999, frame, size, size, &seen, &verdict), -95 /* ENOTSUP */);
 	frame[12] = 8;
 	frame[13] = 6; /* ARP */
@@ -387,6 +529,10 @@ int main(void)
 	    cmocka_unit_test(ipv6_packets_that_ip6_rcv_refuses_are_malformed),
 	    cmocka_unit_test(hop_by_hop_options_are_checked_before_any_rule),
 	    cmocka_unit_test(vlan_tags_are_taken_off_and_told),
+	    cmocka_unit_test(ttl_tos_mac_and_type_come_back),
+	    cmocka_unit_test(multicast_frames_have_the_addresses_of_their_group),
+	    cmocka_unit_test(bytes_are_the_packet_without_what_is_around_it),
+	    cmocka_unit_test(bytes_that_were_not_captured_are_not_whole),
 	    cmocka_unit_test(cooked_captures_tell_packets_of_others),
 	    cmocka_unit_test(other_links),
 	    cmocka_unit_test(no_frame_is_read_past_its_end),

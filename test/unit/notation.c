@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -74,6 +76,144 @@ static void a_packet_is_printed_as_it_is_written(void **state)
 	       "state=related length=1280 frag=no";
 	expect_printed(text, text);
 	expect_printed("family=4 proto=udp frag=later", "family=4 proto=udp frag=later");
+}
+
+static void every_key_is_printed_as_it_is_written(void **state)
+{
+	(void)state;
+	const char *text =
+	    "family=4 in=eth0 ttl=64 tos=0x10 mac=00:00:5e:00:53:af pkttype=multicast mark=0xffffffff "
+	    "time=2026-01-31T10:00:00Z";
+	expect_printed(text, text);
+	text = "family=6 proto=udp frag=no hl=255 tos=0xb8 pkttype=unicast mark=0 "
+	       "time=2554-07-21T23:34:33.709551615Z";
+	expect_printed(text, text);
+	expect_printed("pkttype=Broadcast tos=184 mark=16 ttl=0x40 mac=00:00:5E:00:53:AF",
+		       "family=4 ttl=64 tos=0xb8 mac=00:00:5e:00:53:af pkttype=broadcast mark=0x10");
+	expect_printed("family=6 ttl=1", "family=6 hl=1");
+	expect_printed("hl=1 src=2001:db8::1", "family=6 src=2001:db8::1 hl=1");
+	struct parsed parsed = parse("ttl=0 tos=0 mac=00:00:00:00:00:00 pkttype=unicast mark=0 "
+				     "time=1970-01-01T00:00:00Z");
+	assert_int_equal(parsed.result, 0);
+	assert_int_equal(parsed.packet.known,
+			 KNOWN_TTL | KNOWN_TOS | KNOWN_MAC | KNOWN_TYPE | KNOWN_MARK | KNOWN_TIME);
+	assert_null(parsed.packet.bytes);
+	parsed_fini(&parsed);
+}
+
+static void values_of_bytes_and_words_have_their_limits(void **state)
+{
+	(void)state;
+	expect_refused("ttl=256", "bad-value", "^~~");
+	expect_refused("ttl=-1", "bad-value", "^~");
+	expect_refused("family=6 hl=256", "hl=256", "^~~");
+	expect_refused("hl=64", "only IPv6 has a hop limit", "^~~~~");
+	expect_refused("family=6 hl=64 ttl=64", "repeated-key", "^~~~~~");
+	expect_refused("tos=0x100", "DSCP", "^~~~~");
+	expect_refused("mark=0x100000000", "bad-value", "^~~~~~~~~~~");
+	expect_refused("mark=0x10/0xff", "bad-value", NULL);
+	expect_refused("pkttype=host", "unicast, broadcast or multicast", "^~~~");
+	expect_refused("mac=00:00:5e:00:53", "bad-value", "^~~~~~~~~~~~~~");
+	expect_refused("mac=00-00-5e-00-53-01", "bad-value", NULL);
+	expect_refused("mac=00:00:5e:00:53:0g", "bad-value", NULL);
+	expect_refused("mac=00:00:5e:00:53:01:", "bad-value", NULL);
+	expect_refused("in=lo mac=00:00:5e:00:53:01", "no Ethernet address", "^~~~~~~~~~~~~~~~~~~~~");
+}
+
+static void expect_time(const char *text, uint64_t nanoseconds)
+{
+	char pair[64];
+	snprintf(pair, sizeof(pair), "time=%s", text);
+	struct parsed parsed = parse(pair);
+	if (parsed.result)
+		print_error("%s\n%s", text, parsed.diagnostics.data);
+	assert_int_equal(parsed.result, 0);
+	assert_true(parsed.packet.known & KNOWN_TIME);
+	assert_int_equal(parsed.packet.time, nanoseconds);
+	parsed_fini(&parsed);
+}
+
+static void times_are_those_of_rfc_3339(void **state)
+{
+	(void)state;
+	const uint64_t second = 1000000000;
+	expect_time("1970-01-01T00:00:00Z", 0);
+	expect_time("2001-09-09T01:46:40Z", 1000000000 * second);
+	expect_time("2000-02-29t23:59:59z", 951868799 * second);
+	expect_time("2100-03-01T00:00:00Z", 4107542400 * second); /* 2100 has no 29 February */
+	expect_time("2026-01-31T10:00:00+01:00", 1769850000 * second);
+	expect_time("2026-01-31T09:00:00.25Z", 1769850000 * second + second / 4);
+	expect_time("2026-01-31T03:30:00.000000001-05:30", 1769850000 * second + 1);
+	expect_printed("time=1969-12-31T23:00:00-01:00", "family=4 time=1970-01-01T00:00:00Z");
+	static const char *const refused[] = {
+	    "2026-01-31",
+	    "2026-01-31T10:00:00",
+	    "2026-01-31T10:00Z",
+	    "2026-01-31 10:00:00Z",
+	    "2026-02-29T10:00:00Z",
+	    "2100-02-29T10:00:00Z",
+	    "2026-13-01T10:00:00Z",
+	    "2026-00-01T10:00:00Z",
+	    "2026-01-00T10:00:00Z",
+	    "2026-01-31T24:00:00Z",
+	    "2026-01-31T10:60:00Z",
+	    "2026-12-31T23:59:60Z",
+	    "2026-01-31T10:00:00.Z",
+	    "2026-01-31T10:00:00.0000000001Z",
+	    "2026-01-31T10:00:00+0100",
+	    "2026-01-31T10:00:00+24:00",
+	    "2026-01-31T10:00:00Zulu",
+	    "1969-12-31T23:59:59Z",
+	    "1970-01-01T00:00:00+01:00",
+	    "2554-07-21T23:34:33.709551616Z",
+	    "2554-07-21T23:34:34Z",
+	    "9999-12-31T23:59:59Z",
+	    "26-01-31T10:00:00Z",
+	    "1769850000",
+	};
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		char pair[64];
+		snprintf(pair, sizeof(pair), "time=%s", refused[i]);
+		expect_refused(pair, i == 3 ? "not-a-pair" : "RFC 3339", NULL);
+	}
+}
+
+/* What is printed is parsed to the same packet, whatever is known of it. */
+static void what_is_printed_is_parsed_again(void **state)
+{
+	(void)state;
+	const uint32_t known = KNOWN_TTL | KNOWN_TOS | KNOWN_MAC | KNOWN_TYPE | KNOWN_MARK | KNOWN_TIME;
+	unsigned seed = 20260103;
+	printf("# seed %u\n", seed);
+	srand(seed);
+	for (unsigned round = 0; round < 2000; round++) {
+		struct packet packet = {.family = rand() % 2 ? FAMILY_IPV6 : FAMILY_IPV4,
+					.known = (uint32_t)rand() & known,
+					.ttl = (uint8_t)rand(),
+					.tos = (uint8_t)rand(),
+					.mark = (uint32_t)rand(),
+					.type = (unsigned)rand() % 3,
+					.time = (uint64_t)rand() << 33 ^ (uint64_t)rand() << 12};
+		for (size_t i = 0; i < sizeof(packet.mac); i++)
+			packet.mac[i] = (uint8_t)rand();
+		struct buffer printed = {0};
+		packet_print(&packet, &printed);
+		struct parsed parsed = parse(printed.data);
+		if (parsed.result)
+			print_error("%s\n%s", printed.data, parsed.diagnostics.data);
+		assert_int_equal(parsed.result, 0);
+		assert_int_equal(parsed.packet.family, packet.family);
+		assert_int_equal(parsed.packet.known, packet.known);
+		assert_true(!(packet.known & KNOWN_TTL) || parsed.packet.ttl == packet.ttl);
+		assert_true(!(packet.known & KNOWN_TOS) || parsed.packet.tos == packet.tos);
+		assert_true(!(packet.known & KNOWN_MARK) || parsed.packet.mark == packet.mark);
+		assert_true(!(packet.known & KNOWN_TYPE) || parsed.packet.type == packet.type);
+		assert_true(!(packet.known & KNOWN_TIME) || parsed.packet.time == packet.time);
+		if (packet.known & KNOWN_MAC)
+			assert_memory_equal(parsed.packet.mac, packet.mac, sizeof(packet.mac));
+		parsed_fini(&parsed);
+		buffer_fini(&printed);
+	}
 }
 
 static void what_is_not_given_is_not_known(void **state)
@@ -188,6 +328,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_packet_is_printed_as_it_is_written),
+	    cmocka_unit_test(every_key_is_printed_as_it_is_written),
+	    cmocka_unit_test(values_of_bytes_and_words_have_their_limits),
+	    cmocka_unit_test(times_are_those_of_rfc_3339),
+	    cmocka_unit_test(what_is_printed_is_parsed_again),
 	    cmocka_unit_test(what_is_not_given_is_not_known),
 	    cmocka_unit_test(addresses_and_protocol_tell_the_family),
 	    cmocka_unit_test(flags_are_a_list),

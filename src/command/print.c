@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * weir print: what was read, as iptables-save, ip6tables-save and ipset save print it. */
+#include "command/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char help[] =
+    "Usage: weir print RULES... [options]\n"
+    "\n"
+    "Writes what was read, as iptables-save prints it: the tables of IPv4 in the order of the input, then\n"
+    "those of IPv6. Each rule is printed from what weir understood of it, not from its text.\n"
+    "\n"
+    "  -4, --ipv4               IPv4 alone\n"
+    "  -6, --ipv6               IPv6 alone\n"
+    "  -t, --table NAME         this table alone\n"
+    "  -c, --counters           the rules' counters, too\n"
+    "      --format NAME        iptables (as above), or ipset: the sets, as ipset save prints them\n"
+    "      --live               the rules and sets that are loaded in this network namespace\n"
+    "      --help\n";
+
+enum format { FORMAT_IPTABLES, FORMAT_IPSET };
+
+struct printing {
+	const char *table; /* NULL: all */
+	bool families[FAMILY_COUNT];
+	bool counters, live;
+	enum format format;
+};
+
+static void print_comment(const char *what, enum family family, enum flavour flavour, struct buffer *out)
+{
+	time_t now = time(NULL);
+	char date[32] = "";
+
+	if (!ctime_r(&now, date))
+		date[0] = '\0';
+	date[strcspn(date, "\n")] = '\0';
+	if (flavour == FLAVOUR_UNKNOWN)
+		buffer_printf(out, "# %s on %s\n", what, date);
+	else
+		buffer_printf(out, "# %s by %s-save v1.8.9%s on %s\n", what,
+			      family == FAMILY_IPV4 ? "iptables" : "ip6tables",
+			      flavour == FLAVOUR_NFT ? " (nf_tables)" : "", date);
+}
+
+/* The table that came next in the input. */
+static const struct table *next_table(const struct ruleset *ruleset, enum family family, uint32_t after)
+{
+	const struct table *next = NULL;
+
+	for (int i = 0; i < TABLE_COUNT; i++) {
+		const struct table *table = &ruleset->tables[family][i];
+
+		if (table->present && table->order > after && (!next || table->order < next->order))
+			next = table;
+	}
+	return next;
+}
+
+static void print_family(const struct ruleset *ruleset, enum family family, const struct printing *printing,
+			 struct buffer *out)
+{
+	enum flavour flavour = ruleset->flavour[family];
+
+	for (const struct table *table = next_table(ruleset, family, 0); table;
+	     table = next_table(ruleset, family, table->order)) {
+		if (printing->table && strcmp(table_names[table->id], printing->table) != 0)
+			continue;
+		print_comment("Generated", family, flavour == FLAVOUR_UNKNOWN ? FLAVOUR_LEGACY : flavour,
+			      out);
+		table_print(table, printing->counters, out);
+		print_comment("Completed", family, FLAVOUR_UNKNOWN, out);
+	}
+}
+
+static bool table_known(const char *name)
+{
+	for (int i = 0; i < TABLE_COUNT; i++)
+		if (strcmp(table_names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int run(const char *const *paths, size_t count, const struct printing *printing)
+{
+	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	struct buffer out = {0};
+	int code = command_load(paths, count, printing->live, &ruleset);
+
+	if (code)
+		return code;
+	for (int family = 0; family < FAMILY_COUNT && printing->format == FORMAT_IPTABLES; family++)
+		if (printing->families[family])
+			print_family(ruleset, (enum family)family, printing, &out);
+	if (out.failed)
+		code = command_fail("print", EXIT_SYSTEM, "out of memory");
+	else if (out.size)
+		fwrite(out.data, 1, out.size, stdout);
+	buffer_fini(&out);
+	return code;
+}
+
+static int print_main(int argc, char **argv)
+{
+	enum { FORMAT = 256, LIVE };
+	static const struct option options[] = {{"ipv4", no_argument, NULL, '4'},
+						{"ipv6", no_argument, NULL, '6'},
+						{"table", required_argument, NULL, 't'},
+						{"counters", no_argument, NULL, 'c'},
+						{"format", required_argument, NULL, FORMAT},
+						{"live", no_argument, NULL, LIVE},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	struct printing printing = {.families = {true, true}};
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "46t:c", options, NULL)) != -1) {
+		switch (option) {
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_DONE;
+		case '4':
+		case '6':
+			printing.families[option == '4' ? FAMILY_IPV6 : FAMILY_IPV4] = false;
+			break;
+		case 't':
+			if (!table_known(optarg))
+				return command_fail("print", EXIT_USAGE, "there is no table %s", optarg);
+			printing.table = optarg;
+			break;
+		case 'c':
+			printing.counters = true;
+			break;
+		case FORMAT:
+			if (strcmp(optarg, "iptables") != 0 && strcmp(optarg, "ipset") != 0)
+				return command_fail("print", EXIT_USAGE,
+						    "--format is iptables or ipset, not %s", optarg);
+			printing.format = strcmp(optarg, "ipset") == 0 ? FORMAT_IPSET : FORMAT_IPTABLES;
+			break;
+		case LIVE:
+			printing.live = true;
+			break;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (!printing.families[FAMILY_IPV4] && !printing.families[FAMILY_IPV6])
+		return command_fail("print", EXIT_USAGE, "-4 and -6 together leave nothing");
+	return run((const char *const *)argv + optind, (size_t)(argc - optind), &printing);
+}
+
+const struct command command_print = {"print", print_main, "write the rules as iptables-save prints them"};
