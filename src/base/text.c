@@ -117,3 +117,23 @@ int number_parse(struct text text, uint64_t max, uint64_t *number)
 	*number = value;
 	return 0;
 }
+
+int number_parse_c(struct text text, uint64_t max, uint64_t *number)
+{
+	uint64_t value = 0;
+	size_t at = 1;
+
+	if (text.size < 2 || text.data[0] != '0' || text.data[1] == 'x' || text.data[1] == 'X')
+		return number_parse(text, max, number);
+	for (; at < text.size; at++) {
+		if (text.data[at] < '0' || text.data[at] > '7')
+			return -EINVAL;
+		if (value > max >> 3)
+			return -ERANGE;
+		value = value << 3 | (uint64_t)(text.data[at] - '0');
+		if (value > max)
+			return -ERANGE;
+	}
+	*number = value;
+	return 0;
+}

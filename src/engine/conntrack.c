@@ -358,6 +358,12 @@ enum truth conntrack_key_used(struct conntrack *conntrack, const struct flow_key
 	return surely_absent(conntrack, key, &syn) ? TRUTH_NO : TRUTH_UNKNOWN;
 }
 
+bool conntrack_key_taken(struct conntrack *conntrack, const struct flow_key *key)
+{
+	enum flow_direction direction;
+	return find(conntrack, key, &direction) || is_blind(conntrack, key);
+}
+
 /* --- packets of known flows
  * ------------------------------------------------------------------------------------------- */
 

@@ -12,23 +12,7 @@
 
 int guided_number(struct text text, uint64_t max, uint64_t *number)
 {
-	uint64_t value = 0;
-	size_t at = 1;
-
-	/* strtoul(): 010 is eight, 08 is no number. */
-	if (text.size < 2 || text.data[0] != '0' || text.data[1] == 'x' || text.data[1] == 'X')
-		return number_parse(text, max, number);
-	for (; at < text.size; at++) {
-		if (text.data[at] < '0' || text.data[at] > '7')
-			return -EINVAL;
-		if (value > max >> 3)
-			return -ERANGE;
-		value = value << 3 | (uint64_t)(text.data[at] - '0');
-		if (value > max)
-			return -ERANGE;
-	}
-	*number = value;
-	return 0;
+	return number_parse_c(text, max, number);
 }
 
 int guided_refuse(struct rule_parser *parser, const struct word *word, const char *hint)

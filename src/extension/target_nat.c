@@ -165,8 +165,8 @@ static int parse_to(struct rule_parser *parser, const struct word *word, struct 
 			       ? "ADDRESS[-ADDRESS][:PORT[-PORT]] with IPv4 addresses, or :PORT[-PORT]"
 			       : "ADDRESS[-ADDRESS] or [ADDRESS]:PORT[-PORT] with IPv6 addresses";
 	struct nat_range *range = arena_alloc(parser->ruleset->arena, sizeof(*range));
-	struct text text = word->text, addresses;
-	const char *colon;
+	struct text text = word->text, addresses = {0};
+	const char *colon = NULL;
 
 	value->own = range;
 	if (!range)

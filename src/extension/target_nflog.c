@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define PREFIX_MAX 63 /* struct xt_nflog_info has 64 bytes; iptables cuts off what is longer */
-#define THRESHOLD_DEFAULT 1
 
 /* In the order in which iptables-save prints them. */
 enum { NFLOG_PREFIX, NFLOG_GROUP, NFLOG_SIZE, NFLOG_RANGE, NFLOG_THRESHOLD, NFLOG_COUNT };
@@ -61,7 +60,7 @@ static void nflog_print(const struct target *target, const struct rule *rule, st
 	guided_print(nflog, guides, NFLOG_SIZE, family, out);
 	if (nflog->values[NFLOG_RANGE].number)
 		guided_print(nflog, guides, NFLOG_RANGE, family, out);
-	if (nflog->values[NFLOG_THRESHOLD].number != THRESHOLD_DEFAULT)
+	if (nflog->values[NFLOG_THRESHOLD].number)
 		guided_print(nflog, guides, NFLOG_THRESHOLD, family, out);
 }
 

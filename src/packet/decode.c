@@ -286,8 +286,10 @@ static enum found find_transport(const struct bytes *bytes, struct packet *packe
 	uint8_t next = bytes->data[6];
 	while (is_extension_header(next)) {
 		packet->ip_options = true;
-		/* The kernel asks for 2 bytes of any header, then for the 2 of the fragment offset. */
-		enum found found = bytes_find(bytes, at, next == IPPROTO_FRAGMENT ? 4 : 2);
+		/* The kernel asks for 2 bytes of any header, then for the 2 of the fragment offset, or all 4
+		 * that every routing header has. */
+		bool four = next == IPPROTO_FRAGMENT || next == IPPROTO_ROUTING;
+		enum found found = bytes_find(bytes, at, four ? 4 : 2);
 		if (found == FOUND_NONE)
 			packet->header_error = true;
 		if (found != FOUND)

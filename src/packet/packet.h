@@ -136,10 +136,12 @@ enum packet_part packet_read(const struct packet *packet, uint32_t offset, uint3
  * as its last. The first header of that number is taken. Behind the fragment header of a later fragment there
  * is nothing (PART_ABSENT), it itself is found. PART_SHORT: the chain does not come to an end in the packet
  * (of each header 2 bytes are read, of a routing or fragment header 4), or the header found is shorter than
- * `size`.
+ * `size`. A header whose own length leads behind the packet is found; what the matches make of that is not
+ * the same everywhere: ah, hbh, dst and rt of Linux 6.18 hot-drop, those of older kernels are false.
  *
  * IPv4: what ip[9] names, behind the IP header with its options; PART_ABSENT in a later fragment, as the
- * matches say that look at par->fragoff first. (Not all do: xt_tcpmss takes what is there for a header.) */
+ * matches say that look at par->fragoff first. (Not all do: xt_tcpmss takes what is there for a header,
+ * of IPv6 the IP header itself.) */
 enum packet_part packet_header(const struct packet *packet, uint8_t protocol, uint32_t size,
 			       const uint8_t **header, uint32_t *offset);
 

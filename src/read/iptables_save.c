@@ -4,6 +4,7 @@
  * rule are rule.c's. */
 #include "read/names.h"
 #include "read/reader.h"
+#include "ruleset/name_index.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct file_reader {
 	struct span table_span;
 	bool skip;     /* the table's name was wrong: its lines are passed over */
 	bool reserved; /* reserve_rules() has been called for the table */
+	unsigned seen; /* tables of this file, 1 << enum table_id */
 	struct words words;
 	struct rule_reader rules;
 };
@@ -77,32 +79,34 @@ static bool is_hook_name(struct text name)
 	return false;
 }
 
-/* Whether iptables would make a user chain of that name (assert_valid_chain_name()). */
-static bool chain_name_valid(struct file_reader *reader, const struct word *word)
+/* assert_valid_chain_name() */
+bool chain_name_check(struct diagnostics *sink, const struct table *table, const struct word *word)
 {
 	struct text name = word->text;
 	if (name.size > CHAIN_NAME_MAX) {
 		diagnostic_hint(
-		    file_error(reader, word->span, "bad-chain-name", "the name of the chain is too long"),
+		    diagnostic_add(sink, SEVERITY_ERROR, "bad-chain-name", word->span,
+				   "the name of the chain is too long"),
 		    "names have up to %d characters", CHAIN_NAME_MAX);
 		return false;
 	}
 	if (name.size == 0 || name.data[0] == '-' || name.data[0] == '!' ||
 	    memchr(name.data, '\0', name.size)) {
-		diagnostic_hint(file_error(reader, word->span, "bad-chain-name", "not a name for a chain"),
+		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "bad-chain-name", word->span,
+					       "not a name for a chain"),
 				"names do not begin with - or !");
 		return false;
 	}
 	if (is_hook_name(name)) {
-		diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "wrong-chain", word->span,
+		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "wrong-chain", word->span,
 					       "table %s has no built-in chain %.*s",
-					       table_names[reader->table->id], (int)name.size, name.data),
+					       table_names[table->id], (int)name.size, name.data),
 				"is it in the wrong table?");
 		return false;
 	}
-	if (target_name_known(name, reader->family) == NAME_DEBIAN) {
-		diagnostic_hint(file_error(reader, word->span, "bad-chain-name",
-					   "a chain cannot have the name of a target"),
+	if (target_name_known(name, table->family) == NAME_DEBIAN) {
+		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "bad-chain-name", word->span,
+					       "a chain cannot have the name of a target"),
 				"iptables refuses it, as -j could mean either");
 		return false;
 	}
@@ -136,19 +140,22 @@ static struct chain *chain_get(struct file_reader *reader, const struct word *wo
 		    "declare it with a line \":%.*s - [0:0]\"", (int)word->text.size, word->text.data);
 		return NULL;
 	}
-	if (!chain->builtin && !chain_name_valid(reader, word))
+	if (!chain->builtin && !chain_name_check(reader->sink, reader->table, word))
 		return NULL;
 	*result = table_add_chain(reader->ruleset->arena, reader->table, chain);
 	return *result < 0 ? NULL : chain;
 }
 
-static void read_policy(struct file_reader *reader, struct chain *chain, const struct word *word)
+/* `declared`: by a line with a colon. */
+static void read_policy(struct file_reader *reader, struct chain *chain, const struct word *word, bool declared)
 {
 	bool drop = text_is(word->text, "DROP"), accept = text_is(word->text, "ACCEPT");
 	if (chain->builtin && (drop || accept)) {
 		chain->policy = drop ? POLICY_DROP : POLICY_ACCEPT;
 		return;
 	}
+	if (chain->builtin && declared && text_is(word->text, "-"))
+		return; /* as it was */
 	if (chain->builtin) {
 		diagnostic_hint(file_error(reader, word->span, "bad-policy", "not a policy"),
 				"ACCEPT or DROP");
@@ -194,6 +201,12 @@ static int read_declaration(struct file_reader *reader, struct span line)
 				":NAME POLICY [0:0], with - for the policy of a user chain");
 		return 0;
 	}
+	/* iptables-restore knows no quotes here: they would be part of the name. */
+	if (!word_is_bare(&words[0])) {
+		diagnostic_hint(file_error(reader, words[0].span, "bad-chain-name", "a chain's name in quotes"),
+				"write it without");
+		return 0;
+	}
 	struct chain *chain = chain_get(reader, &words[0], true, &result);
 	if (!chain)
 		return result;
@@ -202,7 +215,7 @@ static int read_declaration(struct file_reader *reader, struct span line)
 		bad_counters(reader, words[2].span);
 	chain->packets = counters[0];
 	chain->bytes = counters[1];
-	read_policy(reader, chain, &words[1]);
+	read_policy(reader, chain, &words[1], true);
 	return 0;
 }
 
@@ -259,33 +272,96 @@ static int reserve_rules(struct file_reader *reader, struct span line)
 	return 0;
 }
 
-/* "[p:b] -A CHAIN ...", and -N and -P, which are often written by hand. */
+/* Built-in chains that the input does not name are there all the same. */
+static int add_builtin_chains(struct file_reader *reader)
+{
+	for (int hook = 0; hook < HOOK_COUNT; hook++) {
+		if (!table_has_hook(reader->table->id, (enum hook)hook) || reader->table->hooks[hook])
+			continue;
+		struct chain *chain = chain_new(reader, text_of(hook_names[hook]), reader->table_span);
+		if (!chain || table_add_chain(reader->ruleset->arena, reader->table, chain) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* "[p:b]" in front of a command: iptables-restore takes it without a blank behind it, too. *rest is the line
+ * behind it. False after a diagnostic. */
+static bool take_counters(struct file_reader *reader, struct span line, uint64_t counters[2], struct span *rest)
+{
+	struct text text = span_text(line);
+	const char *close = text.data[0] == '[' ? memchr(text.data, ']', text.size) : NULL;
+	uint32_t size = close ? (uint32_t)(close - text.data) + 1 : 0;
+
+	*rest = line;
+	if (text.data[0] != '[')
+		return true;
+	if (!close || !counters_parse((struct text){text.data, size}, counters)) {
+		bad_counters(reader, (struct span){line.source, line.begin, line.begin + (size ? size : 1)});
+		return false;
+	}
+	rest->begin += size;
+	return true;
+}
+
+/* -4 and -6 in front of a command: 1 when the line is for the other program, 0 when it is for this one. */
+static bool take_family(const struct file_reader *reader, const struct word **words, size_t *count)
+{
+	bool other = false;
+
+	while (*count && !other) {
+		bool four = text_is((*words)->text, "-4") || text_is((*words)->text, "--ipv4");
+		bool six = text_is((*words)->text, "-6") || text_is((*words)->text, "--ipv6");
+		if (!four && !six)
+			break;
+		other = four != (reader->family == FAMILY_IPV4);
+		++*words;
+		--*count;
+	}
+	return other;
+}
+
+static int read_edit(struct file_reader *reader, const struct word *words, size_t count,
+		     const uint64_t counters[2])
+{
+	int result = add_builtin_chains(reader);
+
+	if (result == 0)
+		result = edit_read(&reader->rules, words, count, counters,
+				   span_join(words[0].span, words[count - 1].span));
+	return result;
+}
+
+/* "[p:b] -A CHAIN ...", and what is written by hand. */
 static int read_command(struct file_reader *reader, struct span line)
 {
+	uint64_t counters[2] = {0};
+	struct span rest;
+	if (!take_counters(reader, line, counters, &rest))
+		return 0;
 	int result =
-	    words_split(reader->ruleset->arena, reader->sink, line, QUOTING_IPTABLES, &reader->words);
+	    words_split(reader->ruleset->arena, reader->sink, rest, QUOTING_IPTABLES, &reader->words);
 	if (result < 0)
 		return result;
 	const struct word *words = reader->words.words;
 	size_t count = reader->words.count;
-	uint64_t counters[2] = {0};
-	if (count && words[0].text.size && words[0].text.data[0] == '[') {
-		if (!counters_parse(words[0].text, counters)) {
-			bad_counters(reader, words[0].span);
-			return 0;
-		}
-		words++;
-		count--;
-	}
-	if (count == 0)
+	if (count == 0 || take_family(reader, &words, &count) || count == 0)
 		return 0;
 	bool append = text_is(words[0].text, "-A") || text_is(words[0].text, "--append");
-	bool create = text_is(words[0].text, "-N") || text_is(words[0].text, "--new-chain");
+	bool create = text_is(words[0].text, "-N") || text_is(words[0].text, "--new-chain") ||
+		      text_is(words[0].text, "--new");
 	bool policy = text_is(words[0].text, "-P") || text_is(words[0].text, "--policy");
-	if (!append && !create && !policy) {
+	bool edit = edit_is_command(&words[0]);
+	if (!append && !create && !policy && !edit) {
 		unsupported_command(reader, &words[0]);
 		return 0;
 	}
+	if ((append || edit) && !reader->reserved)
+		result = reserve_rules(reader, line);
+	if (result < 0)
+		return result;
+	if (edit)
+		return read_edit(reader, words, count, counters);
 	size_t need = append ? 0 : create ? 2 : 3;
 	if (count < 2 || (need && count != need)) {
 		diagnostic_hint(file_error(reader, span_join(words[0].span, words[count - 1].span),
@@ -297,18 +373,44 @@ static int read_command(struct file_reader *reader, struct span line)
 	struct chain *chain = chain_get(reader, &words[1], create, &result);
 	if (!chain)
 		return result;
+	if (create && chain->builtin)
+		diagnostic_hint(file_error(reader, words[1].span, "duplicate-chain",
+					   "a built-in chain cannot be made anew"),
+				"leave out the line");
 	if (policy)
-		read_policy(reader, chain, &words[2]);
+		read_policy(reader, chain, &words[2], false);
 	if (!append)
 		return 0;
-	result = reader->reserved ? 0 : reserve_rules(reader, line);
-	if (result < 0)
-		return result;
 	return rule_read(&reader->rules, chain, words + 2, count - 2,
 			 span_join(words[0].span, words[count - 1].span), counters);
 }
 
-static void table_start(struct file_reader *reader, struct span line)
+/* The table comes again in the same file: iptables-restore puts what follows in the place of what it has
+ * committed before. Policies stay until another one is said. */
+static int table_again(struct file_reader *reader, struct table *table, struct span span)
+{
+	size_t kept = 0;
+
+	diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_WARNING, "duplicate-table", span,
+				       "table %s comes a second time", table_names[table->id]),
+			"as in iptables-restore only the last one counts, and policies of the first");
+	table->index = NULL;
+	for (size_t i = 0; i < table->chain_count; i++) {
+		struct chain *chain = table->chains[i];
+		if (!chain->builtin)
+			continue;
+		chain->rules = NULL;
+		chain->rule_count = chain->rule_capacity = 0;
+		table->chains[kept++] = chain;
+		int result = name_index_add(reader->ruleset->arena, &table->index, chain->name, chain);
+		if (result)
+			return result;
+	}
+	table->chain_count = kept;
+	return 0;
+}
+
+static int table_start(struct file_reader *reader, struct span line)
 {
 	struct text name = {line.source->data + line.begin + 1, line.end - line.begin - 1};
 	struct span span = {line.source, line.begin + 1, line.end};
@@ -327,16 +429,23 @@ static void table_start(struct file_reader *reader, struct span line)
 			diagnostic_hint(error, "did you mean %s?", nearest);
 		else
 			diagnostic_hint(error, "raw, mangle, nat, filter or security");
-		return;
+		return 0;
 	}
 	struct table *table = &reader->ruleset->tables[reader->family][id];
-	if (table->present) {
+	if (table->present && !(reader->seen >> id & 1)) {
 		diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "duplicate-table", span,
-					       "table %s comes a second time", table_names[id]),
-				"iptables-restore would throw the first one away; leave out one of them");
-		return;
+					       "table %s comes a second time, in another file", table_names[id]),
+				"which of them counts cannot be known; leave out one of them");
+		return 0;
 	}
+	if (table->present) {
+		int result = table_again(reader, table, span);
+		if (result)
+			return result;
+	}
+	reader->seen |= 1u << id;
 	table->present = true;
+	table->order = 0;
 	for (int family = 0; family < FAMILY_COUNT; family++)
 		for (int other = 0; other < TABLE_COUNT; other++)
 			table->order += reader->ruleset->tables[family][other].present;
@@ -346,18 +455,6 @@ static void table_start(struct file_reader *reader, struct span line)
 	reader->reserved = false;
 	reader->rules.table = table;
 	reader->rules.pending_count = 0;
-}
-
-/* Built-in chains that the input does not name are there all the same. */
-static int add_builtin_chains(struct file_reader *reader)
-{
-	for (int hook = 0; hook < HOOK_COUNT; hook++) {
-		if (!table_has_hook(reader->table->id, (enum hook)hook) || reader->table->hooks[hook])
-			continue;
-		struct chain *chain = chain_new(reader, text_of(hook_names[hook]), reader->table_span);
-		if (!chain || table_add_chain(reader->ruleset->arena, reader->table, chain) < 0)
-			return -ENOMEM;
-	}
 	return 0;
 }
 
@@ -397,8 +494,7 @@ static int read_line(struct file_reader *reader, struct span line)
 			missing_commit(reader);
 			result = table_end(reader);
 		}
-		table_start(reader, line);
-		return result;
+		return result ? result : table_start(reader, line);
 	}
 	if (text_is(text, "COMMIT")) {
 		if (!open)

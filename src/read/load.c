@@ -68,26 +68,36 @@ static bool takes_address(struct text word)
 	return false;
 }
 
-/* The first address in a rule's -s or -d: FAMILY_COUNT when there is none. */
+static bool says_family(struct text word)
+{
+	return text_is(word, "-4") || text_is(word, "-6") || text_is(word, "--ipv4") || text_is(word, "--ipv6");
+}
+
+/* The first address in a rule's -s or -d: FAMILY_COUNT when there is none, and of a rule with -4 or -6, which
+ * a file for both programs may hold. */
 static enum family line_family(struct span line, struct span *where)
 {
 	bool next_is_address = false;
+	enum family family = FAMILY_COUNT;
 	const char *data = line.source->data;
 	for (uint32_t at = line.begin; at < line.end;) {
 		uint32_t end = at;
 		while (end < line.end && data[end] != ' ' && data[end] != '\t')
 			end++;
 		struct text word = {data + at, end - at};
-		*where = (struct span){line.source, at, end};
-		if (next_is_address && word.size && memchr(word.data, ':', word.size))
-			return FAMILY_IPV6;
-		if (next_is_address && word.size && memchr(word.data, '.', word.size))
-			return FAMILY_IPV4;
+		if (says_family(word))
+			return FAMILY_COUNT;
+		if (next_is_address && word.size && family == FAMILY_COUNT) {
+			family = memchr(word.data, ':', word.size)   ? FAMILY_IPV6
+				 : memchr(word.data, '.', word.size) ? FAMILY_IPV4
+								     : FAMILY_COUNT;
+			*where = (struct span){line.source, at, end};
+		}
 		if (word.size && !text_is(word, "!"))
 			next_is_address = takes_address(word);
 		at = end + 1;
 	}
-	return FAMILY_COUNT;
+	return family;
 }
 
 struct evidence {

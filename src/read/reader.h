@@ -54,6 +54,7 @@ struct rule_reader {
 	struct pending_jump *pending;
 	size_t pending_count, pending_capacity;
 	size_t expanded; /* rules made by lists of addresses so far */
+	size_t work;     /* done by commands that change what stands above: edit.c */
 };
 
 void rule_reader_fini(struct rule_reader *reader);
@@ -76,7 +77,15 @@ int header_check(struct rule_parser *parser, const struct chain *chain);
 int chains_resolve(struct rule_reader *reader);
 int chains_order(struct arena *arena, struct diagnostics *sink, struct table *table);
 
+/* edit.c: -I, -D and other commands that change what stands above. `words` begin with the command. 0 or
+ * -ENOMEM. */
+bool edit_is_command(const struct word *word);
+int edit_read(struct rule_reader *reader, const struct word *words, size_t count, const uint64_t counters[2],
+	      struct span span);
+
 /* iptables_save.c */
+/* Whether iptables would make a user chain of that name; a diagnostic where not. */
+bool chain_name_check(struct diagnostics *sink, const struct table *table, const struct word *word);
 int iptables_save_read(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
 		       enum family family);
 /* ipset_save.c */

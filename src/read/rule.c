@@ -31,6 +31,7 @@ enum rule_option {
 	OPTION_IPV4,
 	OPTION_IPV6,
 	OPTION_GOTO,
+	OPTION_VERBOSE, /* says more while loading */
 };
 
 /* "-s" and its kind, by their letter. */
@@ -38,6 +39,7 @@ static const unsigned char short_options[256] = {
     ['s'] = OPTION_SOURCE, ['d'] = OPTION_DESTINATION, ['p'] = OPTION_PROTOCOL, ['i'] = OPTION_IN,
     ['o'] = OPTION_OUT,    ['f'] = OPTION_FRAGMENT,    ['c'] = OPTION_COUNTERS, ['j'] = OPTION_TARGET,
     ['g'] = OPTION_GOTO,   ['m'] = OPTION_MATCH,       ['4'] = OPTION_IPV4,     ['6'] = OPTION_IPV6,
+    ['v'] = OPTION_VERBOSE,
 };
 
 static const struct {
@@ -60,6 +62,7 @@ static const struct {
     {"--match", OPTION_MATCH},
     {"--ipv4", OPTION_IPV4},
     {"--ipv6", OPTION_IPV6},
+    {"--verbose", OPTION_VERBOSE},
 };
 
 void rule_reader_fini(struct rule_reader *reader)
@@ -212,7 +215,7 @@ static int read_own_option(struct rule_reader *reader, enum rule_option option)
 {
 	struct rule_parser *parser = &reader->parser;
 	enum rule_option slot = option == OPTION_GOTO ? OPTION_TARGET : option;
-	if (slot != OPTION_MATCH && slot != OPTION_IPV4 && slot != OPTION_IPV6) {
+	if (slot != OPTION_MATCH && slot != OPTION_IPV4 && slot != OPTION_IPV6 && slot != OPTION_VERBOSE) {
 		if (reader->seen >> slot & 1) {
 			struct text text = parser->option->text;
 			diagnostic_hint(parser_error(parser, NULL, "duplicate-option", "%.*s is given twice",
@@ -247,6 +250,8 @@ static int read_own_option(struct rule_reader *reader, enum rule_option option)
 	case OPTION_IPV4:
 	case OPTION_IPV6:
 		reader->other_family |= (option == OPTION_IPV4) != (parser->family == FAMILY_IPV4);
+		return parser_refuse_inversion(parser);
+	case OPTION_VERBOSE:
 		return parser_refuse_inversion(parser);
 	case OPTION_NONE:
 		break;
@@ -359,7 +364,9 @@ static int read_words(struct rule_reader *reader)
 	struct rule_parser *parser = &reader->parser;
 	while (parser->next < parser->count) {
 		const struct word *word = &parser->words[parser->next++];
-		bool bare = word_is_bare(word);
+		/* A quoted word may be an argument of an option that nobody here knows; iptables itself knows no
+		 * difference. */
+		bool bare = word_is_bare(word) || !reader->sink_item;
 		parser->option = word;
 		if (bare && text_is(word->text, "!") && !parser->inverted) {
 			parser->inverted = true;
@@ -368,8 +375,8 @@ static int read_words(struct rule_reader *reader)
 		}
 		if (bare && word->text.size > 1 && word->text.data[0] == '-') {
 			int result = read_option(reader);
-			if (result < 0)
-				return result;
+			if (result < 0 || reader->other_family)
+				return result; /* nothing behind it is looked at */
 		} else if (reader->sink_item && !(bare && text_is(word->text, "!"))) {
 			own_words(reader, reader->sink_item,
 				  parser->next - 1); /* with a "!": --option ! value */
@@ -583,6 +590,24 @@ static void rule_reader_start(struct rule_reader *reader, const struct word *wor
 	item_add(reader, (struct item){0}); /* item 0: the rule itself */
 }
 
+/* A rule with -4 or -6 may have addresses of its family before that. Only where the word before cannot take it
+ * for its argument. */
+static bool for_other_family(const struct rule_parser *parser)
+{
+	bool ipv4 = parser->family == FAMILY_IPV4;
+
+	for (size_t i = 0; i < parser->count; i++) {
+		struct text text = parser->words[i].text;
+		if (text.size != 2 && text.size != 6)
+			continue;
+		bool argument = i && parser->words[i - 1].text.size && parser->words[i - 1].text.data[0] == '-';
+		if (!argument && word_is_bare(&parser->words[i]) &&
+		    (text_is(text, ipv4 ? "-6" : "-4") || text_is(text, ipv4 ? "--ipv6" : "--ipv4")))
+			return true;
+	}
+	return false;
+}
+
 int rule_read(struct rule_reader *reader, struct chain *chain, const struct word *words, size_t count,
 	      struct span span, const uint64_t counters[2])
 {
@@ -597,7 +622,8 @@ int rule_read(struct rule_reader *reader, struct chain *chain, const struct word
 	reader->rule.chain = chain;
 	reader->rule.packets = counters[0];
 	reader->rule.bytes = counters[1];
-	int result = read_words(reader);
+	int result = for_other_family(&reader->parser) ? 0 : read_words(reader);
+	reader->other_family |= for_other_family(&reader->parser);
 	if (result == 0 && reader->other_family)
 		return 0; /* iptables-restore passes over rules with -6, ip6tables-restore over those with -4
 			   */

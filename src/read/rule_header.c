@@ -62,7 +62,7 @@ static int mask_parse(struct rule_parser *parser, const struct word *word, struc
 	bool dotted = has_character(text, family == FAMILY_IPV4 ? '.' : ':');
 	if (dotted && address_parse(family, text, mask) == 0)
 		return 0;
-	if (!dotted && number_parse(text, family_bits(family), &length) == 0) {
+	if (!dotted && number_parse_c(text, family_bits(family), &length) == 0) {
 		*mask = prefix_mask(family, (unsigned)length);
 		return 0;
 	}

@@ -13,7 +13,7 @@
 
 /* Options whose argument is any text: iptables-save writes one that begins with a dash without quotes
  * (libxtables, xtables_save_string()). */
-static const char *const free_text_options[] = {"--comment", "--log-prefix"};
+static const char *const free_text_options[] = {"--comment", "--log-prefix", "--nflog-prefix"};
 
 static bool takes_free_text(const struct word *option)
 {

@@ -42,7 +42,7 @@ struct evaluation {
 	 * own must not go on counting where it is false: its state is unknown from then on. */
 	bool certain;
 	struct session *session; /* extension/session.h: state over the packets of a capture; NULL: none */
-	const struct connection *connection; /* NULL: none, or not known */
+	struct connection *connection; /* NULL: none, or not known; CONNMARK changes its mark */
 	enum truth has_state;        /* NO before conntrack (raw): INVALID unless untracked */
 	bool state_known;            /* state below is certain */
 	enum connection_state state; /* at this point of the path: UNTRACKED behind NOTRACK */

@@ -93,7 +93,7 @@ int protocol_parse(struct text text, uint8_t *protocol)
 			*protocol = common[i].number;
 			return 0;
 		}
-	if (number_parse(text, UINT8_MAX, &number) == 0) {
+	if (number_parse_c(text, UINT8_MAX, &number) == 0) {
 		*protocol = (uint8_t)number;
 		return 0;
 	}

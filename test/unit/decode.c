@@ -218,6 +218,18 @@ static void extension_headers_are_followed_as_ipv6_find_hdr_does(void **state)
 	frame[14 + 48 + 1] = 200;
 	assert_int_equal(decode(&seen), FRAME_OK);
 	assert_true(seen.header_error);
+	/* Of a routing header 4 bytes must be there, of others 2. */
+	made = sample(FAMILY_IPV6, IPPROTO_GRE);
+	options = plain;
+	options.extension_count = 1;
+	for (unsigned i = 0; i < 2; i++) {
+		options.extensions[0] = i ? IPPROTO_ROUTING : IPPROTO_DSTOPTS;
+		make(&made, &options);
+		frame[14 + 5] = 3; /* payload length */
+		assert_int_equal(decode_as(ETHERNET, frame, 14 + 43, 14 + 43, &seen), FRAME_OK);
+		assert_int_equal(seen.header_error, i);
+	}
+	made = sample(FAMILY_IPV6, IPPROTO_TCP);
 	/* A later fragment that goes on with an extension header: -ENOENT. */
 	made.fragment_offset = 5;
 	options = plain;

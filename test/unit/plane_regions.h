@@ -207,6 +207,45 @@ static inline struct region *random_region(enum family family, size_t members)
 	return region;
 }
 
+/* What hosts have: banned addresses, dropped whatever they send, and listeners counted on the way. */
+static inline struct region *host_region(enum family family, uint32_t bans)
+{
+	struct fields *fields = fields_new(family);
+	struct predicate *banned = arena_alloc(fields->arena, sizeof(*banned));
+	struct predicate_range *ranges = arena_array(fields->arena, bans, sizeof(*ranges));
+	address base = family == FAMILY_IPV4 ? 0xc6120000u : (address)0x20010db8 << 96;
+	for (uint32_t i = 0; i < bans; i++)
+		ranges[i] = (struct predicate_range){base + i * 7, base + i * 7, i};
+	*banned = (struct predicate){
+	    .kind = PREDICATE_SOURCE, .name = "banned", .range_count = bans, .ranges = ranges};
+	fields_need_predicate(fields, banned);
+	struct predicate *listeners = random_points(fields, false, false, 60);
+	fields_seal(fields, 1u << 20);
+	struct diagram *diagram = fields->diagram;
+	struct arena *arena = arena_new();
+	struct region *region = arena_alloc(arena, sizeof(*region));
+	struct unit *units = arena_array(arena, 2, sizeof(*units));
+	struct attribution *attributions = arena_array(arena, 3, sizeof(*attributions));
+	static const uint32_t both[] = {0, 1}, ban[] = {0};
+	units[0] = (struct unit){.kind = UNIT_LIST, .rule_count = bans, .predicate = banned};
+	units[1] = (struct unit){.kind = UNIT_LIST, .rule_count = 60, .predicate = listeners};
+	attributions[1] = (struct attribution){2, both};
+	attributions[2] = (struct attribution){1, ban};
+	diagram_node listening = diagram_and(diagram, fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE),
+					     fields_predicate(fields, listeners));
+	diagram_node drop = diagram_if(diagram, listening, diagram_terminal(1), diagram_terminal(2));
+	*region = (struct region){
+	    .family = family,
+	    .arena = arena,
+	    .fields = fields,
+	    .root = diagram_if(diagram, fields_predicate(fields, banned), drop, DIAGRAM_FALSE),
+	    .attribution_count = 3,
+	    .attributions = attributions,
+	    .unit_count = 2,
+	    .units = units};
+	return region;
+}
+
 static inline void random_region_free(struct region *region)
 {
 	struct arena *arena = region->arena;

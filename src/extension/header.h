@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the matches on bytes of the packet share: a header found or not as a truth, ranges of numbers in it, and
+ * bytes that are no longer what was captured. Nobody above this folder includes it. */
+#ifndef WEIR_EXTENSION_HEADER_H
+#define WEIR_EXTENSION_HEADER_H
+
+#include "extension/guided.h"
+
+static inline uint32_t header_16(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 8 | bytes[1];
+}
+
+static inline uint32_t header_32(const uint8_t *bytes)
+{
+	return header_16(bytes) << 16 | header_16(bytes + 2);
+}
+
+/* YES: it was found. NO: there is none, or the packet ends before it, which drops it at once. */
+enum truth header_truth(enum packet_part part, struct evaluation *evaluation);
+/* The header behind the IP header or headers, of matches that are false for later fragments (par->fragoff) and
+ * that iptables takes with -p PROTOCOL alone. Outputs as packet_header(), set when YES only. */
+enum truth header_transport(const struct packet *packet, uint8_t protocol, uint32_t size,
+			    struct evaluation *evaluation, const uint8_t **header, uint32_t *offset);
+/* Whether `value` is in the range that the option gives, negated or not; YES without the option. A range that
+ * runs downwards holds nothing. */
+enum truth header_in_range(const struct guided *guided, unsigned index, uint64_t value);
+/* As guided_print(), but nothing for the whole range, negated or not: so print ah, esp, frag and rt. */
+void header_print_range(const struct guided *guided, const struct guide *guides, unsigned index,
+			struct buffer *out);
+
+/* Parts of packet->bytes that are no longer what was captured: a target, routing or NAT changed the fields,
+ * and checksums with them. */
+struct header_changes {
+	unsigned count;
+	struct {
+		uint32_t first, end;
+	} parts[8];
+};
+void header_changes(const struct packet *packet, struct header_changes *changes);
+bool header_is_changed(const struct header_changes *changes, uint32_t first, uint32_t end);
+/* packet_read(), but PART_UNKNOWN for what was changed. */
+enum packet_part header_read(const struct packet *packet, const struct header_changes *changes,
+			     uint32_t offset, uint32_t size, const uint8_t **bytes);
+
+#endif
