@@ -1,454 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * One packet through the tables of the receive path, to be read beside ipt_do_table() (net/ipv4/netfilter/
- * ip_tables.c) and ip6t_do_table() (net/ipv6/netfilter/ip6_tables.c). The kernel's jump stack is here the
- * stack of walk_chain(): a jump comes back to the next rule, a goto to where the chain would have come back.
- *
- * Three-valued: `certain` says that the packet is at this point whatever is not known. A rule that perhaps
- * matches lets its verdict be possible and the walk go on; what comes behind is then uncertain, and what is
- * uncertain only ever adds to what is possible. So every verdict that some completion of the packet meets is
- * among outcome->verdicts. The walk visits no more rules than the kernel would on its longest way, and at
- * most STEPS_MAX. */
+ * The ways of a packet through the hooks, in the order of the kernel's priorities (enum nf_ip_hook_priorities):
+ * raw, conntrack, mangle, nat of destinations, filter, security, nat of sources, confirmation. */
 #include "engine/engine.h"
+#include "engine/walk.h"
+#include "extension/extension.h"
 #include "packet/address.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define STEPS_MAX                                                                                            \
-	8000000u /* rules tried for one packet: chains that call chains may be exponential, in the kernel    \
-		    too */
-
-/* How a chain, or a table, may be left. */
-enum flow { FLOW_ENDS = 1 << 0, FLOW_RETURNS = 1 << 1 };
-
-struct walker {
-	struct packet packet; /* as known at this point: NAT takes away */
-	address source, destination;
-	enum hook hook;
-	bool behind_conntrack;
-	/* skb->_nfct is set once, later targets do nothing: by NOTRACK, or by something else (never YES: a
-	 * target that is not modelled, or the packet's way before it came in). */
-	enum truth untracked, set_otherwise;
-	struct evaluation evaluation;
-	bool evaluation_fresh;
-	uint32_t steps;
-	bool over_limit;
-	unsigned verdicts; /* of the table being walked */
-	unsigned effects;
-	const struct rule *effect_rules[EFFECT_COUNT];
-	/* What decided in this table, how often something may have. */
-	unsigned deciders;
-	const struct rule *rule;
-	const struct chain *chain;
-	const struct rule *unsure;
-	engine_trace trace;
-	void *context;
-};
-
-static void walker_trace(struct walker *walker, enum step_kind kind, const struct chain *chain,
-			 const struct rule *rule, enum truth truth)
+static void move(struct walker *walker, enum hook hook)
 {
-	if (!walker->trace)
-		return;
-	struct step step = {.kind = kind, .chain = chain, .rule = rule, .truth = truth};
-	walker->trace(walker->context, &step);
-}
-
-static void walker_affect(struct walker *walker, unsigned effects, const struct rule *rule)
-{
-	for (unsigned i = 0, fresh = effects & ~walker->effects; fresh; i++, fresh >>= 1) {
-		if (fresh & 1)
-			walker->effect_rules[i] = rule;
-	}
-	walker->effects |= effects;
-}
-
-static void walker_decide(struct walker *walker, unsigned verdict, const struct chain *chain,
-			  const struct rule *rule)
-{
-	walker->verdicts |= verdict;
-	walker->deciders++;
-	walker->rule = rule;
-	walker->chain = chain;
-}
-
-static inline enum truth truth_and(enum truth a, enum truth b)
-{
-	if (a == TRUTH_NO || b == TRUTH_NO)
-		return TRUTH_NO;
-	return a == TRUTH_YES ? b : a;
-}
-
-static enum truth truth_of(bool value)
-{
-	return value ? TRUTH_YES : TRUTH_NO;
-}
-
-/* --- the rule's own part: ip_packet_match(), ip6_packet_match()
- * ------------------------------------------------ */
-
-static bool interface_equal(const struct interface_match *match, const char *name)
-{
-	return match->wildcard ? strncmp(name, match->name, strlen(match->name)) == 0
-			       : strcmp(name, match->name) == 0;
-}
-
-/* name "" where there is no device: "! -i eth0" is true there. */
-static enum truth match_interface(const struct interface_match *match, bool known, const char *name)
-{
-	if (match->name[0] == '\0') /* the mask is empty: all names are equal to it */
-		return truth_of(!match->inverted);
-	if (!known)
-		return TRUTH_UNKNOWN;
-	return truth_of(interface_equal(match, name) != match->inverted);
-}
-
-static bool interface_asked(const struct interface_match *match)
-{
-	return match->name[0] || match->inverted;
-}
-
-static inline enum truth match_address(const struct address_match *match, bool known, address value)
-{
-	if (match->mask == 0)
-		return truth_of(!match->inverted);
-	if (!known)
-		return TRUTH_UNKNOWN;
-	return truth_of(((value & match->mask) == match->value) != match->inverted);
-}
-
-static enum truth match_protocol(const struct rule *rule, const struct packet *packet)
-{
-	if (rule->protocol == 0)
-		return TRUTH_YES;
-	if (!(packet->known & KNOWN_PROTOCOL))
-		return TRUTH_UNKNOWN;
-	return truth_of((packet->protocol == rule->protocol) != rule->protocol_inverted);
-}
-
-static enum truth match_fragment(const struct rule *rule, const struct packet *packet)
-{
-	if (rule->fragment == FRAGMENT_ANY)
-		return TRUTH_YES;
-	if (!(packet->known & KNOWN_FRAGMENT))
-		return TRUTH_UNKNOWN;
-	return truth_of((packet->fragment_offset != 0) == (rule->fragment == FRAGMENT_LATER));
-}
-
-/* *hot_drop: ip6_packet_match() gives the packet up in reading its headers, which it does last. */
-static enum truth match_header(struct walker *walker, const struct rule *rule, enum truth *hot_drop)
-{
-	const struct packet *packet = &walker->packet;
-	*hot_drop = TRUTH_NO;
-	enum truth truth = match_address(&rule->source, packet->known & KNOWN_SOURCE, walker->source);
-	if (truth == TRUTH_NO)
-		return TRUTH_NO;
-	truth = truth_and(
-	    truth, match_address(&rule->destination, packet->known & KNOWN_DESTINATION, walker->destination));
-	if (interface_asked(&rule->in))
-		truth = truth_and(truth, match_interface(&rule->in, packet->known & KNOWN_IN, packet->in));
-	if (interface_asked(&rule->out)) {
-		/* Only behind the routing decision, in FORWARD, is there an output device. */
-		bool forward = walker->hook == HOOK_FORWARD;
-		truth = truth_and(truth, match_interface(&rule->out, !forward || (packet->known & KNOWN_OUT),
-							 forward ? packet->out : ""));
-	}
-	if (truth == TRUTH_NO)
-		return TRUTH_NO;
-	if (packet->family == FAMILY_IPV6 && packet->header_error && rule->protocol) {
-		*hot_drop = truth;
-		return TRUTH_NO;
-	}
-	truth = truth_and(truth, match_protocol(rule, packet));
-	return truth_and(truth, match_fragment(rule, packet));
-}
-
-/* --- matches
- * --------------------------------------------------------------------------------------------------- */
-
-static void walker_refresh(struct walker *walker)
-{
-	struct evaluation *evaluation = &walker->evaluation;
-	const struct packet *packet = &walker->packet;
-	bool given = packet->known & KNOWN_STATE;
-	*evaluation = (struct evaluation){.state = STATE_INVALID};
-	if (walker->untracked == TRUTH_YES) {
-		evaluation->has_state = TRUTH_YES;
-		evaluation->state_known = true;
-		evaluation->state = STATE_UNTRACKED;
-	} else if (!walker->behind_conntrack && walker->untracked == TRUTH_NO &&
-		   walker->set_otherwise == TRUTH_NO) {
-		/* xt_conntrack: without a connection INVALID */
-		evaluation->has_state = TRUTH_NO;
-		evaluation->state_known = true;
-	} else if (!walker->behind_conntrack) {
-		/* Perhaps NOTRACK; a template; the connection by which loopback traffic left. */
-		evaluation->has_state = TRUTH_UNKNOWN;
-	} else if (walker->untracked == TRUTH_NO) {
-		evaluation->has_state = given ? TRUTH_YES : TRUTH_UNKNOWN;
-		evaluation->state_known = given;
-		if (given)
-			evaluation->state = packet->state;
-	} else {
-		/* Behind conntrack with or without NOTRACK: known only when both give the same. */
-		evaluation->has_state = TRUTH_UNKNOWN;
-		evaluation->state_known = given && packet->state == STATE_UNTRACKED;
-		if (evaluation->state_known)
-			evaluation->state = STATE_UNTRACKED;
-	}
-	walker->evaluation_fresh = true;
-}
-
-static enum truth match_extensions(struct walker *walker, const struct rule *rule, enum truth truth,
-				   enum truth *hot_drop)
-{
-	if (!walker->evaluation_fresh)
-		walker_refresh(walker);
-	for (uint32_t i = 0; i < rule->match_count; i++) {
-		const struct match *match = &rule->matches[i];
-		if (match->type->effects)
-			walker_affect(walker, match->type->effects(match), rule);
-		struct evaluation evaluation = walker->evaluation;
-		enum truth answer = match->type->evaluate(match, rule, &walker->packet, &evaluation);
-		if (evaluation.hot_drop) {
-			/* The kernel looks at hotdrop once the match has failed; those that set it always
-			 * fail. */
-			*hot_drop = truth;
-			return TRUTH_NO;
-		}
-		truth = truth_and(truth, answer);
-		if (truth == TRUTH_NO)
-			return TRUTH_NO;
-	}
-	return truth;
-}
-
-static enum truth match_rule(struct walker *walker, const struct rule *rule, enum truth *hot_drop)
-{
-	enum truth truth = match_header(walker, rule, hot_drop);
-	if (truth == TRUTH_NO || rule->match_count == 0)
-		return truth;
-	return match_extensions(walker, rule, truth, hot_drop);
-}
-
-/* --- targets and chains
- * ---------------------------------------------------------------------------------------- */
-
-/* NOTRACK and CT --notrack: nothing is done when skb->_nfct is set (xt_ct_target()). */
-static void run_notrack(struct walker *walker, enum truth truth)
-{
-	if (walker->behind_conntrack || walker->untracked == TRUTH_YES)
-		return;
-	walker->untracked =
-	    truth == TRUTH_YES && walker->set_otherwise == TRUTH_NO ? TRUTH_YES : TRUTH_UNKNOWN;
+	walker->hook = hook;
 	walker->evaluation_fresh = false;
 }
 
-static void run_opaque(struct walker *walker, const struct rule *rule)
+static bool nat_anywhere(const struct ruleset *ruleset, enum family family)
 {
-	walker_affect(walker, EFFECT_UNKNOWN, rule);
-	walker_decide(walker, VERDICT_UNKNOWN, rule->chain, rule);
-	/* In raw it may be a CT target. */
-	if (!walker->behind_conntrack && walker->untracked != TRUTH_YES) {
-		walker->set_otherwise = TRUTH_UNKNOWN;
-		walker->evaluation_fresh = false;
-	}
+	for (unsigned hook = 0; hook < HOOK_COUNT; hook++)
+		if (walk_has_rules(ruleset, family, TABLE_NAT, hook))
+			return true;
+	return false;
 }
 
-/* What may not have been changed is not known, nor is what it would have been changed to. */
-static void forget_changes(struct packet *packet, const struct packet *changed)
+static void finish(struct walker *walker, bool onward, struct outcome *outcome)
 {
-	if (packet->mark != changed->mark || (packet->known & ~changed->known & KNOWN_MARK))
-		packet->known &= ~(uint32_t)KNOWN_MARK;
-	if (packet->ttl != changed->ttl || (packet->known & ~changed->known & KNOWN_TTL))
-		packet->known &= ~(uint32_t)KNOWN_TTL;
-	if (packet->tos != changed->tos || (packet->known & ~changed->known & KNOWN_TOS))
-		packet->known &= ~(uint32_t)KNOWN_TOS;
-	packet->known &= changed->known;
+	if (onward)
+		outcome->verdicts |= VERDICT_ACCEPT;
+	outcome->effects |= walker->effects;
+	memcpy(outcome->effect_rules, walker->effect_rules, sizeof(outcome->effect_rules));
+	outcome->unsure = walker->unsure;
+	outcome->untracked = walker->untracked == TRUTH_YES;
 }
 
-static void run_change(struct walker *walker, const struct target *target, bool certain)
-{
-	if (!target->type->apply)
-		return;
-	if (!walker->evaluation_fresh)
-		walker_refresh(walker);
-	struct evaluation evaluation = walker->evaluation;
-	struct packet changed = walker->packet;
-	evaluation.certain = certain;
-	target->type->apply(target, &changed, &evaluation);
-	if (certain)
-		walker->packet = changed;
-	else
-		forget_changes(&walker->packet, &changed);
-}
-
-static unsigned walk_chain(struct walker *walker, const struct chain *chain, bool certain, unsigned depth);
-
-/* A terminal verdict at this rule. Gives what the rule adds to the chain's flow. */
-static unsigned run_verdict(struct walker *walker, const struct rule *rule, enum target_kind kind)
-{
-	unsigned verdict = kind == TARGET_ACCEPT ? VERDICT_ACCEPT
-			   : kind == TARGET_DROP ? VERDICT_DROP
-						 : VERDICT_REJECT;
-	walker_decide(walker, verdict, rule->chain, rule);
-	return FLOW_ENDS;
-}
-
-/* The target of a rule that matched (truth: for sure, or perhaps). *onward: whether the next rule may come
- * after it; *certain: whether it is sure to, if it was sure that this rule is reached. Gives what is added to
- * the chain's flow. */
-static unsigned run_target(struct walker *walker, const struct rule *rule, enum truth truth, bool *certain,
-			   bool *onward, unsigned depth)
-{
-	const struct target *target = &rule->target;
-	enum target_kind kind = target->type->kind;
-	bool sure = truth == TRUTH_YES;
-	unsigned flow = 0;
-	walker_affect(walker, target->type->effects, rule);
-	*onward = true;
-	switch (kind) {
-	case TARGET_CONTINUE:
-		return 0;
-	case TARGET_NOTRACK:
-		run_notrack(walker, sure && *certain ? TRUTH_YES : TRUTH_UNKNOWN);
-		return 0;
-	case TARGET_JUMP:
-		flow = walk_chain(walker, target->chain, sure && *certain, depth + 1);
-		if (target->is_goto) {
-			*onward = !sure;
-			*certain = false;
-			return flow;
-		}
-		*onward = !sure || (flow & FLOW_RETURNS);
-		if (flow & FLOW_ENDS)
-			*certain = false;
-		return flow & FLOW_ENDS;
-	case TARGET_RETURN:
-		flow = FLOW_RETURNS;
-		break;
-	case TARGET_ACCEPT:
-	case TARGET_DROP:
-	case TARGET_REJECT:
-		flow = run_verdict(walker, rule, kind);
-		break;
-	case TARGET_CHANGE:
-		run_change(walker, target, sure && *certain);
-		return 0;
-	case TARGET_REWRITE:
-	case TARGET_QUEUE:
-	case TARGET_OPAQUE:
-		run_opaque(walker, rule);
-		*certain = false;
-		return FLOW_ENDS;
-	}
-	*onward = !sure;
-	*certain = false;
-	return flow;
-}
-
-/* certain: the packet is in this chain for sure. Gives how the chain may be left. */
-static unsigned walk_chain(struct walker *walker, const struct chain *chain, bool certain, unsigned depth)
-{
-	unsigned flow = 0;
-	if (depth > CHAIN_DEPTH_MAX) {
-		walker->over_limit = true;
-		return FLOW_ENDS;
-	}
-	for (size_t i = 0; i < chain->rule_count; i++) {
-		const struct rule *rule = &chain->rules[i];
-		if (walker->steps++ >= STEPS_MAX)
-			walker->over_limit = true;
-		if (walker->over_limit)
-			return flow | FLOW_ENDS;
-		enum truth hot_drop;
-		enum truth truth = match_rule(walker, rule, &hot_drop);
-		if (truth == TRUTH_NO && hot_drop == TRUTH_NO)
-			continue;
-		if ((truth == TRUTH_UNKNOWN || hot_drop == TRUTH_UNKNOWN) && !walker->unsure)
-			walker->unsure = rule;
-		if (hot_drop != TRUTH_NO) {
-			walker_trace(walker, STEP_HOT_DROP, chain, rule, certain ? hot_drop : TRUTH_UNKNOWN);
-			walker_decide(walker, VERDICT_DROP, chain, rule);
-			flow |= FLOW_ENDS;
-			if (hot_drop == TRUTH_YES)
-				return flow;
-			certain = false;
-			continue;
-		}
-		walker_trace(walker, STEP_RULE, chain, rule, certain ? truth : TRUTH_UNKNOWN);
-		bool onward;
-		flow |= run_target(walker, rule, truth, &certain, &onward, depth);
-		if (!onward)
-			return flow;
-		if (rule->target.chain && !rule->target.is_goto)
-			walker_trace(walker, STEP_RETURN, chain, rule,
-				     certain && truth == TRUTH_YES ? TRUTH_YES : TRUTH_UNKNOWN);
-	}
-	return flow | FLOW_RETURNS;
-}
-
-/* --- tables and hooks
- * ------------------------------------------------------------------------------------------ */
-
-/* One table at one hook. Adds to the outcome; *certain as in walk_chain(). false when no packet comes out of
- * it. */
-static bool walk_table(struct walker *walker, const struct ruleset *ruleset, enum table_id id, bool *certain,
-		       struct outcome *outcome)
-{
-	const struct table *table = &ruleset->tables[walker->packet.family][id];
-	const struct chain *chain = table->hooks[walker->hook];
-	if (!table->present || !chain)
-		return true;
-	walker->verdicts = 0;
-	walker->deciders = 0;
-	walker->rule = NULL;
-	walker->chain = NULL;
-	walker_trace(walker, STEP_TABLE, chain, NULL, *certain ? TRUTH_YES : TRUTH_UNKNOWN);
-	unsigned flow = walk_chain(walker, chain, *certain, 0);
-	if (walker->over_limit) {
-		walker_decide(walker, VERDICT_UNKNOWN, chain, NULL);
-		outcome->effects |= EFFECT_UNKNOWN;
-	} else if (flow & FLOW_RETURNS) {
-		bool sure = *certain && !(flow & FLOW_ENDS);
-		walker_trace(walker, STEP_POLICY, chain, NULL, sure ? TRUTH_YES : TRUTH_UNKNOWN);
-		walker_decide(walker, chain->policy == POLICY_DROP ? VERDICT_DROP : VERDICT_ACCEPT, chain,
-			      NULL);
-	}
-	/* A packet that was surely here is surely behind, too, unless something else may have become of it.
-	 */
-	if (walker->verdicts != VERDICT_ACCEPT)
-		*certain = false;
-	bool drops = walker->verdicts & ~(unsigned)VERDICT_ACCEPT;
-	/* The decision to let a packet in is the filter table's where there is one: the others have most
-	 * often nothing to say. What was perhaps decided before makes it no single rule's. */
-	bool speaks =
-	    drops || id <= TABLE_FILTER || !ruleset->tables[walker->packet.family][TABLE_FILTER].present;
-	if (speaks || walker->rule) {
-		bool alone = walker->deciders == 1 && !(outcome->verdicts & ~(unsigned)VERDICT_ACCEPT);
-		outcome->rule = alone ? walker->rule : NULL;
-		outcome->chain = alone ? walker->chain : NULL;
-	}
-	outcome->verdicts |= walker->verdicts & ~(unsigned)VERDICT_ACCEPT;
-	/* Behind a target that may have let it pass the walk goes on: its verdict stays possible. */
-	return !walker->over_limit && (walker->verdicts & (VERDICT_ACCEPT | VERDICT_UNKNOWN));
-}
-
-static bool has_rules(const struct table *table, enum hook hook)
-{
-	return table->present && table->hooks[hook] && table->hooks[hook]->rule_count;
-}
+/* --- one packet, of which nothing came before
+ * ---------------------------------------------------------------------- */
 
 /* Behind nat PREROUTING: a first packet meets its rules, others of the connection what the rules of any chain
  * once made of it (nf_nat_inet_fn()). Packets without a connection, untracked or invalid, are left alone. The
  * source is rewritten behind the filter only. */
-static void walk_nat(struct walker *walker, const struct ruleset *ruleset, bool *certain,
-		     struct outcome *outcome)
+static void forget_nat(struct walker *walker, bool *certain, struct outcome *outcome)
 {
+	const struct ruleset *ruleset = walker->ruleset;
 	const struct table *nat = &ruleset->tables[walker->packet.family][TABLE_NAT];
-	bool first = has_rules(nat, HOOK_PREROUTING);
-	bool later = first || has_rules(nat, HOOK_POSTROUTING) || has_rules(nat, HOOK_OUTPUT) ||
-		     has_rules(nat, HOOK_INPUT);
+	bool first = walk_has_rules(ruleset, nat->family, TABLE_NAT, HOOK_PREROUTING);
+	bool later = first || nat_anywhere(ruleset, nat->family);
 	walker_refresh(walker);
 	const struct evaluation *state = &walker->evaluation;
 	if (state->state_known && (state->state == STATE_UNTRACKED || state->state == STATE_INVALID))
@@ -467,48 +65,385 @@ static void walk_nat(struct walker *walker, const struct ruleset *ruleset, bool 
 	packet->known &= ~(uint32_t)(KNOWN_DESTINATION | KNOWN_PORTS | KNOWN_DESTINATION_PORT);
 }
 
-static void walker_init(struct walker *walker, const struct packet *packet, engine_trace trace, void *context)
-{
-	*walker = (struct walker){
-	    .packet = *packet,
-	    .hook = HOOK_PREROUTING,
-	    .source = address_from_bytes(packet->family, packet->source),
-	    .destination = address_from_bytes(packet->family, packet->destination),
-	    .trace = trace,
-	    .context = context,
-	};
-	/* Loopback traffic comes with the connection by which it left (skb->_nfct stays). A packet whose
-	 * interface is not given comes from a network. */
-	if ((packet->known & KNOWN_IN) && strcmp(packet->in, "lo") == 0)
-		walker->set_otherwise = TRUTH_UNKNOWN;
-}
-
 int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum path path, engine_trace trace,
 	       void *context, struct outcome *outcome)
 {
 	static const enum table_id last[] = {TABLE_MANGLE, TABLE_FILTER, TABLE_SECURITY};
 	struct walker walker;
 	struct outcome result = {0};
-	walker_init(&walker, packet, trace, context);
+	walker_init(&walker, ruleset, packet, trace, context);
 	bool certain = true;
-	bool onward = walk_table(&walker, ruleset, TABLE_RAW, &certain, &result);
+	bool onward = walk_table(&walker, TABLE_RAW, &certain, &result);
 	if (onward) {
 		walker.behind_conntrack = true;
 		walker_refresh(&walker);
-		onward = walk_table(&walker, ruleset, TABLE_MANGLE, &certain, &result);
+		onward = walk_table(&walker, TABLE_MANGLE, &certain, &result);
 	}
 	if (onward) {
-		walk_nat(&walker, ruleset, &certain, &result);
-		walker.hook = path == PATH_FORWARD ? HOOK_FORWARD : HOOK_INPUT;
+		forget_nat(&walker, &certain, &result);
+		move(&walker, path == PATH_FORWARD ? HOOK_FORWARD : HOOK_INPUT);
 		for (size_t i = 0; onward && i < sizeof(last) / sizeof(last[0]); i++)
-			onward = walk_table(&walker, ruleset, last[i], &certain, &result);
+			onward = walk_table(&walker, last[i], &certain, &result);
 	}
-	if (onward)
-		result.verdicts |= VERDICT_ACCEPT;
-	result.effects |= walker.effects;
-	memcpy(result.effect_rules, walker.effect_rules, sizeof(result.effect_rules));
-	result.unsure = walker.unsure;
-	result.untracked = walker.untracked == TRUTH_YES;
+	finish(&walker, onward, &result);
 	*outcome = result;
+	return 0;
+}
+
+/* --- the packets of a capture
+ * ------------------------------------------------------------------------------------- */
+
+struct engine {
+	const struct ruleset *ruleset;
+	struct engine_options options;
+	struct conntrack *conntrack; /* NULL: not followed */
+};
+
+static unsigned nat_rules(const struct ruleset *ruleset, enum hook a, enum hook b)
+{
+	unsigned found = 0;
+	for (unsigned family = 0; family < FAMILY_COUNT; family++)
+		found |= walk_has_rules(ruleset, family, TABLE_NAT, a) ||
+			 walk_has_rules(ruleset, family, TABLE_NAT, b);
+	return found;
+}
+
+/* Whether some connection may be expected: since 6.0 only helpers that CT --helper names are there. */
+static bool has_helpers(const struct ruleset *ruleset)
+{
+	struct ct_template template;
+	for (unsigned family = 0; family < FAMILY_COUNT; family++) {
+		const struct table *raw = &ruleset->tables[family][TABLE_RAW];
+		for (size_t i = 0; i < raw->chain_count; i++)
+			for (size_t j = 0; j < raw->chains[i]->rule_count; j++)
+				if (target_ct_template(&raw->chains[i]->rules[j].target, &template) &&
+				    template.helper.size)
+					return true;
+	}
+	return false;
+}
+
+int engine_new(const struct ruleset *ruleset, const struct engine_options *options, struct engine **engine)
+{
+	struct engine *fresh = calloc(1, sizeof(*fresh));
+	if (!fresh)
+		return -ENOMEM;
+	fresh->ruleset = ruleset;
+	fresh->options = *options;
+	const struct conntrack_options conntrack = {
+	    .tcp_be_liberal = options->tcp_be_liberal,
+	    .empty = options->empty,
+	    .nat_source = nat_rules(ruleset, HOOK_POSTROUTING, HOOK_INPUT),
+	    .nat_destination = nat_rules(ruleset, HOOK_PREROUTING, HOOK_OUTPUT),
+	    .helpers = has_helpers(ruleset),
+	    .limit = options->connections,
+	};
+	int error = options->follow ? conntrack_new(&conntrack, &fresh->conntrack) : 0;
+	if (error) {
+		free(fresh);
+		return error;
+	}
+	*engine = fresh;
+	return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	conntrack_free(engine->conntrack);
+	free(engine);
+}
+
+/* A packet's way through one engine. */
+struct journey {
+	struct engine *engine;
+	struct walker walker;
+	struct outcome outcome;
+	bool certain;
+	struct flow *flow; /* known before conntrack is reached: of packets that were captured leaving */
+	enum flow_direction direction;
+};
+
+/* Through some tables of one hook. */
+static bool pass(struct journey *journey, enum hook hook, const enum table_id *tables, size_t count)
+{
+	move(&journey->walker, hook);
+	for (size_t i = 0; i < count; i++)
+		if (!walk_table(&journey->walker, tables[i], &journey->certain, &journey->outcome))
+			return false;
+	return true;
+}
+
+static bool pass_nat(struct journey *journey)
+{
+	struct walker *walker = &journey->walker;
+	if (journey->engine->conntrack)
+		return walk_nat(walker, journey->engine->conntrack, &journey->certain, &journey->outcome);
+	if (walker->hook == HOOK_PREROUTING || walker->hook == HOOK_OUTPUT)
+		forget_nat(walker, &journey->certain, &journey->outcome);
+	return true;
+}
+
+/* The journey's conntrack: nf_conntrack_in(). */
+static int enter_conntrack(struct journey *journey)
+{
+	struct walker *walker = &journey->walker;
+	walker->behind_conntrack = true;
+	walker->evaluation_fresh = false;
+	if (!journey->engine->conntrack)
+		return 0;
+	struct arrival arrival = {
+	    .reaches = journey->certain ? TRUTH_YES : TRUTH_UNKNOWN,
+	    .received = walker->hook == HOOK_PREROUTING,
+	    .flow = journey->flow,
+	    .direction = journey->direction,
+	};
+	/* A template may choose a zone, which is not followed. */
+	if (walker->untracked == TRUTH_UNKNOWN || walker->set_otherwise != TRUTH_NO)
+		arrival.reaches = TRUTH_UNKNOWN;
+	if (walker->untracked == TRUTH_YES && journey->certain)
+		arrival.reaches = TRUTH_NO;
+	walker->follows = true;
+	return conntrack_packet(journey->engine->conntrack, walker->leaving ? walker->leaving : &walker->packet,
+				&arrival, &walker->tracked);
+}
+
+/* PREROUTING, or OUTPUT down to nat. */
+static int begin(struct journey *journey, enum hook hook, bool *onward)
+{
+	static const enum table_id first[] = {TABLE_RAW}, second[] = {TABLE_MANGLE};
+	*onward = pass(journey, hook, first, 1);
+	if (!*onward)
+		return 0;
+	int error = enter_conntrack(journey);
+	if (!error)
+		*onward = pass(journey, hook, second, 1) && pass_nat(journey);
+	return error;
+}
+
+static bool leave(struct journey *journey)
+{
+	static const enum table_id tables[] = {TABLE_MANGLE};
+	return pass(journey, HOOK_POSTROUTING, tables, 1) && pass_nat(journey);
+}
+
+static bool deliver(struct journey *journey)
+{
+	static const enum table_id tables[] = {TABLE_MANGLE, TABLE_FILTER, TABLE_SECURITY};
+	return pass(journey, HOOK_INPUT, tables, 3) && pass_nat(journey);
+}
+
+static bool forward(struct journey *journey)
+{
+	static const enum table_id tables[] = {TABLE_MANGLE, TABLE_FILTER, TABLE_SECURITY};
+	return pass(journey, HOOK_FORWARD, tables, 3) && leave(journey);
+}
+
+/* --- the routing decision
+ * ------------------------------------------------------------------------------------------ */
+
+static bool is_listed(const struct engine_options *options, enum family family, address value)
+{
+	for (size_t i = 0; i < options->local_count; i++) {
+		const struct engine_local *local = &options->locals[i];
+		if (local->family == family && value >= local->low && value <= local->high)
+			return true;
+	}
+	return false;
+}
+
+/* Loopback addresses are everybody's own; what goes to all or to a group is judged as coming in. */
+static bool is_everywhere(enum family family, address value)
+{
+	if (family == FAMILY_IPV6)
+		return value == 1 || value >> 120 == 0xff;
+	return value >> 24 == 127 || value >> 28 == 14 || value == UINT32_MAX;
+}
+
+static enum truth is_local(const struct engine_options *options, const struct walker *walker)
+{
+	const struct packet *packet = &walker->packet;
+	const struct tracked *tracked = &walker->tracked;
+	if (options->local_count == 0)
+		return options->path == PATH_INPUT ? TRUTH_YES : TRUTH_NO;
+	if (tracked->flow && tracked->known && tracked->direction == FLOW_ORIGINAL && tracked->flow->redirected)
+		return TRUTH_YES;
+	if (!(packet->known & KNOWN_DESTINATION))
+		return TRUTH_UNKNOWN;
+	return is_listed(options, packet->family, walker->destination) ||
+		       is_everywhere(packet->family, walker->destination)
+		   ? TRUTH_YES
+		   : TRUTH_NO;
+}
+
+/* Whether a packet that was captured leaving was made by this host. */
+static enum truth is_made_here(const struct engine_options *options, const struct journey *journey)
+{
+	const struct walker *walker = &journey->walker;
+	const struct flow *flow = journey->flow;
+	if (options->local_count == 0)
+		return options->path == PATH_INPUT ? TRUTH_YES : TRUTH_NO;
+	if (flow && flow->known) {
+		enum truth end = journey->direction == FLOW_ORIGINAL ? flow->made_here : flow->delivered;
+		if (end != TRUTH_UNKNOWN)
+			return end;
+	}
+	if (!(walker->packet.known & KNOWN_SOURCE))
+		return TRUTH_UNKNOWN;
+	return is_listed(options, walker->packet.family, walker->source) ? TRUTH_YES : TRUTH_NO;
+}
+
+static void note_ends(struct journey *journey, enum truth made_here, enum truth delivered)
+{
+	const struct tracked *tracked = &journey->walker.tracked;
+	if (!tracked->flow || !tracked->fresh)
+		return;
+	tracked->flow->made_here = made_here;
+	tracked->flow->delivered = delivered;
+}
+
+/* Delivered or forwarded, it is not known which: both are possible, neither is certain. */
+static bool pass_either(struct journey *journey)
+{
+	struct packet packet = journey->walker.packet;
+	journey->certain = false;
+	bool onward = deliver(journey);
+	journey->walker.packet = packet;
+	walker_readdress(&journey->walker);
+	onward |= forward(journey);
+	journey->outcome.rule = NULL;
+	journey->outcome.chain = NULL;
+	return onward;
+}
+
+static int travel_received(struct journey *journey, bool *onward)
+{
+	int error = begin(journey, HOOK_PREROUTING, onward);
+	if (error || !*onward)
+		return error;
+	enum truth local = is_local(&journey->engine->options, &journey->walker);
+	note_ends(journey, TRUTH_NO, local);
+	*onward = local == TRUTH_YES  ? deliver(journey)
+		  : local == TRUTH_NO ? forward(journey)
+				      : pass_either(journey);
+	return 0;
+}
+
+/* --- packets captured leaving
+ * ------------------------------------------------------------------------------------------ */
+
+/* What is behind NAT in the capture was something else where the rules began to see it: by the key of its
+ * connection; and where there is none yet, anything that the rules may have changed. */
+static void undo_nat(struct journey *journey)
+{
+	struct walker *walker = &journey->walker;
+	struct packet *packet = &walker->packet;
+	const struct ruleset *ruleset = walker->ruleset;
+	enum family family = packet->family;
+	unsigned unknown = 0;
+	if (journey->flow && journey->flow->known) {
+		const struct flow_key *key = &journey->flow->keys[journey->direction];
+		unknown = journey->flow->unknown[journey->direction];
+		address_to_bytes(family, key->source, packet->source);
+		address_to_bytes(family, key->destination, packet->destination);
+		if (packet->known & KNOWN_PORTS) {
+			packet->source_port = key->source_port;
+			packet->destination_port = key->destination_port;
+		}
+	} else if (nat_anywhere(ruleset, family)) {
+		if (journey->flow || walk_has_rules(ruleset, family, TABLE_NAT, HOOK_POSTROUTING) ||
+		    walk_has_rules(ruleset, family, TABLE_NAT, HOOK_INPUT))
+			unknown |= PART_SOURCE | PART_SOURCE_PORT;
+		if (journey->flow || walk_has_rules(ruleset, family, TABLE_NAT, HOOK_OUTPUT) ||
+		    walk_has_rules(ruleset, family, TABLE_NAT, HOOK_PREROUTING))
+			unknown |= PART_DESTINATION | PART_DESTINATION_PORT;
+	}
+	if (packet->known & KNOWN_PORTS)
+		packet->known |= KNOWN_SOURCE_PORT | KNOWN_DESTINATION_PORT;
+	if (unknown & (PART_SOURCE_PORT | PART_DESTINATION_PORT))
+		packet->known &= ~(uint32_t)KNOWN_PORTS;
+	if (unknown & PART_SOURCE)
+		packet->known &= ~(uint32_t)KNOWN_SOURCE;
+	if (unknown & PART_DESTINATION)
+		packet->known &= ~(uint32_t)KNOWN_DESTINATION;
+	if (unknown & PART_SOURCE_PORT)
+		packet->known &= ~(uint32_t)KNOWN_SOURCE_PORT;
+	if (unknown & PART_DESTINATION_PORT)
+		packet->known &= ~(uint32_t)KNOWN_DESTINATION_PORT;
+	walker_readdress(walker);
+}
+
+static unsigned unknown_parts(const struct packet *packet)
+{
+	unsigned known = packet->known;
+	bool ports = known & KNOWN_PORTS;
+	return (known & KNOWN_SOURCE ? 0 : PART_SOURCE) | (known & KNOWN_DESTINATION ? 0 : PART_DESTINATION) |
+	       (ports || (known & KNOWN_SOURCE_PORT) ? 0 : PART_SOURCE_PORT) |
+	       (ports || (known & KNOWN_DESTINATION_PORT) ? 0 : PART_DESTINATION_PORT);
+}
+
+static bool send(struct journey *journey)
+{
+	static const enum table_id tables[] = {TABLE_FILTER, TABLE_SECURITY};
+	return pass(journey, HOOK_OUTPUT, tables, 2) && leave(journey);
+}
+
+/* OUTPUT and POSTROUTING for what the host made; for what it forwards the way from PREROUTING on, since the
+ * interface that it came in by is not the capture's. */
+static int travel_leaving(struct journey *journey, bool *onward)
+{
+	struct walker *walker = &journey->walker;
+	struct conntrack *conntrack = journey->engine->conntrack;
+	const struct packet *left = walker->leaving;
+	if (conntrack) {
+		journey->flow = conntrack_find_leaving(conntrack, left, &journey->direction);
+		undo_nat(journey);
+	}
+	enum truth made = is_made_here(&journey->engine->options, journey);
+	/* Which raw chain it met is not known, nor anything behind. */
+	journey->certain = made != TRUTH_UNKNOWN;
+	walker->made_here = made != TRUTH_NO;
+	unsigned unknown = unknown_parts(&walker->packet);
+	int error = begin(journey, walker->made_here ? HOOK_OUTPUT : HOOK_PREROUTING, onward);
+	if (error || !*onward)
+		return error;
+	if (walker->tracked.fresh && (left->known & KNOWN_PORTS))
+		conntrack_leaving(&walker->tracked, unknown);
+	else if (walker->tracked.fresh)
+		conntrack_leaving(&walker->tracked, unknown & (PART_SOURCE | PART_DESTINATION));
+	note_ends(journey, made, TRUTH_NO);
+	if (made == TRUTH_YES)
+		*onward = send(journey);
+	else if (made == TRUTH_NO)
+		*onward = forward(journey);
+	else
+		*onward = send(journey) | forward(journey);
+	return 0;
+}
+
+int engine_packet(struct engine *engine, const struct packet *packet, enum origin origin, engine_trace trace,
+		  void *context, struct outcome *outcome)
+{
+	struct journey journey = {.engine = engine, .certain = true};
+	struct walker *walker = &journey.walker;
+	bool onward = false;
+	walker_init(walker, engine->ruleset, packet, trace, context);
+	walker->session = engine->options.session;
+	walker->walks_nat = engine->conntrack != NULL;
+	walker->leaving = origin == ORIGIN_LEAVING ? packet : NULL;
+	int error =
+	    origin == ORIGIN_LEAVING ? travel_leaving(&journey, &onward) : travel_received(&journey, &onward);
+	finish(walker, onward, &journey.outcome);
+	unsigned verdicts = journey.outcome.verdicts;
+	if (engine->conntrack && walker->follows) {
+		enum truth accepted = verdicts == VERDICT_ACCEPT			  ? TRUTH_YES
+				      : verdicts & (VERDICT_ACCEPT | VERDICT_UNKNOWN) ? TRUTH_UNKNOWN
+										  : TRUTH_NO;
+		conntrack_end(engine->conntrack, &walker->tracked, accepted, verdicts & VERDICT_REJECT);
+	}
+	if (error)
+		return error;
+	*outcome = journey.outcome;
 	return 0;
 }

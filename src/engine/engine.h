@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What happens to one packet, rule by rule: the oracle. Plain enough to be checked by eye against
- * ipt_do_table() and ip6t_do_table(). Covers the receive path: raw, mangle, (nat only as far as it may
- * rewrite), filter, security, over PREROUTING, INPUT and FORWARD. */
+ * ipt_do_table() and ip6t_do_table().
+ *
+ * engine_run() is for one packet of which nothing came before: the receive path, that is raw, mangle, (nat only
+ * as far as it may rewrite), filter, security, over PREROUTING, INPUT and FORWARD. engine_packet() is for those
+ * of a capture, one after the other: every table and hook, with conntrack and NAT. */
 #ifndef WEIR_ENGINE_ENGINE_H
 #define WEIR_ENGINE_ENGINE_H
 
@@ -52,5 +55,44 @@ struct outcome {
  * or -ENOMEM. */
 int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum path path, engine_trace trace,
 	       void *context, struct outcome *outcome);
+
+/* This host's own addresses. */
+struct engine_local {
+	enum family family;
+	address low, high; /* inclusive */
+};
+
+struct engine_options {
+	/* Packets to these are delivered, others are forwarded. Without any all go along `path`. */
+	const struct engine_local *locals; /* belong to the caller, and stay */
+	size_t local_count;
+	enum path path;
+	/* Connections are followed: states are conntrack's, NAT is applied, rules of nat are walked. Else
+	 * packet->state is used as in engine_run(). The capture must show all packets of each connection, both
+	 * ways. */
+	bool follow;
+	bool empty; /* no connection was there before the first packet */
+	bool tcp_be_liberal; /* net.netfilter.nf_conntrack_tcp_be_liberal */
+	uint32_t connections; /* how many are followed at most; 0: 262144. Beyond them states are unknown. */
+	struct session *session; /* may be NULL; belongs to the caller */
+};
+
+struct engine;
+
+int engine_new(const struct ruleset *ruleset, const struct engine_options *options, struct engine **engine);
+void engine_free(struct engine *engine);
+static inline void engine_cleanup(struct engine **engine)
+{
+	engine_free(*engine);
+}
+
+/* Where it was captured: coming in, before any rule; or going out, behind all of them. */
+enum origin { ORIGIN_RECEIVED, ORIGIN_LEAVING };
+
+/* The next packet; times are packet->time, those without come at the time of the one before. A packet that
+ * leaves is taken through OUTPUT and POSTROUTING when this host made it, else from PREROUTING on. 0, or
+ * -ENOMEM. */
+int engine_packet(struct engine *engine, const struct packet *packet, enum origin origin, engine_trace trace,
+		  void *context, struct outcome *outcome);
 
 #endif

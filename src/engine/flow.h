@@ -95,6 +95,7 @@ struct flow {
 	bool tentative; /* not known, but followed from its SYN: known once its handshake is whole */
 	bool confirmed;
 	bool blinded; /* doubted, and NAT may have given it a reply key that is not ours */
+	bool redirected; /* by REDIRECT: the reply's source is this host, whichever address it is */
 	enum truth made_here, delivered; /* the first packet: sent by this host; taken in by it */
 	bool seen[FLOW_DIRECTIONS];      /* not known: a packet of this direction surely went through */
 	uint64_t expires;                /* when known */

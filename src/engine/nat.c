@@ -11,6 +11,7 @@
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
+#include <string.h>
 
 enum manipulation { REWRITE_SOURCE, REWRITE_DESTINATION };
 
@@ -123,6 +124,7 @@ static void setup(struct walker *walker, struct conntrack *conntrack, enum manip
 	    .port_known = !(unknown & (PART_SOURCE_PORT | PART_DESTINATION_PORT)),
 	};
 	choose_address(range, reply->family, walker->made_here, &choice);
+	flow->redirected |= range->redirect;
 	if (ports)
 		choose_port(range, &choice);
 	/* Another connection may have the key already: then ports are tried until one is free. The port of a
@@ -207,6 +209,25 @@ static void rewrite(struct walker *walker, enum manipulation manipulation)
 	walker_readdress(walker);
 }
 
+static void restore(struct walker *walker, enum manipulation manipulation)
+{
+	const struct packet *left = walker->leaving;
+	struct packet *packet = &walker->packet;
+	if (manipulation == REWRITE_SOURCE) {
+		memcpy(packet->source, left->source, sizeof(packet->source));
+		packet->source_port = left->source_port;
+	} else {
+		memcpy(packet->destination, left->destination, sizeof(packet->destination));
+		packet->destination_port = left->destination_port;
+	}
+	packet->known |= left->known & (manipulation == REWRITE_SOURCE
+					    ? KNOWN_SOURCE | KNOWN_SOURCE_PORT
+					    : KNOWN_DESTINATION | KNOWN_DESTINATION_PORT);
+	if ((packet->known & KNOWN_SOURCE_PORT) && (packet->known & KNOWN_DESTINATION_PORT))
+		packet->known |= KNOWN_PORTS;
+	walker_readdress(walker);
+}
+
 /* What some connection's translation may have made of the packet. */
 static void rewrite_perhaps(struct walker *walker, enum manipulation manipulation)
 {
@@ -231,11 +252,21 @@ bool walk_nat(struct walker *walker, struct conntrack *conntrack, bool *certain,
 		return true;
 	bool onward = true;
 	walker->nat = (struct nat_request){0};
-	if (tracked->fresh || unsure) {
-		bool surely = *certain && tracked->fresh && !unsure;
-		bool behind = surely;
-		onward = walk_table(walker, TABLE_NAT, &behind, outcome);
-		*certain = *certain && (surely ? behind : walker->verdicts == VERDICT_ACCEPT);
+	walker->verdicts = VERDICT_ACCEPT;
+	if (tracked->fresh && !unsure) {
+		onward = walk_table(walker, TABLE_NAT, certain, outcome);
+	} else if (tracked->fresh || unsure) {
+		/* Its rules are asked only if this is a first packet. */
+		bool perhaps = false;
+		walk_table(walker, TABLE_NAT, &perhaps, outcome);
+		*certain &= walker->verdicts == VERDICT_ACCEPT;
+	}
+	if (walker->leaving && tracked->fresh) {
+		/* How it left is known: what the rules made of it, and by which it is found again. */
+		if (walker->nat.perhaps || walker->nat.sure)
+			tracked->flow->status_unknown |= status_bit(manipulation);
+		restore(walker, manipulation);
+		return onward;
 	}
 	if (tracked->fresh && (walker->nat.perhaps || (walker->nat.sure && unsure)))
 		setup_unknown(walker, manipulation);

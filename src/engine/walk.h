@@ -20,6 +20,7 @@ struct walker {
 	address source, destination;
 	enum hook hook;
 	bool made_here;      /* by this host: no input device */
+	const struct packet *leaving; /* as it was captured on its way out; NULL: on arrival */
 	bool walks_nat;      /* its rules are walked, for NAT that is applied */
 	bool behind_conntrack;
 	/* skb->_nfct is set once, later targets do nothing: by NOTRACK, or by something else (a CT that gives a

@@ -438,7 +438,7 @@ static int declare_set(struct fields *fields, const struct set *set, unsigned di
 	const char *name = set_name(fields, set, dimensions, source);
 	if (!name)
 		return -ENOMEM;
-	if (set->type == SET_OPAQUE)
+	if (set->type == SET_OPAQUE || set->changing)
 		return declare_opaque(fields, set, name, &meaning->expiry);
 	/* ip_set_test(): another family, or fewer dimensions than the set has, never match. */
 	unsigned wanted = set->type == SET_HASH_IP_PORT ? 2 : 1;

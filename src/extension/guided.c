@@ -6,7 +6,6 @@
 #include "extension/port.h"
 #include "ruleset/protocol.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -124,24 +123,23 @@ refuse:
 					   : "an IPv6 address, with /LENGTH or /MASK behind it or not");
 }
 
+/* xtopt_parse_ethermac(): up to two digits for each byte, none for 0. */
 static int parse_mac(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
-	if (word->text.size == 17)
-		for (unsigned i = 0; i < 6; i++) {
-			const char *at = word->text.data + 3 * (size_t)i;
-			struct text byte = {at, 2};
-			char hex[5] = {'0', 'x', at[0], at[1], 0};
-			uint64_t number;
+	struct text rest = word->text, byte;
 
-			if (!isxdigit((unsigned char)byte.data[0]) ||
-			    !isxdigit((unsigned char)byte.data[1]) || (i < 5 && at[2] != ':') ||
-			    number_parse((struct text){hex, 4}, 255, &number))
-				break;
-			value->mac[i] = (uint8_t)number;
-			if (i == 5)
-				return 0;
-		}
-	return guided_refuse(parser, word, "a hardware address such as 00:53:00:00:00:01");
+	for (unsigned i = 0; i < 6; i++) {
+		bool more = split(rest, ':', &byte, &rest);
+		char hex[5] = "0x0";
+		uint64_t number;
+
+		memcpy(hex + 2, byte.data, byte.size <= 2 ? byte.size : 0);
+		if (byte.size > 2 || more != (i < 5) ||
+		    number_parse((struct text){hex, byte.size ? 2 + byte.size : 3}, 255, &number))
+			return guided_refuse(parser, word, "a hardware address such as 00:53:00:00:00:01");
+		value->mac[i] = (uint8_t)number;
+	}
+	return 0;
 }
 
 static int parse_argument(struct rule_parser *parser, const struct guide *guide, struct guided_value *value)
@@ -224,11 +222,12 @@ static int guided_take(struct rule_parser *parser, void **data, size_t size, con
 		return error;
 	struct guided_value *value = &guided->values[index];
 	memset(value, 0, sizeof(*value));
+	value->inverted = parser->inverted;
 	if (guide->kind != GUIDE_FLAG)
 		error = parse_argument(parser, guide, value);
-	if (!error && !(guide->flags & GUIDE_INVERTIBLE)) /* a "!" in front of the argument */
+	/* A "!" in front of the argument: libxtables' guided parser never takes one. */
+	if (!error && parser->inverted != value->inverted)
 		error = parser_refuse_inversion(parser);
-	value->inverted = parser->inverted;
 	return error ? error : 1;
 }
 
@@ -241,6 +240,26 @@ int guided_parse(struct rule_parser *parser, void **data, size_t size, const str
 	return 0;
 }
 
+/* What iptables' own options are called: what abbreviates one of them, too, it takes for that, or refuses. */
+static bool abbreviates_own(struct text option)
+{
+	static const char *const names[] = {
+	    "--append",        "--check",        "--delete",      "--delete-chain",  "--destination",
+	    "--dst",           "--exact",        "--flush",       "--fragments",     "--goto",
+	    "--help",          "--in-interface", "--insert",      "--ipv4",          "--ipv6",
+	    "--jump",          "--line-numbers", "--list",        "--list-rules",    "--match",
+	    "--modprobe",      "--new-chain",    "--numeric",     "--out-interface", "--policy",
+	    "--protocol",      "--rename-chain", "--replace",     "--set-counters",  "--source",
+	    "--src",           "--table",        "--verbose",     "--version",       "--wait",
+	    "--wait-interval", "--zero",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (option.size <= strlen(names[i]) && memcmp(option.data, names[i], option.size) == 0)
+			return true;
+	return false;
+}
+
 int guided_parse_target(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
 			size_t count)
 {
@@ -248,7 +267,7 @@ int guided_parse_target(struct rule_parser *parser, void **data, size_t size, co
 	unsigned found = 0, abbreviated = 0;
 	int taken = guided_parse(parser, data, size, guides, count);
 
-	if (taken || option.size < 4) /* "--" and one letter could stand for anything */
+	if (taken || option.size < 3 || abbreviates_own(option))
 		return taken;
 	for (unsigned i = 0; i < count; i++)
 		if (option.size < strlen(guides[i].name) &&

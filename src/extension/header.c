@@ -50,6 +50,18 @@ void header_print_range(const struct guided *guided, const struct guide *guides,
 		guided_print(guided, guides, index, FAMILY_IPV4, out);
 }
 
+diagram_node header_mean_range(const struct match *match, const struct rule *rule, const struct fields *fields,
+			       const struct guide *guides, unsigned index)
+{
+	const struct guided *guided = match->data;
+	const struct guided_value *range = &guided->values[index];
+
+	if (guided_seen(guided, index) && range->inverted && range->number == 0 &&
+	    range->second == guides[index].max)
+		return DIAGRAM_FALSE;
+	return unseen_mean(match, rule, fields);
+}
+
 static void add(struct header_changes *changes, uint32_t first, uint32_t end)
 {
 	if (changes->count == sizeof(changes->parts) / sizeof(*changes->parts))

@@ -6,6 +6,7 @@
 #define WEIR_EXTENSION_HEADER_H
 
 #include "extension/guided.h"
+#include "extension/unseen.h"
 
 static inline uint32_t header_16(const uint8_t *bytes)
 {
@@ -29,6 +30,11 @@ enum truth header_in_range(const struct guided *guided, unsigned index, uint64_t
 /* As guided_print(), but nothing for the whole range, negated or not: so print ah, esp, frag and rt. */
 void header_print_range(const struct guided *guided, const struct guide *guides, unsigned index,
 			struct buffer *out);
+
+/* As match_type.mean of types with `unseen`, for a match with such a range: negated, the whole range holds
+ * nothing, but is printed as if it were not there, and would share the predicate of a match without it. */
+diagram_node header_mean_range(const struct match *match, const struct rule *rule, const struct fields *fields,
+			       const struct guide *guides, unsigned index);
 
 /* Parts of packet->bytes that are no longer what was captured: a target, routing or NAT changed the fields,
  * and checksums with them. */

@@ -74,6 +74,11 @@ static enum truth ah_evaluate(const struct match *match, const struct rule *rule
 	return truth;
 }
 
+static diagram_node ah_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+{
+	return header_mean_range(match, rule, fields, guides, AH_SPI);
+}
+
 const struct match_type match_ah = {
     .name = "ah",
     .modelled = true,
@@ -83,5 +88,5 @@ const struct match_type match_ah = {
     .print = ah_print,
     .evaluate = ah_evaluate,
     .declare = unseen_declare,
-    .mean = unseen_mean,
+    .mean = ah_mean,
 };

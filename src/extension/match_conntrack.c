@@ -108,18 +108,7 @@ static int parse_direction(struct rule_parser *parser, const struct word *word, 
 
 static int conntrack_parse(struct rule_parser *parser, struct match *match)
 {
-	const struct word *option = parser->option;
-	int result = guided_parse(parser, &match->data, sizeof(struct conntrack_match), guides, CT_COUNT);
-	const struct conntrack_match *conntrack = match->data;
-
-	/* "rule would never match protocol" */
-	if (result == 1 && text_is(option->text, "--ctproto") &&
-	    conntrack->guided.values[CT_PROTOCOL].number == 0) {
-		diagnostic_hint(parser_error(parser, NULL, "bad-value", "--ctproto cannot be 0"),
-				"leave it out: iptables refuses it");
-		return -EINVAL;
-	}
-	return result;
+	return guided_parse(parser, &match->data, sizeof(struct conntrack_match), guides, CT_COUNT);
 }
 
 static void print_status(unsigned status, struct buffer *out)

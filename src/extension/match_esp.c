@@ -43,6 +43,11 @@ static enum truth esp_evaluate(const struct match *match, const struct rule *rul
 	return truth == TRUTH_YES ? header_in_range(match->data, 0, header_32(header)) : truth;
 }
 
+static diagram_node esp_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+{
+	return header_mean_range(match, rule, fields, esp_guides, 0);
+}
+
 const struct match_type match_esp = {
     .name = "esp",
     .modelled = true,
@@ -52,7 +57,7 @@ const struct match_type match_esp = {
     .print = esp_print,
     .evaluate = esp_evaluate,
     .declare = unseen_declare,
-    .mean = unseen_mean,
+    .mean = esp_mean,
 };
 
 /* Without --ipcompspi the range is 0 to 0, and printed so. Of --compres the kernel takes no notice. */
@@ -100,6 +105,11 @@ static enum truth ipcomp_evaluate(const struct match *match, const struct rule *
 	return truth == TRUTH_YES ? header_in_range(match->data, IPCOMP_SPI, header_16(header + 2)) : truth;
 }
 
+static diagram_node ipcomp_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+{
+	return header_mean_range(match, rule, fields, ipcomp_guides, IPCOMP_SPI);
+}
+
 const struct match_type match_ipcomp = {
     .name = "ipcomp",
     .modelled = true,
@@ -109,5 +119,5 @@ const struct match_type match_ipcomp = {
     .print = ipcomp_print,
     .evaluate = ipcomp_evaluate,
     .declare = unseen_declare,
-    .mean = unseen_mean,
+    .mean = ipcomp_mean,
 };

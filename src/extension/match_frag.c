@@ -59,6 +59,11 @@ static enum truth frag_evaluate(const struct match *match, const struct rule *ru
 	return header_in_range(frag, FRAG_ID, header_32(header + 4));
 }
 
+static diagram_node frag_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+{
+	return header_mean_range(match, rule, fields, guides, FRAG_ID);
+}
+
 const struct match_type match_frag = {
     .name = "frag",
     .modelled = true,
@@ -68,5 +73,5 @@ const struct match_type match_frag = {
     .print = frag_print,
     .evaluate = frag_evaluate,
     .declare = unseen_declare,
-    .mean = unseen_mean,
+    .mean = frag_mean,
 };

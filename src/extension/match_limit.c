@@ -105,8 +105,7 @@ static enum truth limit_evaluate(const struct match *match, const struct rule *r
 	const struct limit_match *limit = match->data;
 	uint32_t cap = credits_of(limit->average * limit->burst), cost = credits_of(limit->average);
 	struct limit_memory *memory =
-	    rate_memory(limit, NULL, sizeof(*memory), packet->known & KNOWN_TIME, evaluation);
-	(void)rule;
+	    rate_memory(match, rule, NULL, sizeof(*memory), packet->known & KNOWN_TIME, evaluation);
 
 	if (!memory)
 		return TRUTH_UNKNOWN;

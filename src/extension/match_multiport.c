@@ -101,17 +101,14 @@ static int multiport_parse(struct rule_parser *parser, struct match *match)
 	if (!multiport)
 		return -ENOMEM;
 	if (parser_option_is(parser, "--sports") || parser_option_is(parser, "--source-ports") ||
-	    parser_option_is(parser, "--sport"))
+	    parser_option_is(parser, "--sport") || parser_option_is(parser, "--source-port"))
 		bit = SEEN_SOURCE;
 	else if (parser_option_is(parser, "--dports") || parser_option_is(parser, "--destination-ports") ||
-		 parser_option_is(parser, "--dport"))
+		 parser_option_is(parser, "--dport") || parser_option_is(parser, "--destination-port"))
 		bit = SEEN_DESTINATION;
 	else if (parser_option_is(parser, "--ports") || parser_option_is(parser, "--port"))
 		bit = SEEN_EITHER;
 	else
-		return 0;
-	/* --sport and --dport are options of tcp and udp too: the second one is theirs. */
-	if (multiport->seen && (parser_option_is(parser, "--sport") || parser_option_is(parser, "--dport")))
 		return 0;
 	int error = protocol_check(parser, parser->option->span);
 	if (!error)

@@ -5,18 +5,17 @@
 #include "extension/types.h"
 #include "extension/unseen.h"
 
-#include <errno.h>
-#include <linux/if_packet.h>
-
 enum { PKTTYPE_TYPE, PKTTYPE_COUNT };
+
+#define OTHER_HOST 3u /* PACKET_OTHERHOST of linux/if_packet.h: such packets meet no rule */
 
 /* What iptables prints stands before its other names. */
 static const struct {
 	const char *name;
 	unsigned type;
-} names[] = {{"unicast", PACKET_HOST},        {"broadcast", PACKET_BROADCAST}, {"multicast", PACKET_MULTICAST},
-	     {"otherhost", PACKET_OTHERHOST}, {"bcast", PACKET_BROADCAST},     {"mcast", PACKET_MULTICAST},
-	     {"host", PACKET_HOST}};
+} names[] = {{"unicast", PACKET_UNICAST}, {"broadcast", PACKET_BROADCAST}, {"multicast", PACKET_MULTICAST},
+	     {"otherhost", OTHER_HOST},   {"bcast", PACKET_BROADCAST},     {"mcast", PACKET_MULTICAST},
+	     {"host", PACKET_UNICAST}};
 #define NAME_COUNT (sizeof(names) / sizeof(*names))
 
 static int type_value(struct rule_parser *parser, const struct word *word, struct guided_value *value)
@@ -56,3 +55,26 @@ static void pkttype_print(const struct match *match, const struct rule *rule, st
 	guided_print_all(match->data, guides, PKTTYPE_COUNT, rule->chain->table->family, out);
 }
 
+static enum truth pkttype_evaluate(const struct match *match, const struct rule *rule,
+				   const struct packet *packet, struct evaluation *evaluation)
+{
+	const struct guided *pkttype = match->data;
+	(void)rule;
+	(void)evaluation;
+
+	if (!(packet->known & KNOWN_TYPE))
+		return TRUTH_UNKNOWN;
+	return guided_truth(pkttype, PKTTYPE_TYPE, packet->type == pkttype->values[PKTTYPE_TYPE].number);
+}
+
+const struct match_type match_pkttype = {
+    .name = "pkttype",
+    .modelled = true,
+    .unseen = &(const struct unseen){OPAQUE_PACKET, true},
+    .parse = pkttype_parse,
+    .finish = pkttype_finish,
+    .print = pkttype_print,
+    .evaluate = pkttype_evaluate,
+    .declare = unseen_declare,
+    .mean = unseen_mean,
+};

@@ -152,6 +152,11 @@ static enum truth rt_evaluate(const struct match *match, const struct rule *rule
 	return truth;
 }
 
+static diagram_node rt_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+{
+	return header_mean_range(match, rule, fields, guides, RT_SEGMENTS);
+}
+
 const struct match_type match_rt = {
     .name = "rt",
     .modelled = true,
@@ -161,5 +166,5 @@ const struct match_type match_rt = {
     .print = rt_print,
     .evaluate = rt_evaluate,
     .declare = unseen_declare,
-    .mean = unseen_mean,
+    .mean = rt_mean,
 };

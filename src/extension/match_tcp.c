@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * -m tcp: ports, flags and the presence of a TCP option: tcp_mt() in net/netfilter/xt_tcpudp.c. Nothing in
- * it, negated or not, is true of a later fragment. TCP options are not in the match key: --tcp-option is
- * unknown. */
+ * it, negated or not, is true of a later fragment. TCP options are not in the match key: in the diagram
+ * --tcp-option is a predicate of its own. */
 #include "extension/extension.h"
+#include "extension/header.h"
 #include "extension/port.h"
 #include "extension/types.h"
 
@@ -63,7 +64,7 @@ static int option_option_number(struct rule_parser *parser, struct tcp_match *tc
 
 	if (!word)
 		return -EINVAL;
-	if (option_number(word->text, 255, &number) || number == 0) {
+	if (guided_number(word->text, 255, &number) || number == 0) {
 		diagnostic_hint(parser_error(parser, word, "bad-value", "\"%.*s\" is not a TCP option",
 					     (int)word->text.size, word->text.data),
 				"a number from 1 to 255");
@@ -161,6 +162,29 @@ static enum truth flags_evaluate(const struct tcp_match *tcp, const struct packe
 	return truth_of(((packet->tcp_flags & tcp->mask) == tcp->flags) != tcp->flags_inverted);
 }
 
+/* tcp_find_option(), which comes last: what is cut off or too short for a header drops the packet only if all
+ * else matches. */
+static enum truth option_evaluate(const struct tcp_match *tcp, const struct packet *packet, enum truth others,
+				  struct evaluation *evaluation)
+{
+	if (!tcp->option || others == TRUTH_NO)
+		return others;
+	switch (packet_tcp_option(packet, tcp->option, 0, NULL, NULL)) {
+	case PART_FOUND:
+		return truth_and(others, truth_of(!tcp->option_inverted));
+	case PART_ABSENT:
+		return truth_and(others, truth_of(tcp->option_inverted));
+	case PART_SHORT:
+		if (others == TRUTH_UNKNOWN)
+			return TRUTH_UNKNOWN;
+		evaluation->hot_drop = true;
+		return TRUTH_NO;
+	case PART_UNKNOWN:
+		break;
+	}
+	return TRUTH_UNKNOWN;
+}
+
 static enum truth tcp_evaluate(const struct match *match, const struct rule *rule,
 			       const struct packet *packet, struct evaluation *evaluation)
 {
@@ -182,7 +206,7 @@ static enum truth tcp_evaluate(const struct match *match, const struct rule *rul
 	truth = truth_and(truth, port_evaluate(&tcp->source, packet, true));
 	truth = truth_and(truth, port_evaluate(&tcp->destination, packet, false));
 	truth = truth_and(truth, flags_evaluate(tcp, packet));
-	return tcp->option ? truth_and(truth, TRUTH_UNKNOWN) : truth;
+	return option_evaluate(tcp, packet, truth, evaluation);
 }
 
 /* Sharing one predicate among all that ask for the same option is exact: the packet's options stay as they
@@ -236,6 +260,13 @@ bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *po
 	const struct port_match *range = *source ? &tcp->source : &tcp->destination;
 	*port = range->first;
 	return range->first == range->last && !range->inverted;
+}
+
+bool match_tcp_wants_syn(const struct match *match)
+{
+	const struct tcp_match *tcp = match->data;
+
+	return (tcp->flags & 2) && !tcp->flags_inverted;
 }
 
 const struct match_type match_tcp = {

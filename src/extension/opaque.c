@@ -24,59 +24,27 @@ struct opaque_match {
 /* OPAQUE_TABLE where NAT, marks, TTL or a socket make the answer another one behind another table.
  * OPAQUE_RULE where two evaluations may differ although nothing was changed between. */
 static const struct opaque_match matches[] = {
-    {"addrtype", OPAQUE_TABLE, 0, false, true},
-    {"ah", OPAQUE_PACKET, 0, false, false},
-    {"bpf", OPAQUE_TABLE, 0, true, false}, /* may read the mark; for pinned objects see below */
     {"cgroup", OPAQUE_TABLE, 0, false, false},
     {"cluster", OPAQUE_TABLE, 0, true, false}, /* by the connection's source */
     {"connbytes", OPAQUE_TABLE, 0, true, false},
     {"connlabel", OPAQUE_RULE, EFFECT_CONNTRACK, true, false}, /* --set */
     {"connlimit", OPAQUE_RULE, EFFECT_STATE, true, false},
-    {"connmark", OPAQUE_TABLE, 0, true, false},
     {"cpu", OPAQUE_RULE, 0, false, true},
-    {"dccp", OPAQUE_TABLE, 0, false, false},
     {"devgroup", OPAQUE_TABLE, 0, false, false},
-    {"dscp", OPAQUE_TABLE, 0, false, true},
-    {"dst", OPAQUE_PACKET, 0, false, false},
-    {"ecn", OPAQUE_TABLE, 0, false, false},
-    {"esp", OPAQUE_PACKET, 0, false, false},
-    {"eui64", OPAQUE_PACKET, 0, false, false},
-    {"frag", OPAQUE_PACKET, 0, false, false},
     {"hashlimit", OPAQUE_RULE, EFFECT_STATE, false, false},
-    {"hbh", OPAQUE_PACKET, 0, false, false},
     {"helper", OPAQUE_TABLE, 0, true, false},
-    {"hl", OPAQUE_TABLE, 0, false, true},
-    {"ipcomp", OPAQUE_PACKET, 0, false, false},
-    {"iprange", OPAQUE_TABLE, 0, false, true},
-    {"ipv6header", OPAQUE_PACKET, 0, false, false},
     {"ipvs", OPAQUE_RULE, EFFECT_UNKNOWN, true, false}, /* looks connections of IPVS up, and holds them */
-    {"length", OPAQUE_TABLE, 0, false, true},
-    {"limit", OPAQUE_RULE, EFFECT_STATE, false, false},
-    {"mac", OPAQUE_PACKET, 0, false, false},
-    {"mark", OPAQUE_TABLE, 0, true, true}, /* may have been restored from a connection */
-    {"mh", OPAQUE_PACKET, 0, false, false},
     {"nfacct", OPAQUE_RULE, EFFECT_COUNTER, false, false},
     {"osf", OPAQUE_RULE, EFFECT_LOG, false, false},
-    {"owner", OPAQUE_TABLE, 0, false, false},
     {"physdev", OPAQUE_TABLE, 0, false, false},
-    {"pkttype", OPAQUE_PACKET, 0, false, true},
     {"policy", OPAQUE_TABLE, 0, false, false},
-    {"quota", OPAQUE_RULE, EFFECT_STATE, false, false},
     {"rateest", OPAQUE_RULE, EFFECT_COUNTER, false, false},
     {"realm", OPAQUE_TABLE, 0, false, false},
     {"recent", OPAQUE_RULE, EFFECT_STATE, false, false},
     {"rpfilter", OPAQUE_TABLE, 0, true, false}, /* with --validmark by the mark */
-    {"rt", OPAQUE_PACKET, 0, false, false},
     {"sctp", OPAQUE_TABLE, 0, false, false},
     {"socket", OPAQUE_RULE, 0, true, false}, /* looks the connection of a NAT reply up */
-    {"srh", OPAQUE_PACKET, 0, false, false},
-    {"statistic", OPAQUE_RULE, EFFECT_STATE, false, false},
-    {"string", OPAQUE_TABLE, 0, false, true},
-    {"tcpmss", OPAQUE_TABLE, 0, false, false},
     {"time", OPAQUE_RULE, 0, false, false},
-    {"tos", OPAQUE_TABLE, 0, false, true},
-    {"ttl", OPAQUE_TABLE, 0, false, true},
-    {"u32", OPAQUE_TABLE, 0, false, true},
 };
 
 static const struct opaque_match unlisted = {NULL, OPAQUE_RULE, EFFECT_UNKNOWN, true, false};
@@ -86,7 +54,6 @@ static const struct {
 	const char *name, *option;
 	unsigned effects;
 } special[] = {
-    {"bpf", " --object-pinned ", EFFECT_UNKNOWN},    /* an eBPF program may write to its maps */
     {"socket", " --restore-skmark", EFFECT_UNKNOWN}, /* changes the packet's mark */
 };
 
@@ -146,9 +113,6 @@ static unsigned opaque_effects(const struct match *match)
 	struct text text = data_of(match)->text;
 	unsigned effects = entry_of(match)->effects;
 
-	/* A throw of the dice leaves nothing behind: statistic_mt() in net/netfilter/xt_statistic.c. */
-	if (text_is(data_of(match)->name, "statistic") && has_option(text, " --mode random "))
-		effects = 0;
 	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++) {
 		if (text_is(data_of(match)->name, special[i].name) && has_option(text, special[i].option))
 			effects |= special[i].effects;

@@ -128,7 +128,7 @@ static bool opaque_name(const struct match *match, const struct rule *rule, stru
 			enum opaque_sharing sharing, struct buffer *name)
 {
 	size_t size = text.size ? strnlen(text.data, text.size) : 0;
-	if (size < text.size)
+	if (size < text.size || (sharing == OPAQUE_TABLE && rule->chain->table->changes))
 		sharing = OPAQUE_RULE;
 	buffer_add(name, text.data, size);
 	if (sharing == OPAQUE_TABLE)

@@ -9,9 +9,21 @@
 #include <netinet/in.h>
 #include <string.h>
 
-static bool is_octal(struct text text)
+/* xtables_parse_port() reads numbers as strtoul() with base 0 does, after blanks; getaddrinfo() reads decimal
+ * ones only. */
+static bool number_text(enum port_style style, struct text text, uint64_t *number)
 {
-	return text.size > 1 && text.data[0] == '0' && isdigit((unsigned char)text.data[1]);
+	if (style == PORT_STRICT) {
+		while (text.size && isspace((unsigned char)text.data[0]))
+			text = (struct text){text.data + 1, text.size - 1};
+		return number_parse_c(text, UINT16_MAX, number) == 0;
+	}
+	for (size_t i = 0; i < text.size; i++)
+		if (!isdigit((unsigned char)text.data[i]))
+			return false;
+	while (text.size > 1 && text.data[0] == '0')
+		text = (struct text){text.data + 1, text.size - 1};
+	return number_parse(text, UINT16_MAX, number) == 0;
 }
 
 /* xtables_getportbyname() asks getaddrinfo() without a protocol, which looks TCP up first. */
@@ -39,13 +51,17 @@ int port_parse_one(struct rule_parser *parser, enum port_style style, const stru
 		   struct text text, uint16_t *port)
 {
 	uint16_t first, last;
+	uint64_t number;
 
-	if (!text.size || memchr(text.data, ':', text.size) || is_octal(text)) {
+	if (number_text(style, text, &number)) {
+		*port = (uint16_t)number;
+		return 0;
+	}
+	if (!text.size || memchr(text.data, ':', text.size) || isdigit((unsigned char)text.data[0])) {
 		struct diagnostic *diagnostic = parser_error(
 		    parser, word, "bad-port", "\"%.*s\" is not a port", (int)text.size, text.data);
 		diagnostic_hint(diagnostic,
-				"a number from 0 to 65535 without zeros before it, or a service name of "
-				"/etc/services");
+				"a number from 0 to 65535, or a service name of /etc/services");
 		return -EINVAL;
 	}
 	if (style == PORT_GUIDED && any_service(text, port))

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -76,11 +77,20 @@ uint32_t rate_print(uint64_t period, uint64_t scale, struct buffer *out)
 	return units[unit].seconds;
 }
 
-void *rate_memory(const void *owner, const char *name, size_t size, bool known, struct evaluation *evaluation)
+void *rate_memory(const struct match *match, const struct rule *rule, const char *name, size_t size, bool known,
+		  struct evaluation *evaluation)
 {
-	struct rate_memory *memory =
-	    evaluation->session ? session_memory(evaluation->session, name ? NULL : owner, name, size) : NULL;
+	char own[16];
+	struct rate_memory *memory;
 
+	if (!evaluation->session)
+		return NULL;
+	if (name) {
+		memory = session_memory(evaluation->session, NULL, name, size);
+	} else {
+		snprintf(own, sizeof(own), "%u", (unsigned)(match - rule->matches));
+		memory = session_memory(evaluation->session, rule, own, size);
+	}
 	if (!memory)
 		return NULL;
 	if (!known || !evaluation->certain)

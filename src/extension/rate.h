@@ -29,10 +29,10 @@ struct rate_memory {
 	bool lost;
 };
 
-/* The memory of a match that counts, by its data's address (`owner`) or by `name` where several share it.
- * NULL: what it remembers is not known, as there is no session, or was not at some time. `known`: all that it
- * needs of this packet is. */
-void *rate_memory(const void *owner, const char *name, size_t size, bool known,
+/* The memory of a match that counts: the rule's own (`match` may belong to several: -s with a list), or one that
+ * all share who agree on `name`. NULL: what it remembers is not known, as there is no session, or was not at
+ * some time. `known`: all that it needs of this packet is. */
+void *rate_memory(const struct match *match, const struct rule *rule, const char *name, size_t size, bool known,
 		  struct evaluation *evaluation);
 
 #endif

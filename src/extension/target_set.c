@@ -51,6 +51,16 @@ static int parse_timeout(struct rule_parser *parser, struct set_target *set)
 	return 0;
 }
 
+/* Members of a list:set are added to the sets in it. */
+static void note_change(struct ruleset *ruleset, struct set *set)
+{
+	bool list = text_is(set->type_name, "list:set");
+
+	set->changing = true;
+	for (size_t i = 0; list && i < ruleset->set_count; i++)
+		ruleset->sets[i]->changing = true;
+}
+
 static int set_parse(struct rule_parser *parser, struct target *target)
 {
 	struct set_target *set = option_data(parser, &target->data, sizeof(*set));
@@ -71,6 +81,8 @@ static int set_parse(struct rule_parser *parser, struct target *target)
 		error = option_once(parser, &set->seen, 1u << option, 0);
 		if (!error)
 			error = set_reference_parse(parser, &set->references[option]);
+		if (!error && option != SET_MAP)
+			note_change(parser->ruleset, set->references[option].set);
 		break;
 	case SET_TIMEOUT: /* the last one counts */
 		error = parse_timeout(parser, set);
@@ -141,11 +153,14 @@ static void set_apply(const struct target *target, struct packet *packet, struct
 		packet->known &= ~(uint32_t)KNOWN_MARK;
 }
 
+/* The set is another one for what comes behind: that cannot be allowed away. */
+#define SET_EFFECTS (EFFECT_STATE | EFFECT_UNKNOWN)
+
 const struct target_type target_set = {
     .name = "SET",
     .modelled = true,
     .kind = TARGET_CHANGE,
-    .effects = EFFECT_STATE,
+    .effects = SET_EFFECTS,
     .parse = set_parse,
     .finish = set_finish,
     .print = set_print,
@@ -157,7 +172,7 @@ const struct target_type target_set_map = {
     .name = "SET",
     .modelled = true,
     .kind = TARGET_CHANGE,
-    .effects = EFFECT_STATE,
+    .effects = SET_EFFECTS,
     .print = set_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = set_apply,
@@ -168,7 +183,7 @@ const struct target_type target_set_map_late = {
     .name = "SET",
     .modelled = true,
     .kind = TARGET_CHANGE,
-    .effects = EFFECT_STATE,
+    .effects = SET_EFFECTS,
     .print = set_print,
     .tables = 1 << TABLE_MANGLE,
     .hooks = 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT | 1 << HOOK_POSTROUTING,

@@ -200,6 +200,7 @@ static void find_reached(struct diagnostics *sink, struct table *table)
 			const struct rule *rule = &chain->rules[k];
 			if (rule->target.chain)
 				rule->target.chain->reached |= chain->reached;
+			table->changes |= rule->target.type->kind == TARGET_CHANGE;
 			check_hooks(sink, rule, chain->reached);
 		}
 	}

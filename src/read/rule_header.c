@@ -5,6 +5,8 @@
 #include "read/reader.h"
 #include "ruleset/protocol.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,25 @@ static int short_address_parse(struct text text, address *value)
 		full[size++] = '0';
 	}
 	return address_parse(FAMILY_IPV4, (struct text){full, size}, value);
+}
+
+/* Forms that getaddrinfo() takes for numbers, which iptables asks last: 0xc0000201, 0300.0.2.1, 3221225985. */
+static int odd_address_parse(struct text text, address *value)
+{
+	char copy[64];
+	struct in_addr found;
+	if (text.size == 0 || text.size >= sizeof(copy) || !isdigit((unsigned char)text.data[0]))
+		return -EINVAL;
+	for (size_t i = 0; i < text.size; i++) {
+		if (!isxdigit((unsigned char)text.data[i]) && !strchr(".xX", text.data[i]))
+			return -EINVAL;
+		copy[i] = text.data[i];
+	}
+	copy[text.size] = '\0';
+	if (!inet_aton(copy, &found))
+		return -EINVAL;
+	*value = ntohl(found.s_addr);
+	return 0;
 }
 
 static int address_error(struct rule_parser *parser, const struct word *word, struct text text)
@@ -79,7 +100,8 @@ static int address_match_parse(struct rule_parser *parser, const struct word *wo
 	struct text host = {text.data, slash ? (size_t)(slash - text.data) : text.size};
 	address mask = family_max(parser->family), value;
 	if (address_parse(parser->family, host, &value) < 0 &&
-	    (parser->family != FAMILY_IPV4 || short_address_parse(host, &value) < 0))
+	    (parser->family != FAMILY_IPV4 ||
+	     (short_address_parse(host, &value) < 0 && odd_address_parse(host, &value) < 0)))
 		return address_error(parser, word, host);
 	if (slash) {
 		struct text rest = {slash + 1, text.size - host.size - 1};
@@ -126,6 +148,8 @@ int header_addresses(struct rule_reader *reader, struct address_list *list)
 		return -EINVAL;
 	}
 	for (bool more = true; more;) {
+		while (rest.size && isspace((unsigned char)rest.data[0])) /* "a, b" in quotes */
+			rest = (struct text){rest.data + 1, rest.size - 1};
 		const char *comma = rest.size ? memchr(rest.data, ',', rest.size) : NULL;
 		struct text part = {rest.data, comma ? (size_t)(comma - rest.data) : rest.size};
 		struct address_match match;

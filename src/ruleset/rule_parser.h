@@ -31,8 +31,8 @@ static inline bool parser_option_is(const struct rule_parser *parser, const char
 	return text_is(parser->option->text, name);
 }
 
-/* The option's argument. A "!" in front of it (old style) sets `inverted`. NULL with a diagnostic when the
- * line ends or another option comes. */
+/* The option's argument. NULL with a diagnostic when the line ends or another option comes, and for a "!"
+ * between the option and its argument, where iptables took it long ago. */
 const struct word *parser_argument(struct rule_parser *parser);
 /* Adds an error at the word (NULL: at the option); returns the diagnostic for a hint. */
 __attribute__((format(printf, 4, 5))) struct diagnostic *

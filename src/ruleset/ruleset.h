@@ -98,6 +98,8 @@ struct table {
 	uint32_t order; /* among the tables of all inputs: from 1, as they came; 0: not present */
 	size_t chain_count, chain_capacity;
 	struct chain **chains;           /* as declared */
+	/* Some target in it changes what matches behind it look at: marks, TTL, ... Set by the reader. */
+	bool changes;
 	struct name_index *index;        /* of the chains, by name */
 	struct chain *hooks[HOOK_COUNT]; /* built-in chains, NULL where there is none */
 	struct chain **ordered;          /* chain_count of them, callees first */
@@ -124,6 +126,7 @@ struct set {
 	uint8_t dimensions;
 	struct span span;
 	bool counters, comment, has_timeout, forceadd, skbinfo;
+	bool changing; /* a SET target of the rules adds or deletes members: what is in it holds for no packet */
 	uint32_t timeout; /* default for members, seconds */
 	uint8_t netmask;  /* hash:ip with netmask: bits, else family_bits() */
 	uint32_t hashsize, maxelem;

@@ -291,8 +291,7 @@ static void a_target_that_is_not_modelled_may_do_anything(void **state)
 {
 	(void)state;
 	struct way way =
-	    run(MANGLE("-A PREROUTING -j MARK --set-xmark 0x1/0xffffffff\n") FILTER("-A INPUT -j DROP\n"),
-		SYN, PATH_INPUT);
+	    run(MANGLE("-A PREROUTING -j IPMARK --addr src\n") FILTER("-A INPUT -j DROP\n"), SYN, PATH_INPUT);
 	assert_true(way.outcome.verdicts & VERDICT_UNKNOWN);
 	assert_true(way.outcome.verdicts & DROP);
 	assert_true(way.outcome.effects & EFFECT_UNKNOWN);

@@ -453,7 +453,8 @@ static void knows_targets_by_kind(void **state)
 	    {"filter", "-j REJECT", TARGET_REJECT, EFFECT_REJECT},
 	    {"filter", "-j LOG", TARGET_CONTINUE, EFFECT_LOG},
 	    {"filter", "-p tcp", TARGET_CONTINUE, 0},
-	    {"mangle", "-j MARK --set-xmark 0x1/0xffffffff", TARGET_OPAQUE, EFFECT_UNKNOWN},
+	    {"mangle", "-j MARK --set-xmark 0x1/0xffffffff", TARGET_CHANGE, 0},
+	    {"mangle", "-j IPMARK --addr src", TARGET_OPAQUE, EFFECT_UNKNOWN},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct loaded loaded = load_rule(FAMILY_IPV4, cases[i].table, sets, cases[i].rule);

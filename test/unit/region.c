@@ -275,6 +275,37 @@ static void opaque_targets_hold_everything_behind_them_back(void **state)
 	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 }
 
+/* A mark that a rule sets is another one for the rules behind it, though their text is the same. */
+static void what_a_target_changes_is_asked_for_again(void **state)
+{
+	(void)state;
+	filter(FILTER("-A INPUT -m mark --mark 0x1 -j RETURN\n"
+		      "-A INPUT -j MARK --set-xmark 0x1/0xffffffff\n"
+		      "-A INPUT -m mark --mark 0x1 -j ACCEPT\n"
+		      "-A INPUT -j DROP\n"));
+	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
+	forget(NULL);
+	filter(FILTER("-A INPUT -m mark --mark 0x1 -j RETURN\n"
+		      "-A INPUT -m mark --mark 0x1 -j ACCEPT\n"
+		      "-A INPUT -m mark ! --mark 0x1 -s 192.0.2.1/32 -j DROP\n"
+		      "-A INPUT -s 192.0.2.2/32 -j MARK --set-xmark 0x1/0xffffffff\n"));
+	assert_passes("proto=udp src=192.0.2.2 sport=1 dst=198.51.100.1 dport=80");
+}
+
+/* What a knock on a port may put into a set is not to be known from the set's members now. */
+static void a_set_that_rules_change_is_unknown(void **state)
+{
+	(void)state;
+	static const char sets[] = "create ok hash:ip family inet hashsize 64 maxelem 100\n";
+	compute(FILTER("-A INPUT -p udp -m udp --dport 7777 -j SET --add-set ok src\n"
+		       "-A INPUT -m set ! --match-set ok src -j DROP\n"),
+		sets, FAMILY_IPV4);
+	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
+	forget(NULL);
+	compute(FILTER("-A INPUT -m set ! --match-set ok src -j DROP\n"), sets, FAMILY_IPV4);
+	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
+}
+
 static void another_interface_does_not_count(void **state)
 {
 	(void)state;
@@ -558,6 +589,8 @@ int main(void)
 	    TEST(evaluating_a_limit_is_an_effect_even_when_both_outcomes_drop),
 	    TEST(a_match_that_is_not_modelled_is_unknown),
 	    TEST(opaque_targets_hold_everything_behind_them_back),
+	    TEST(what_a_target_changes_is_asked_for_again),
+	    TEST(a_set_that_rules_change_is_unknown),
 	    TEST(another_interface_does_not_count),
 	    TEST(an_unknown_interface_means_all_of_them_but_lo),
 	    TEST(where_the_host_may_forward_both_ways_must_drop),

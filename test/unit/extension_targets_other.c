@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Targets other than verdicts and NAT: what iptables-save prints for what was read, what is refused, both
+ * taken from iptables-legacy 1.8.9 (of LED, CLUSTERIP, ULOG and SECMARK without a kernel that takes them:
+ * from iptables-restore --test and from what their libraries print), and what the layers above are told. */
+#include "extension_rules.h"
+
+#include "extension/extension.h"
+#include "ruleset/rule_parser.h"
+
+static const char *const sets = "create a hash:ip family inet hashsize 1024 maxelem 65536\n"
+				"add a 192.0.2.1\n"
+				"create p hash:ip,port family inet hashsize 1024 maxelem 65536\n"
+				"create s hash:ip family inet hashsize 1024 maxelem 65536 skbinfo\n"
+				"create l list:set size 8\n"
+				"create a6 hash:ip family inet6 hashsize 1024 maxelem 65536\n";
+
+struct print_case {
+	enum family family;
+	const char *table, *rule, *printed; /* NULL: as it was read */
+};
+
+static const struct print_case print_cases[] = {
+    {FAMILY_IPV4, "raw", "-j CT", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --notrack", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --notrack --zone 5", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --zone 5", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --zone 0", "-j CT"},
+    {FAMILY_IPV4, "raw", "-j CT --zone 65535", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --zone 0x10", "-j CT --zone 16"},
+    {FAMILY_IPV4, "raw", "-j CT --zone 010", "-j CT --zone 8"},
+    {FAMILY_IPV4, "raw", "-j CT --zone mark", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --zone MARK", "-j CT --zone mark"},
+    {FAMILY_IPV4, "raw", "-j CT --zone-orig 5", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --zone-reply 5", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --zone-orig mark", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --zone-orig 0", "-j CT"},
+    {FAMILY_IPV4, "raw", "-j CT --zone-orig 1 --zone-reply 2", "-j CT --zone 2"},
+    {FAMILY_IPV4, "raw", "-j CT --zone-reply 1 --zone-orig 2", "-j CT --zone 2"},
+    {FAMILY_IPV4, "raw", "-j CT --zone mark --zone-reply 5", "-j CT --zone-reply mark"},
+    {FAMILY_IPV4, "raw", "-j CT --zone-reply 5 --zone mark", "-j CT --zone-reply mark"},
+    {FAMILY_IPV4, "raw", "-j CT --zone 5 --zone-orig 6", "-j CT --zone-orig 6"},
+    {FAMILY_IPV4, "raw", "-j CT --ctevents new", NULL},
+    {FAMILY_IPV4, "raw",
+     "-j CT --ctevents new,related,destroy,reply,assured,protoinfo,helper,mark,natseqinfo,secmark", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --ctevents secmark,new,new", "-j CT --ctevents new,secmark"},
+    {FAMILY_IPV4, "raw", "-j CT --expevents new", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --expevents new --ctevents new --zone 7",
+     "-j CT --ctevents new --expevents new --zone 7"},
+    {FAMILY_IPV4, "raw", "-p tcp -j CT --helper ftp", NULL},
+    {FAMILY_IPV4, "raw", "-p tcp -j CT --helper ftp --zone 3 --ctevents new",
+     "-p tcp -j CT --helper ftp --ctevents new --zone 3"},
+    {FAMILY_IPV4, "raw", "-j CT --notrack --helper ftp", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --notrack --helper abcdefghijklmnopqrstuvwxyz",
+     "-j CT --notrack --helper abcdefghijklmno"},
+    {FAMILY_IPV4, "raw", "-j CT --notrack --helper \"a b\" --timeout \"c d\"",
+     "-j CT --notrack --helper a b --timeout c d"},
+    {FAMILY_IPV4, "raw", "-j CT --helper \"\"", "-j CT"},
+    {FAMILY_IPV6, "raw", "-j CT --zone 5", NULL},
+    {FAMILY_IPV6, "raw", "-p tcp -j CT --helper ftp", NULL},
+    {FAMILY_IPV4, "raw", "-j NOTRACK", NULL},
+    {FAMILY_IPV4, "mangle", "-j NFLOG", NULL},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-group 1", NULL},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-group 0", "-j NFLOG"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-group 65535 --nflog-size 0", NULL},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-range 1", NULL},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-range 0", "-j NFLOG"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-size 4294967295", NULL},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-size 4294967295 --nflog-threshold 1", NULL},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-threshold 65535 --nflog-prefix foo --nflog-group 0x10",
+     "-j NFLOG --nflog-prefix foo --nflog-group 16 --nflog-threshold 65535"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-threshold 0", "-j NFLOG"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-prefix \"foo bar: \\\"x\\\" 'y' \\\\\"",
+     "-j NFLOG --nflog-prefix \"foo bar: \\\"x\\\" \\'y\\' \\\\\""},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-prefix -x", NULL},
+    {FAMILY_IPV4, "filter",
+     "-j NFLOG --nflog-prefix abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+     "-j NFLOG --nflog-prefix abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-group 010", "-j NFLOG --nflog-group 8"},
+    {FAMILY_IPV6, "filter", "-j NFLOG", NULL},
+    {FAMILY_IPV4, "nat", "-j NFQUEUE", "-j NFQUEUE --queue-num 0"},
+    {FAMILY_IPV4, "mangle", "-j NFQUEUE", "-j NFQUEUE --queue-num 0"},
+    {FAMILY_IPV4, "raw", "-j NFQUEUE --queue-num 0", NULL},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-num 65535", NULL},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 0:65534", NULL},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 1:65535", NULL},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 5:", "-j NFQUEUE --queue-balance 5:65535"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance :5", "-j NFQUEUE --queue-balance 0:5"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-bypass", "-j NFQUEUE --queue-num 0 --queue-bypass"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-num 10 --queue-bypass", NULL},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 0:6 --queue-cpu-fanout --queue-bypass",
+     "-j NFQUEUE --queue-balance 0:6 --queue-bypass --queue-cpu-fanout"},
+    {FAMILY_IPV6, "filter", "-j NFQUEUE --queue-balance 1:3", NULL},
+    {FAMILY_IPV4, "nat", "-j TEE --gateway 192.0.2.1", NULL},
+    {FAMILY_IPV4, "raw", "-j TEE --gateway 192.0.2.1", NULL},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 198.51.100.1", NULL},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 198.51.100.1 --oif lo", NULL},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 198.51.100.1 --oif \"\"", "-j TEE --gateway 198.51.100.1"},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 198.51.100.1 --oif abcdefghijklmnopqrst",
+     "-j TEE --gateway 198.51.100.1 --oif abcdefghijklmno"},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 198.51.100.1 --oif \"a b\"",
+     "-j TEE --gateway 198.51.100.1 --oif a b"},
+    {FAMILY_IPV6, "mangle", "-j TEE --gateway 2001:db8::1", NULL},
+    {FAMILY_IPV6, "mangle", "-j TEE --gateway 2001:db8:0:0::0001 --oif lo",
+     "-j TEE --gateway 2001:db8::1 --oif lo"},
+    {FAMILY_IPV4, "filter", "-j SET ! --add-set a src", "-j SET --add-set a src"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a srcfoo,dstx", "-j SET --add-set a src,dst"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src --exist --exist --timeout 5 --timeout 6",
+     "-j SET --add-set a src --exist --timeout 6"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src ! --exist", "-j SET --add-set a src --exist"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src ! --timeout 6", "-j SET --add-set a src --timeout 6"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src --timeout 4294967294", NULL},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src --timeout 010", "-j SET --add-set a src --timeout 8"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src --del-set p src,dst", NULL},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src,dst,src,dst,src,dst", NULL},
+    {FAMILY_IPV4, "filter", "-j SET --add-set p src", NULL},
+    {FAMILY_IPV4, "mangle", "-j SET --map-set s src --map-mark", NULL},
+    {FAMILY_IPV4, "mangle", "-j SET --map-set s src --map-mark --map-prio --map-queue", NULL},
+    {FAMILY_IPV4, "mangle", "-j SET --map-set a src --map-mark", NULL},
+    {FAMILY_IPV4, "mangle", "-j SET --map-set s src --map-mark --map-mark --add-set a dst",
+     "-j SET --add-set a dst --map-set s src --map-mark"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set l src", NULL},
+    {FAMILY_IPV6, "filter", "-j SET --add-set a6 src", NULL},
+    {FAMILY_IPV4, "filter", "-j AUDIT --type ACCEPT", "-j AUDIT --type accept"},
+    {FAMILY_IPV4, "filter", "-j AUDIT --type drop", NULL},
+    {FAMILY_IPV4, "filter", "-j AUDIT --type reject", NULL},
+    {FAMILY_IPV4, "nat", "-j AUDIT --type drop", NULL},
+    {FAMILY_IPV6, "filter", "-j AUDIT --type drop", NULL},
+    {FAMILY_IPV4, "raw", "-j TRACE", NULL},
+    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY", NULL},
+    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY --sack-perm --timestamp --wscale 9 --mss 1460 --ecn", NULL},
+    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY --ecn --mss 0", "-p tcp -j SYNPROXY --mss 0 --ecn"},
+    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY --wscale 300 --mss 70000",
+     "-p tcp -j SYNPROXY --wscale 44 --mss 4464"},
+    {FAMILY_IPV4, "mangle", "-p tcp -j SYNPROXY", NULL},
+    {FAMILY_IPV6, "filter", "-p tcp -j SYNPROXY --mss 5", NULL},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 42 --label foo", NULL},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 2147482 --label foo5", NULL},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 5 --label \"a b\"",
+     "-j IDLETIMER --timeout 5 --label a b"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 5 --label abcdefghijklmnopqrstuvwxyzabcdefghijklmn",
+     "-j IDLETIMER --timeout 5 --label abcdefghijklmnopqrstuvwxyza"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 010 --label r", "-j IDLETIMER --timeout 8 --label r"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name r --rateest-interval 250ms --rateest-ewmalog 500ms",
+     "-j RATEEST --rateest-name r --rateest-interval 250.0ms --rateest-ewmalog 500.0ms"},
+    {FAMILY_IPV4, "filter",
+     "-j RATEEST --rateest-name RE1 --rateest-interval 250.0ms --rateest-ewmalog 500.0ms", NULL},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name R2 --rateest-interval 1s --rateest-ewmalog 2s",
+     "-j RATEEST --rateest-name R2 --rateest-interval 1.0s --rateest-ewmalog 2.0s"},
+    {FAMILY_IPV4, "filter",
+     "-j RATEEST --rateest-name abcdefghijklmnopqrstuvwxyz --rateest-interval 1s --rateest-ewmalog 8s",
+     "-j RATEEST --rateest-name abcdefghijklmno --rateest-interval 1.0s --rateest-ewmalog 8.0s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name \"\" --rateest-interval 1s --rateest-ewmalog 8s",
+     "-j RATEEST --rateest-name  --rateest-interval 1.0s --rateest-ewmalog 8.0s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name \"a b\" --rateest-interval 1s --rateest-ewmalog 8s",
+     "-j RATEEST --rateest-name a b --rateest-interval 1.0s --rateest-ewmalog 8.0s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RL --rateest-interval 250ms --rateest-ewmalog 20000s",
+     "-j RATEEST --rateest-name RL --rateest-interval 250.0ms --rateest-ewmalog 2048.0s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RO --rateest-interval 1s --rateest-ewmalog 1.5s",
+     "-j RATEEST --rateest-name RO --rateest-interval 1.0s --rateest-ewmalog 2.0s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RQ --rateest-interval 1s --rateest-ewmalog 4s",
+     "-j RATEEST --rateest-name RQ --rateest-interval 1.0s --rateest-ewmalog 4.0s"},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 12345 --on-ip 192.0.2.1 --tproxy-mark 0x23/0xff",
+     NULL},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 12345 --tproxy-mark 0x23",
+     "-p tcp -j TPROXY --on-port 12345 --on-ip 0.0.0.0 --tproxy-mark 0x23/0xffffffff"},
+    {FAMILY_IPV4, "mangle", "-p udp -j TPROXY --on-port http --tproxy-mark 1/2",
+     "-p udp -j TPROXY --on-port 80 --on-ip 0.0.0.0 --tproxy-mark 0x1/0x2"},
+    {FAMILY_IPV4, "mangle", "-p udp -j TPROXY --on-port 0",
+     "-p udp -j TPROXY --on-port 0 --on-ip 0.0.0.0 --tproxy-mark 0x0/0x0"},
+    {FAMILY_IPV6, "mangle", "-p tcp -j TPROXY --on-port 5 --on-ip 2001:db8::1",
+     "-p tcp -j TPROXY --on-port 5 --on-ip 2001:db8::1 --tproxy-mark 0x0/0x0"},
+    {FAMILY_IPV6, "mangle", "-p udp -j TPROXY --on-port 5",
+     "-p udp -j TPROXY --on-port 5 --on-ip :: --tproxy-mark 0x0/0x0"},
+    {FAMILY_IPV6, "mangle", "-j SNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48", NULL},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48", NULL},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/64 --dst-pfx 2001:db8:1::/48", NULL},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx ::/0 --dst-pfx 2001:db8:1::/48",
+     "-j DNPT --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/ffff:ffff:: --dst-pfx 2001:db8:1::/48",
+     "-j DNPT --src-pfx 2001:db8::/32 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --dst-pfx 2001:db8:1::/48 --src-pfx 2001:db8::/32",
+     "-j DNPT --src-pfx 2001:db8::/32 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id x", "-j LED --led-trigger-id \"x\""},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id \"a b\\\"c\\\\\"", NULL},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id 1234567890123456 --led-delay 500 --led-always-blink",
+     "-j LED --led-trigger-id \"1234567890123456\" --led-delay 500 --led-always-blink"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id \"\"", NULL},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id x --led-delay inf",
+     "-j LED --led-trigger-id \"x\" --led-delay -1"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id x --led-delay INFinite",
+     "-j LED --led-trigger-id \"x\" --led-delay -1"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id x --led-delay 4294967295",
+     "-j LED --led-trigger-id \"x\" --led-delay -1"},
+    {FAMILY_IPV4, "filter", "-j ULOG", NULL},
+    {FAMILY_IPV4, "filter",
+     "-j ULOG --ulog-prefix \"a b\" --ulog-nlgroup 32 --ulog-cprange 1 --ulog-qthreshold 50", NULL},
+    {FAMILY_IPV4, "filter",
+     "-j ULOG --ulog-prefix abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz --ulog-nlgroup 1 "
+     "--ulog-cprange 0 --ulog-qthreshold 1",
+     "-j ULOG --ulog-prefix abcdefghijklmnopqrstuvwxyzabcde"},
+    {FAMILY_IPV4, "filter", "-j CLUSTERIP", NULL},
+    {FAMILY_IPV4, "filter",
+     "-j CLUSTERIP --new --hashmode sourceip --clustermac 01:AA:7b:47:f7:d7 --total-nodes 2 --local-node 1",
+     "-j CLUSTERIP --new --hashmode sourceip --clustermac 01:AA:7B:47:F7:D7 --total-nodes 2 --local-node 1 "
+     "--hash-init 0"},
+    {FAMILY_IPV4, "filter",
+     "-j CLUSTERIP --new --hashmode sourceip-sourceport --clustermac 01:AA:7b:47:f7:d7 --total-nodes 2 "
+     "--local-node 1 --hash-init 1",
+     "-j CLUSTERIP --new --hashmode sourceip-sourceport --clustermac 01:AA:7B:47:F7:D7 --total-nodes 2 "
+     "--local-node 1 --hash-init 1"},
+    {FAMILY_IPV4, "filter",
+     "-j CLUSTERIP --new --hashmode sourceip-sourceport-destport --clustermac 01:AA:7b:47:f7:d7 "
+     "--total-nodes 16 --local-node 16 --hash-init 4294967295",
+     "-j CLUSTERIP --new --hashmode sourceip-sourceport-destport --clustermac 01:AA:7B:47:F7:D7 "
+     "--total-nodes 16 --local-node 16 --hash-init 4294967295"},
+};
+
+struct refused_case {
+	enum family family;
+	const char *table, *rule;
+};
+
+static const struct refused_case refused_cases[] = {
+    {FAMILY_IPV4, "raw", "-j CT --zone 65536"},
+    {FAMILY_IPV4, "raw", "-j CT --zone -1"},
+    {FAMILY_IPV4, "raw", "-j CT --zone foo"},
+    {FAMILY_IPV4, "raw", "-j CT --zone \"\""},
+    {FAMILY_IPV4, "raw", "-j CT --zone 5 --zone 6"},
+    {FAMILY_IPV4, "raw", "-j CT --ctevents NEW"},
+    {FAMILY_IPV4, "raw", "-j CT --ctevents new,"},
+    {FAMILY_IPV4, "raw", "-j CT --ctevents \"\""},
+    {FAMILY_IPV4, "raw", "-j CT --ctevents foo"},
+    {FAMILY_IPV4, "raw", "-j CT --expevents reply"},
+    {FAMILY_IPV4, "raw", "-j CT --helper ftp"},
+    {FAMILY_IPV4, "raw", "! -p udp -j CT --helper ftp"},
+    {FAMILY_IPV4, "raw", "-j CT --timeout foo"},
+    {FAMILY_IPV4, "raw", "! -j CT"},
+    {FAMILY_IPV4, "raw", "-j CT ! --notrack"},
+    {FAMILY_IPV4, "raw", "-j CT ! --zone 5"},
+    {FAMILY_IPV4, "raw", "-j CT --zone ! 5"},
+    {FAMILY_IPV4, "raw", "-j CT --notrack --notrack"},
+    {FAMILY_IPV4, "raw", "-j CT --zone"},
+    {FAMILY_IPV4, "mangle", "-j CT --zone 5"},
+    {FAMILY_IPV4, "filter", "-j CT --notrack"},
+    {FAMILY_IPV6, "raw", "-j CT --helper ftp"},
+    {FAMILY_IPV4, "raw", "-j NOTRACK --zone 5"},
+    {FAMILY_IPV4, "filter", "-j NOTRACK"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-group 65536"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-range 1 --nflog-size 1"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-size 4294967296"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-prefix \"\""},
+    {FAMILY_IPV4, "filter", "-j NFLOG ! --nflog-prefix a"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-prefix a --nflog-prefix b"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-group -1"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-group 08"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-num 65536"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-num -1"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 0:65535"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 0:65536"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 5:5"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 6:5"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 5"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance :"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance 5:6:7"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-balance -1:65535"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-num 5 --queue-balance 1:2"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-num 10 --queue-cpu-fanout"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-cpu-fanout"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE ! --queue-bypass"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-bypass --queue-bypass"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-num 10 --queue-num 11"},
+    {FAMILY_IPV4, "mangle", "-j TEE"},
+    {FAMILY_IPV4, "mangle", "-j TEE ! --gateway 198.51.100.1"},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 0.0.0.0"},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 198.51.100.1/32"},
+    {FAMILY_IPV4, "mangle", "-j TEE --oif lo"},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 198.51.100.1 --gateway 198.51.100.2"},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 2001:db8::1"},
+    {FAMILY_IPV6, "mangle", "-j TEE --gateway ::"},
+    {FAMILY_IPV6, "mangle", "-j TEE --gateway 198.51.100.1"},
+    {FAMILY_IPV4, "filter", "! -j SET --add-set a src"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set ! a src"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a ! src"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src --timeout ! 6"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src --timeout 4294967295"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src --add-set p src,dst"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src,dst,src,dst,src,dst,src"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a6 src"},
+    {FAMILY_IPV4, "filter", "-j SET --del-set a src --exist"},
+    {FAMILY_IPV4, "filter", "-j SET --del-set a src --timeout 5"},
+    {FAMILY_IPV4, "filter", "-j SET --map-set s src --map-mark"},
+    {FAMILY_IPV4, "mangle", "-j SET --map-set s src"},
+    {FAMILY_IPV4, "mangle", "-j SET --map-mark"},
+    {FAMILY_IPV4, "mangle", "-j SET --add-set a src --map-mark"},
+    {FAMILY_IPV4, "filter", "-j SET"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set nope src"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a ,src"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src,"},
+    {FAMILY_IPV6, "filter", "-j SET --add-set a src"},
+    {FAMILY_IPV4, "filter", "-j AUDIT"},
+    {FAMILY_IPV4, "filter", "-j AUDIT --type foo"},
+    {FAMILY_IPV4, "filter", "-j AUDIT ! --type drop"},
+    {FAMILY_IPV4, "filter", "-j AUDIT --type ! drop"},
+    {FAMILY_IPV4, "filter", "-j AUDIT --type drop --type drop"},
+    {FAMILY_IPV4, "mangle", "-j TRACE"},
+    {FAMILY_IPV4, "filter", "-j SYNPROXY"},
+    {FAMILY_IPV4, "filter", "! -p tcp -j SYNPROXY"},
+    {FAMILY_IPV4, "filter", "-p udp -j SYNPROXY"},
+    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY --wscale 4294967295 --mss 4294967296"},
+    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY ! --ecn"},
+    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY --ecn --ecn"},
+    {FAMILY_IPV4, "security", "-j SECMARK"},
+    {FAMILY_IPV4, "security", "-j SECMARK"},
+    {FAMILY_IPV4, "security", "-j SECMARK ! --selctx a"},
+    {FAMILY_IPV4, "security", "-j SECMARK --selctx a --selctx b"},
+    {FAMILY_IPV4, "filter", "-j CONNSECMARK --restore"},
+    {FAMILY_IPV4, "raw", "-j CONNSECMARK --restore"},
+    {FAMILY_IPV4, "mangle", "-j CONNSECMARK"},
+    {FAMILY_IPV4, "mangle", "-j CONNSECMARK --save --restore"},
+    {FAMILY_IPV4, "mangle", "-j CONNSECMARK --save --save"},
+    {FAMILY_IPV4, "mangle", "-j CONNSECMARK ! --save"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 42"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --label foo"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 0 --label foo3"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 2147483 --label foo4"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 4294967296 --label foo"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 5 --label \"\""},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 5 --label a/b"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 5 --label power"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 5 --label uevent"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 5 --label subsystem"},
+    {FAMILY_IPV4, "nat", "-j IDLETIMER --timeout 5 --label q --alarm --alarm"},
+    {FAMILY_IPV4, "nat", "-j IDLETIMER --timeout 5 --label q ! --alarm"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RE1"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-interval 250.0ms --rateest-ewmalog 500.0ms"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name R3 --rateest-interval 100 --rateest-ewmalog 1"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name R5 --rateest-interval 8.1s --rateest-ewmalog 100s"},
+    {FAMILY_IPV4, "filter",
+     "-j RATEEST --rateest-name R7 --rateest-interval 2sx --rateest-ewmalog 4000msecs"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RC --rateest-interval 0 --rateest-ewmalog 1"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RD --rateest-interval -1s --rateest-ewmalog 1s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RE --rateest-interval inf --rateest-ewmalog 1s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RF --rateest-interval nan --rateest-ewmalog 1s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RG --rateest-interval \"\" --rateest-ewmalog 1s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RH --rateest-interval 1s --rateest-ewmalog inf"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RI --rateest-interval 1s --rateest-ewmalog 0"},
+    {FAMILY_IPV4, "filter",
+     "-j RATEEST --rateest-name RJ --rateest-interval 4294967295 --rateest-ewmalog 1s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RM --rateest-interval 1s --rateest-ewmalog 1s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name RN --rateest-interval 1s --rateest-ewmalog 1.4s"},
+    {FAMILY_IPV4, "filter", "-j RATEEST ! --rateest-name RQ --rateest-interval 1s --rateest-ewmalog 4s"},
+    {FAMILY_IPV4, "mangle", "-p udp -j TPROXY"},
+    {FAMILY_IPV4, "mangle", "-p icmp -j TPROXY --on-port 5"},
+    {FAMILY_IPV4, "mangle", "-j TPROXY --on-port 5"},
+    {FAMILY_IPV4, "mangle", "! -p tcp -j TPROXY --on-port 5"},
+    {FAMILY_IPV4, "filter", "-p tcp -j TPROXY --on-port 5"},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 5 --tproxy-mark 0x100000000"},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 5 --tproxy-mark 5/"},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 5 --tproxy-mark \"\""},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY ! --on-port 5"},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 5 --on-ip 192.0.2.1/24"},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 5 --on-port 6"},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 5 --on-ip 2001:db8::1"},
+    {FAMILY_IPV4, "mangle", "-p udplite -j TPROXY --on-port 5"},
+    {FAMILY_IPV4, "mangle", "-j SNPT --src-pfx 192.0.2.0/24 --dst-pfx 192.0.2.0/24"},
+    {FAMILY_IPV4, "mangle", "-j DNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/65 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::1/64 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::1/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8:0:1:1::/48 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8:0:ff::/56 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8:: --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --dst-pfx 2001:db8::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/ffff:0:ffff:: --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/129 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "! -j DNPT --src-pfx 2001:db8::/12 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "mangle", "-j DNPT ! --src-pfx 2001:db8::/12 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "filter", "-j DNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV6, "nat", "-j DNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple spi,sport --hmark-mod 5 --hmark-rnd 0x1234"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple spi,dport --hmark-mod 5 --hmark-rnd 0x1234"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple srcx --hmark-mod 5 --hmark-rnd 0x1234"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple src, --hmark-mod 5 --hmark-rnd 0x1234"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple ,src --hmark-mod 5 --hmark-rnd 0x1234"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple \"\" --hmark-mod 5 --hmark-rnd 0x1234"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple src --hmark-mod 0 --hmark-rnd 0x1234"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple src --hmark-rnd 0x1234"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple src --hmark-mod 5"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple src --hmark-src-prefix 24 --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-sport 0x10000 --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle",
+     "-j HMARK --hmark-spi-mask 0xff --hmark-sport-mask 7 --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-spi 0x12345678 --hmark-sport 7 --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-sport 7 --hmark-spi 0x12345678 --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple sport --hmark-sport-mask 7 --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-proto-mask 0x10000 --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle",
+     "-j HMARK --hmark-tuple proto --hmark-proto-mask 0x10 --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple src --hmark-tuple dst --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple src --hmark-mod 5 --hmark-rnd 1 --hmark-rnd 2"},
+    {FAMILY_IPV4, "mangle", "-j HMARK ! --hmark-tuple src --hmark-mod 5 --hmark-rnd 1"},
+    {FAMILY_IPV4, "mangle", "-j HMARK --hmark-tuple src --hmark-mod 4294967296 --hmark-rnd 1"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id 12345678901234567"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id x --led-delay in"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id x --led-delay 4294967296"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id x --led-delay foo"},
+    {FAMILY_IPV4, "filter", "-j LED --led-trigger-id x ! --led-always-blink"},
+    {FAMILY_IPV4, "filter", "-j LED"},
+    {FAMILY_IPV4, "filter", "-j ULOG --ulog-nlgroup 0"},
+    {FAMILY_IPV4, "filter", "-j ULOG --ulog-nlgroup 33"},
+    {FAMILY_IPV4, "filter", "-j ULOG --ulog-qthreshold 0"},
+    {FAMILY_IPV4, "filter", "-j ULOG --ulog-qthreshold 51"},
+    {FAMILY_IPV4, "filter", "-j ULOG --ulog-prefix \"\""},
+    {FAMILY_IPV6, "filter", "-j ULOG"},
+    {FAMILY_IPV4, "filter", "-j CLUSTERIP --hashmode sourceip"},
+    {FAMILY_IPV4, "filter", "-j CLUSTERIP --new"},
+    {FAMILY_IPV4, "filter",
+     "-j CLUSTERIP --new --hashmode foo --clustermac 01:AA:7b:47:f7:d7 --total-nodes 2 --local-node 1"},
+    {FAMILY_IPV4, "filter",
+     "-j CLUSTERIP --new --hashmode sourceip --clustermac 00:AA:7b:47:f7:d7 --total-nodes 2 --local-node 1"},
+    {FAMILY_IPV4, "filter",
+     "-j CLUSTERIP --new --hashmode sourceip --clustermac 01:AA:7b:47:f7:d7 --total-nodes 17 --local-node 1"},
+    {FAMILY_IPV4, "filter",
+     "-j CLUSTERIP --new --hashmode sourceip --clustermac 01:AA:7b:47:f7:d7 --total-nodes 2 --local-node 17"},
+    {FAMILY_IPV4, "filter",
+     "-j CLUSTERIP --new --hashmode sourceip --clustermac 01:AA:7b:47:f7:d7 --total-nodes 2"},
+    {FAMILY_IPV6, "filter", "-j CLUSTERIP"},
+};
+
+static struct loaded load_target(enum family family, const char *table, const char *rule)
+{
+	struct loaded loaded = load_rules(family, table, sets, rule);
+
+	if (!loaded.rule) {
+		print_error("%s: %s\n", rule, loaded.messages.data ? loaded.messages.data : "");
+		fail();
+	}
+	return loaded;
+}
+
+static void prints_what_iptables_save_prints(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(print_cases) / sizeof(*print_cases); i++) {
+		const struct print_case *each = &print_cases[i];
+		struct loaded loaded = load_target(each->family, each->table, each->rule);
+		struct buffer out = {0};
+		assert_true(loaded.rule->target.type->modelled);
+		rule_print(loaded.rule, true, &out);
+		assert_string_equal(out.data, each->printed ? each->printed : each->rule);
+		buffer_fini(&out);
+		loaded_free(&loaded);
+	}
+}
+
+static void refuses_what_iptables_refuses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused_cases) / sizeof(*refused_cases); i++) {
+		const struct refused_case *each = &refused_cases[i];
+		struct loaded loaded = load_rules(each->family, each->table, sets, each->rule);
+		if (loaded.rule || !loaded.messages.data || !strstr(loaded.messages.data, "error[")) {
+			print_error("%s is not refused\n", each->rule);
+			fail();
+		}
+		loaded_free(&loaded);
+	}
+}
+
+/* --- What the layers above are told
+ * ------------------------------------------------------------------------------ */
+
+static const struct kind_case {
+	enum family family;
+	const char *table, *rule;
+	enum target_kind kind;
+	unsigned effects;
+	bool reads_state;
+} kind_cases[] = {
+    {FAMILY_IPV4, "raw", "-j CT --notrack --zone 5", TARGET_NOTRACK, 0, false},
+    {FAMILY_IPV4, "raw", "-j CT --zone 5", TARGET_REWRITE, 0, true},
+    {FAMILY_IPV4, "raw", "-j CT", TARGET_REWRITE, 0, true},
+    {FAMILY_IPV4, "filter", "-j NFLOG", TARGET_CONTINUE, EFFECT_LOG, false},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-bypass", TARGET_QUEUE, 0, true},
+    {FAMILY_IPV4, "mangle", "-j TEE --gateway 192.0.2.1", TARGET_CONTINUE, EFFECT_UNKNOWN, false},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src", TARGET_CHANGE, EFFECT_STATE, false},
+    {FAMILY_IPV4, "mangle", "-j SET --map-set s src --map-prio", TARGET_CHANGE, EFFECT_STATE, false},
+    {FAMILY_IPV4, "filter", "-j AUDIT --type drop", TARGET_CONTINUE, EFFECT_LOG, false},
+    {FAMILY_IPV4, "raw", "-j TRACE", TARGET_CONTINUE, EFFECT_LOG, false},
+    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY", TARGET_QUEUE, 0, true},
+    {FAMILY_IPV4, "security", "-j SECMARK --selctx a", TARGET_CHANGE, 0, true},
+    {FAMILY_IPV4, "security", "-j CONNSECMARK --save", TARGET_CHANGE, EFFECT_STATE | EFFECT_CONNTRACK, true},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --timeout 5 --label a", TARGET_CONTINUE, EFFECT_STATE, false},
+    {FAMILY_IPV4, "filter", "-j RATEEST --rateest-name a --rateest-interval 1s --rateest-ewmalog 2s",
+     TARGET_CONTINUE, EFFECT_COUNTER, false},
+    {FAMILY_IPV4, "mangle", "-p tcp -j TPROXY --on-port 5", TARGET_QUEUE, 0, true},
+    {FAMILY_IPV6, "mangle", "-j SNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48", TARGET_REWRITE, 0,
+     true},
+    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48", TARGET_REWRITE, 0,
+     true},
+    {FAMILY_IPV4, "filter", "-j CLUSTERIP", TARGET_REWRITE, 0, true},
+};
+
+static void tells_what_a_target_does(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(kind_cases) / sizeof(*kind_cases); i++) {
+		const struct kind_case *each = &kind_cases[i];
+		struct loaded loaded = load_target(each->family, each->table, each->rule);
+		const struct target *target = &loaded.rule->target;
+		if (target->type->kind != each->kind || target->type->effects != each->effects ||
+		    target_reads_state(target) != each->reads_state) {
+			print_error("%s: kind %d, effects %#x\n", each->rule, (int)target->type->kind,
+				    target->type->effects);
+			fail();
+		}
+		loaded_free(&loaded);
+	}
+}
+
+/* The kernel's checkentry; which chains reach a rule the reader knows. */
+static void tells_from_which_hooks_a_target_may_be_reached(void **state)
+{
+	static const struct {
+		enum family family;
+		const char *table, *rule;
+		unsigned hooks;
+	} cases[] = {
+	    {FAMILY_IPV4, "mangle", "-p udp -j TPROXY --on-port 5", 1 << HOOK_PREROUTING},
+	    {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY", 1 << HOOK_INPUT | 1 << HOOK_FORWARD},
+	    {FAMILY_IPV6, "mangle", "-j SNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48",
+	     1 << HOOK_INPUT | 1 << HOOK_POSTROUTING},
+	    {FAMILY_IPV6, "mangle", "-j DNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:1::/48",
+	     1 << HOOK_PREROUTING | 1 << HOOK_OUTPUT},
+	    {FAMILY_IPV4, "mangle", "-j SET --map-set s src --map-queue",
+	     1 << HOOK_FORWARD | 1 << HOOK_OUTPUT | 1 << HOOK_POSTROUTING},
+	    {FAMILY_IPV4, "mangle", "-j SET --map-set s src --map-mark", 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct loaded loaded = load_target(cases[i].family, cases[i].table, cases[i].rule);
+		assert_int_equal(loaded.rule->target.type->hooks, cases[i].hooks);
+		loaded_free(&loaded);
+	}
+}
+
+static void tells_where_copies_go(void **state)
+{
+	static const uint8_t four[4] = {192, 0, 2, 1};
+	static const uint8_t six[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+	uint8_t gateway[16] = {0};
+	(void)state;
+
+	struct loaded loaded = load_target(FAMILY_IPV4, "mangle", "-j TEE --gateway 192.0.2.1 --oif eth0");
+	assert_true(target_tee(&loaded.rule->target, FAMILY_IPV4, gateway));
+	assert_memory_equal(gateway, four, 4);
+	loaded_free(&loaded);
+	loaded = load_target(FAMILY_IPV6, "mangle", "-j TEE --gateway 2001:db8::1");
+	assert_true(target_tee(&loaded.rule->target, FAMILY_IPV6, gateway));
+	assert_memory_equal(gateway, six, 16);
+	loaded_free(&loaded);
+	loaded = load_target(FAMILY_IPV4, "filter", "-j NFLOG");
+	assert_false(target_tee(&loaded.rule->target, FAMILY_IPV4, gateway));
+	loaded_free(&loaded);
+}
+
+static void tells_conntracks_template(void **state)
+{
+	struct ct_template template;
+	(void)state;
+
+	struct loaded loaded =
+	    load_target(FAMILY_IPV4, "raw", "-p tcp -j CT --zone-orig 5 --helper ftp --timeout slow");
+	assert_true(target_ct_template(&loaded.rule->target, &template));
+	assert_int_equal(template.zone, 5);
+	assert_true(template.original);
+	assert_false(template.reply);
+	assert_false(template.zone_by_mark);
+	assert_true(text_is(template.helper, "ftp"));
+	assert_true(text_is(template.timeout, "slow"));
+	loaded_free(&loaded);
+	loaded = load_target(FAMILY_IPV4, "raw", "-j CT --zone mark");
+	assert_true(target_ct_template(&loaded.rule->target, &template));
+	assert_true(template.zone_by_mark);
+	loaded_free(&loaded);
+	loaded = load_target(FAMILY_IPV4, "raw", "-j CT --notrack --zone 5");
+	assert_false(target_ct_template(&loaded.rule->target, &template));
+	loaded_free(&loaded);
+	loaded = load_target(FAMILY_IPV4, "raw", "-j NOTRACK");
+	assert_false(target_ct_template(&loaded.rule->target, &template));
+	loaded_free(&loaded);
+}
+
+/* What cannot be worked out of a mark is not known behind it; all else of the packet is as it was. */
+static void forgets_marks_it_cannot_work_out(void **state)
+{
+	static const struct {
+		const char *rule;
+		bool known;
+	} cases[] = {
+	    {"-j HMARK --hmark-tuple ct --hmark-mod 5 --hmark-rnd 1", false},
+	    {"-j SET --map-set s src --map-mark", false},
+	    {"-j SET --map-set s src --map-prio", true},
+	    {"-j SET --add-set a src", true},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct loaded loaded = load_target(FAMILY_IPV4, "mangle", cases[i].rule);
+		struct packet packet = {.family = FAMILY_IPV4, .known = KNOWN_MARK | KNOWN_TTL, .ttl = 9};
+		struct evaluation evaluation = {.certain = true};
+		loaded.rule->target.type->apply(&loaded.rule->target, &packet, &evaluation);
+		assert_int_equal(!!(packet.known & KNOWN_MARK), cases[i].known);
+		assert_true(packet.known & KNOWN_TTL);
+		assert_int_equal(packet.ttl, 9);
+		loaded_free(&loaded);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(prints_what_iptables_save_prints),
+	    cmocka_unit_test(refuses_what_iptables_refuses),
+	    cmocka_unit_test(tells_what_a_target_does),
+	    cmocka_unit_test(tells_from_which_hooks_a_target_may_be_reached),
+	    cmocka_unit_test(tells_where_copies_go),
+	    cmocka_unit_test(tells_conntracks_template),
+	    cmocka_unit_test(forgets_marks_it_cannot_work_out),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
