@@ -96,6 +96,8 @@ static int run(const char *const *paths, size_t count, const struct printing *pr
 	for (int family = 0; family < FAMILY_COUNT && printing->format == FORMAT_IPTABLES; family++)
 		if (printing->families[family])
 			print_family(ruleset, (enum family)family, printing, &out);
+	if (printing->format == FORMAT_IPSET)
+		ruleset_print_sets(ruleset, &out);
 	if (out.failed)
 		code = command_fail("print", EXIT_SYSTEM, "out of memory");
 	else if (out.size)

@@ -5,8 +5,8 @@
  *
  * A flow is `known` or doubted. Of a doubted flow only this is kept: that the kernel may have it, until the
  * longest timeout after its last packet has passed. Each doubt is for good, but where later packets settle it
- * whatever was there before: a whole TCP handshake, and for the others one packet each way (both of which
- * surely passed). */
+ * whatever was there before: one packet each way (both of which surely passed), and for TCP, where the doubt is
+ * only what was there before the capture, a whole handshake. */
 #include "engine/conntrack.h"
 #include "base/arena.h"
 #include "packet/address.h"
@@ -41,8 +41,8 @@ struct conntrack {
 	uint64_t start, now, swept;
 	bool started;
 	bool missed; /* something may be in the table that is not in ours */
-	/* Flows that cannot be found by one of their keys since NAT chose it: by the address at the other end,
-	 * which is known. blind_all: where not even that is. */
+	/* Flows that cannot be found by one of their keys since NAT chose it: by what is known of the key.
+	 * blind_all: where neither address is. */
 	uint32_t blind[BLIND_SLOTS];
 	uint32_t blind_all;
 };
@@ -106,27 +106,36 @@ static bool key_equal(const struct flow_key *a, const struct flow_key *b)
 	       a->protocol == b->protocol && a->family == b->family;
 }
 
-static uint32_t *blind_slot(struct conntrack *conntrack, const struct flow_key *key, address end)
+enum end { END_SOURCE, END_DESTINATION, END_BOTH };
+
+/* Counts flows of the key's protocol whose own key has this end, and is not known otherwise. */
+static uint32_t *blind_slot(struct conntrack *conntrack, const struct flow_key *key, enum end end)
 {
-	return &conntrack->blind[address_hash(end, key->protocol) & (BLIND_SLOTS - 1)];
+	uint64_t hash = (uint64_t)key->protocol << 2 | end;
+	if (end != END_DESTINATION)
+		hash = address_hash(key->source, hash);
+	if (end != END_SOURCE)
+		hash = address_hash(key->destination, hash);
+	return &conntrack->blind[hash & (BLIND_SLOTS - 1)];
 }
 
 /* The slot that counts this direction of the flow, which has no link. */
 static uint32_t *blind_of(struct conntrack *conntrack, struct flow *flow, enum flow_direction direction)
 {
-	const struct flow_key *key = &flow->keys[direction];
-	if (!(flow->unknown[direction] & PART_SOURCE))
-		return blind_slot(conntrack, key, key->source);
-	if (!(flow->unknown[direction] & PART_DESTINATION))
-		return blind_slot(conntrack, key, key->destination);
-	return &conntrack->blind_all;
+	unsigned unknown = flow->unknown[direction] & (PART_SOURCE | PART_DESTINATION);
+	if (unknown == (PART_SOURCE | PART_DESTINATION))
+		return &conntrack->blind_all;
+	return blind_slot(conntrack, &flow->keys[direction],
+			  unknown == 0		   ? END_BOTH
+			  : unknown == PART_SOURCE ? END_DESTINATION
+						   : END_SOURCE);
 }
 
 /* The packet may belong to a connection that is not found by its key. */
 static bool is_blind(struct conntrack *conntrack, const struct flow_key *key)
 {
-	return conntrack->blind_all || *blind_slot(conntrack, key, key->source) ||
-	       *blind_slot(conntrack, key, key->destination);
+	return conntrack->blind_all || *blind_slot(conntrack, key, END_SOURCE) ||
+	       *blind_slot(conntrack, key, END_DESTINATION) || *blind_slot(conntrack, key, END_BOTH);
 }
 
 static void link_flow(struct conntrack *conntrack, struct flow *flow, enum flow_direction direction)
@@ -190,10 +199,13 @@ static void flow_release(struct conntrack *conntrack, struct flow *flow)
 /* Where a doubted flow's reply key may be another than ours. */
 static uint32_t *doubted_slot(struct conntrack *conntrack, const struct flow *flow)
 {
-	const struct flow_key *key = &flow->keys[FLOW_ORIGINAL];
+	struct flow_key key = {
+	    .source = flow->keys[FLOW_ORIGINAL].destination,
+	    .protocol = flow->keys[FLOW_ORIGINAL].protocol,
+	};
 	if (conntrack->options.nat_destination || (flow->unknown[FLOW_ORIGINAL] & PART_DESTINATION))
 		return &conntrack->blind_all;
-	return blind_slot(conntrack, key, key->destination);
+	return blind_slot(conntrack, &key, END_SOURCE);
 }
 
 static void flow_blind(struct conntrack *conntrack, struct flow *flow)
@@ -235,7 +247,9 @@ static void flow_insert(struct conntrack *conntrack, struct flow *flow)
 		grow(conntrack);
 	link_flow(conntrack, flow, FLOW_ORIGINAL);
 	link_flow(conntrack, flow, FLOW_REPLY);
-	if (!flow->known)
+	unsigned open = (conntrack->options.nat_source ? IPS_SRC_NAT : 0) |
+			(conntrack->options.nat_destination ? IPS_DST_NAT : 0);
+	if (!flow->known && (open & ~flow->nat_clear))
 		flow_blind(conntrack, flow);
 }
 
@@ -434,8 +448,9 @@ static void track_flow(struct conntrack *conntrack, struct tracked *tracked, str
 /* --- doubted flows
  * --------------------------------------------------------------------------------------------------- */
 
-/* A handshake seen whole: whatever entry there was before, it has been taken over or brought into step, see
- * resynchronise() in conntrack_tcp.c. */
+/* A handshake seen whole: an entry that was there before, of the same direction, has been taken over or brought
+ * into step, see resynchronise() in conntrack_tcp.c. One of the other direction, which calls it INVALID, is left
+ * out of account: no host is called from the port that it calls itself. */
 static void settle_tcp(struct conntrack *conntrack, struct flow *flow, enum flow_direction direction,
 		       const struct segment *segment)
 {
@@ -581,8 +596,16 @@ static void follow_error(struct conntrack *conntrack, const struct flow_key *quo
 	flow->connection.bytes[direction] += packet->length;
 }
 
+/* Captured as it left, behind NAT: which key a new connection has in its place is not known. */
+static bool is_hidden(const struct flow *flow, const struct arrival *arrival)
+{
+	return arrival->flow && ((flow->connection.status & (IPS_SRC_NAT | IPS_DST_NAT)) ||
+				 flow->status_unknown || flow->unknown[0] || flow->unknown[1]);
+}
+
 static int follow_known(struct conntrack *conntrack, struct flow *flow, enum flow_direction direction,
-			const struct packet *packet, const struct segment *segment, struct tracked *tracked)
+			const struct packet *packet, const struct segment *segment,
+			const struct arrival *arrival, struct tracked *tracked)
 {
 	struct flow_key key = flow->keys[direction];
 	flow->last = conntrack->now;
@@ -600,6 +623,8 @@ static int follow_known(struct conntrack *conntrack, struct flow *flow, enum flo
 		track(tracked, STATE_INVALID);
 		return 0;
 	case TCP_ANSWER_REOPEN:
+		if (is_hidden(flow, arrival))
+			break;
 		flow_remove(conntrack, flow);
 		return begin(conntrack, &key, packet, segment, tracked);
 	case TCP_ANSWER_KILL:
@@ -613,21 +638,6 @@ static int follow_known(struct conntrack *conntrack, struct flow *flow, enum flo
 	conntrack_doubt(conntrack, flow);
 	tracked->flow = flow;
 	tracked->direction = direction;
-	return 0;
-}
-
-/* A SYN of a doubted connection may be the first of one that can be followed. */
-static int begin_doubted(struct conntrack *conntrack, struct flow *flow, const struct flow_key *key,
-			 const struct packet *packet, const struct segment *segment, struct tracked *tracked)
-{
-	flow_remove(conntrack, flow);
-	int error = begin(conntrack, key, packet, segment, tracked);
-	if (error || !tracked->flow)
-		return error;
-	forget(tracked->flow);
-	tracked->flow->tentative = true;
-	tracked->known = tracked->fresh = false;
-	flow_insert(conntrack, tracked->flow);
 	return 0;
 }
 
@@ -645,10 +655,7 @@ static int follow(struct conntrack *conntrack, const struct flow_key *key, const
 	if (!flow)
 		return begin(conntrack, key, packet, segment, tracked);
 	if (flow->known)
-		return follow_known(conntrack, flow, direction, packet, segment, tracked);
-	if (!flow->tentative && segment && segment->syn && !segment->ack && !flow->unknown[0] &&
-	    !flow->unknown[1])
-		return begin_doubted(conntrack, flow, key, packet, segment, tracked);
+		return follow_known(conntrack, flow, direction, packet, segment, arrival, tracked);
 	follow_doubted(conntrack, tracked, flow, direction, segment);
 	return 0;
 }
@@ -667,11 +674,14 @@ static void tick(struct conntrack *conntrack, const struct packet *packet)
 /* Which connection it may belong to is not known. */
 static void miss(struct conntrack *conntrack, const struct packet *packet)
 {
-	struct flow_key key = {.protocol = packet->protocol};
-	if ((packet->known & KNOWN_SOURCE) && (packet->known & KNOWN_PROTOCOL))
-		++*blind_slot(conntrack, &key, address_from_bytes(packet->family, packet->source));
-	else
+	address source = address_from_bytes(packet->family, packet->source);
+	struct flow_key key = {.source = source, .destination = source, .protocol = packet->protocol};
+	if ((packet->known & KNOWN_SOURCE) && (packet->known & KNOWN_PROTOCOL)) {
+		++*blind_slot(conntrack, &key, END_SOURCE);
+		++*blind_slot(conntrack, &key, END_DESTINATION); /* of replies */
+	} else {
 		conntrack->missed = true;
+	}
 }
 
 int conntrack_packet(struct conntrack *conntrack, const struct packet *packet, const struct arrival *arrival,
@@ -705,6 +715,9 @@ int conntrack_packet(struct conntrack *conntrack, const struct packet *packet, c
 	}
 	bool certain = reaches == TRUTH_YES && sound == TRUTH_YES;
 	if (kind == KEY_ERROR_NONE || kind == KEY_ERROR) {
+		/* What was captured leaving quotes the packet as NAT made it. */
+		if (!arrival->received && (conntrack->options.nat_source || conntrack->options.nat_destination))
+			return 0;
 		if (certain && kind == KEY_ERROR)
 			follow_error(conntrack, &key, packet, tracked);
 		else if (certain)

@@ -81,7 +81,7 @@ enum key_kind {
 	KEY_NONE,        /* headers too short: no connection, INVALID */
 	KEY_UNKNOWN,     /* may be any */
 	KEY_FRAGMENT,    /* key is found when it is the first one; the kernel sees the whole packet */
-	KEY_LATER,       /* no key of its own: a later fragment, headers that end in the middle */
+	KEY_LATER,       /* no key of its own: a later fragment, headers that end in the middle, an error that is cut */
 	KEY_NOT_FOLLOWED, /* SCTP, DCCP, GRE, UDP-Lite */
 	KEY_ERROR,       /* ICMP error: key is that of the packet it is about */
 	KEY_ERROR_NONE,  /* ICMP error about what cannot be read */

@@ -117,7 +117,7 @@ struct quoted {
 
 static enum key_kind quoted_missing(const struct quoted *quoted)
 {
-	return quoted->whole ? KEY_ERROR_NONE : KEY_UNKNOWN;
+	return quoted->whole ? KEY_ERROR_NONE : KEY_LATER;
 }
 
 static enum key_kind quoted_transport(const struct quoted *quoted, uint32_t at, uint8_t protocol,
@@ -156,7 +156,7 @@ static enum key_kind quoted_ipv6(const struct quoted *quoted, struct flow_key *k
 	/* Errors about packets with extension headers are too rare to follow their chain here, too. */
 	if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
 	    next == IPPROTO_DSTOPTS || next == IPPROTO_AH || next == IPPROTO_NONE)
-		return KEY_UNKNOWN;
+		return KEY_LATER;
 	key->source = address_from_bytes(FAMILY_IPV6, ip + 8);
 	key->destination = address_from_bytes(FAMILY_IPV6, ip + 24);
 	return quoted_transport(quoted, 40, next, key);

@@ -3,7 +3,7 @@
  * TCP connections as net/netfilter/nf_conntrack_proto_tcp.c follows them, with its defaults: tcp_loose=1,
  * tcp_max_retrans=3, tcp_ignore_invalid_rst=0, and its timeouts. Where kernels differ this is 6.1 and newer: a
  * segment below the window, or an acknowledgement too old, leaves the packet its connection; before 6.1 it was
- * INVALID. Simultaneous opens, which kernels treat differently, are given up (TCP_ANSWER_LOST).
+ * INVALID.
  *
  * The windows are not those of the ends: a middle box only sees what passes it. "Real Stateful TCP Packet
  * Filtering in IP Filter", Guido van Rooij, SANE 2000, is what the kernel's checks come from. */
@@ -248,11 +248,16 @@ static enum window_answer follow_window(struct tcp_tracking *tcp, enum flow_dire
 		sack = read_sack(segment, sack);
 	if (sender->max_window == 0 && segment->syn) {
 		begin_side(sender, receiver, segment);
+		if (!segment->ack)
+			return WINDOW_ACCEPT; /* simultaneous open */
 	} else if (sender->max_window == 0) {
 		join_side(sender, receiver, segment, sack);
 	} else if (segment->syn && after(end, sender->end) &&
 		   (tcp->state == TCP_SYN_SENT || tcp->state == TCP_SYN_RECEIVED)) {
-		begin_side(sender, receiver, segment); /* begun anew with a higher number: RFC 9293 3.4.1 */
+		/* Begun anew with a higher number: RFC 9293 3.4.1. */
+		begin_side(sender, receiver, segment);
+		if (direction == FLOW_REPLY && !segment->ack)
+			return WINDOW_ACCEPT;
 	}
 	if (!segment->ack || (segment->rst && ack == 0))
 		ack = sack = receiver->end;
@@ -463,6 +468,9 @@ enum tcp_answer tcp_follow(struct flow *flow, enum flow_direction direction, con
 		ignored = true;
 	}
 	if (ignored && answers_ignored_syn(tcp, direction, index, segment)) {
+		/* Which windows count from here on, where they did not before, kernels differ on. */
+		if ((tcp->seen[0].flags | tcp->seen[1].flags) & TCP_BE_LIBERAL)
+			return TCP_ANSWER_LOST;
 		resynchronise(tcp, direction);
 		old = TCP_SYN_SENT;
 		next = TCP_SYN_RECEIVED;
@@ -472,8 +480,12 @@ enum tcp_answer tcp_follow(struct flow *flow, enum flow_direction direction, con
 		note_ignored(tcp, direction, index, segment);
 		return TCP_ANSWER_ACCEPT;
 	}
+	/* Both called each other at once: the table alone is not up to it. */
 	if (next == TCP_SYN_SENT2)
-		return TCP_ANSWER_LOST;
+		tcp->last_flags |= TCP_SIMULTANEOUS;
+	if (next == TCP_SYN_RECEIVED && direction == FLOW_REPLY && index == INDEX_ACK &&
+	    (tcp->last_flags & TCP_SIMULTANEOUS))
+		next = TCP_ESTABLISHED;
 	if (next == TCP_TIME_WAIT && old == TCP_LAST_ACK && index == INDEX_ACK &&
 	    tcp->last_direction != direction && tcp->last_index == INDEX_SYN &&
 	    (tcp->last_flags & TCP_CHALLENGE_ACK)) {

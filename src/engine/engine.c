@@ -65,6 +65,13 @@ static void forget_nat(struct walker *walker, bool *certain, struct outcome *out
 	packet->known &= ~(uint32_t)(KNOWN_DESTINATION | KNOWN_PORTS | KNOWN_DESTINATION_PORT);
 }
 
+/* ip_forward() and ip6_forward() take one off before FORWARD. */
+static void lower_ttl(struct walker *walker)
+{
+	if ((walker->packet.known & KNOWN_TTL) && walker->packet.ttl)
+		walker->packet.ttl--;
+}
+
 int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum path path, engine_trace trace,
 	       void *context, struct outcome *outcome)
 {
@@ -81,6 +88,8 @@ int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum 
 	}
 	if (onward) {
 		forget_nat(&walker, &certain, &result);
+		if (path == PATH_FORWARD)
+			lower_ttl(&walker);
 		move(&walker, path == PATH_FORWARD ? HOOK_FORWARD : HOOK_INPUT);
 		for (size_t i = 0; onward && i < sizeof(last) / sizeof(last[0]); i++)
 			onward = walk_table(&walker, last[i], &certain, &result);
@@ -237,6 +246,7 @@ static bool deliver(struct journey *journey)
 static bool forward(struct journey *journey)
 {
 	static const enum table_id tables[] = {TABLE_MANGLE, TABLE_FILTER, TABLE_SECURITY};
+	lower_ttl(&journey->walker);
 	return pass(journey, HOOK_FORWARD, tables, 3) && leave(journey);
 }
 
@@ -404,6 +414,11 @@ static int travel_leaving(struct journey *journey, bool *onward)
 	/* Which raw chain it met is not known, nor anything behind. */
 	journey->certain = made != TRUTH_UNKNOWN;
 	walker->made_here = made != TRUTH_NO;
+	/* What was forwarded came with one more than it left with. */
+	if (made == TRUTH_NO && walker->packet.ttl < 255)
+		walker->packet.ttl++;
+	else if (made != TRUTH_YES)
+		walker->packet.known &= ~(uint32_t)KNOWN_TTL;
 	unsigned unknown = unknown_parts(&walker->packet);
 	int error = begin(journey, walker->made_here ? HOOK_OUTPUT : HOOK_PREROUTING, onward);
 	if (error || !*onward)

@@ -35,6 +35,8 @@ struct step {
 	const struct chain *chain;
 	const struct rule *rule; /* STEP_RULE, STEP_HOT_DROP */
 	enum truth truth;
+	enum hook hook;
+	const struct packet *packet; /* as it is at this point, before the rule's target; valid during the call */
 };
 
 /* Called for each step when not NULL; a rule that does not match is not a step. */

@@ -63,6 +63,7 @@ enum tcp_flag {
 	TCP_UNACKNOWLEDGED = 1 << 4,
 	TCP_MAXACK_SET = 1 << 5,
 	TCP_CHALLENGE_ACK = 1 << 6,
+	TCP_SIMULTANEOUS = 1 << 7,
 };
 
 /* struct ip_ct_tcp */
@@ -94,6 +95,7 @@ struct flow {
 	bool details;   /* mark and counters are known, too */
 	bool tentative; /* not known, but followed from its SYN: known once its handshake is whole */
 	bool confirmed;
+	unsigned nat_clear; /* IPS_SRC_NAT, IPS_DST_NAT: surely no rule of nat asked for it */
 	bool blinded; /* doubted, and NAT may have given it a reply key that is not ours */
 	bool redirected; /* by REDIRECT: the reply's source is this host, whichever address it is */
 	enum truth made_here, delivered; /* the first packet: sent by this host; taken in by it */

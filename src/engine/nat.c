@@ -261,6 +261,8 @@ bool walk_nat(struct walker *walker, struct conntrack *conntrack, bool *certain,
 		walk_table(walker, TABLE_NAT, &perhaps, outcome);
 		*certain &= walker->verdicts == VERDICT_ACCEPT;
 	}
+	if (tracked->fresh && !walker->nat.perhaps && !walker->nat.sure)
+		tracked->flow->nat_clear |= status_bit(manipulation);
 	if (walker->leaving && tracked->fresh) {
 		/* How it left is known: what the rules made of it, and by which it is found again. */
 		if (walker->nat.perhaps || walker->nat.sure)

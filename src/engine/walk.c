@@ -27,7 +27,12 @@ static void walker_trace(struct walker *walker, enum step_kind kind, const struc
 {
 	if (!walker->trace)
 		return;
-	struct step step = {.kind = kind, .chain = chain, .rule = rule, .truth = truth};
+	struct step step = {.kind = kind,
+			    .chain = chain,
+			    .rule = rule,
+			    .truth = truth,
+			    .hook = walker->hook,
+			    .packet = &walker->packet};
 	walker->trace(walker->context, &step);
 }
 
@@ -205,12 +210,10 @@ static enum truth match_extensions(struct walker *walker, const struct rule *rul
 		struct evaluation evaluation = walker->evaluation;
 		evaluation.certain = certain && truth == TRUTH_YES;
 		enum truth answer = match->type->evaluate(match, rule, &walker->packet, &evaluation);
-		if (evaluation.hot_drop) {
-			/* The kernel looks at hotdrop once the match has failed; those that set it always
-			 * fail. */
+		/* The kernel looks at hotdrop when it is through with the rule: where the match is true all the
+		 * same, as inverted ones of sctp and dccp are, the others are asked, and the rule counts. */
+		if (evaluation.hot_drop && *hot_drop != TRUTH_YES)
 			*hot_drop = truth;
-			return TRUTH_NO;
-		}
 		truth = truth_and(truth, answer);
 		if (truth == TRUTH_NO)
 			return TRUTH_NO;
@@ -278,10 +281,11 @@ static void forget_changes(struct packet *packet, const struct packet *changed)
 	packet->known &= changed->known;
 }
 
-static void run_change(struct walker *walker, const struct target *target, bool certain)
+/* Whether the target drops the packet, as some do where the header that they would change is cut off. */
+static bool run_change(struct walker *walker, const struct target *target, bool certain)
 {
 	if (!target->type->apply)
-		return;
+		return false;
 	if (!walker->evaluation_fresh)
 		walker_refresh(walker);
 	struct evaluation evaluation = walker->evaluation;
@@ -298,10 +302,12 @@ static void run_change(struct walker *walker, const struct target *target, bool 
 	else
 		forget_changes(&walker->packet, &changed);
 	/* The connection's mark may be another now. */
-	if (walker->tracked.flow && (!real || (!certain && real->mark != connection.mark))) {
+	if (walker->tracked.flow &&
+	    (!real || !evaluation.connection || (!certain && real->mark != connection.mark))) {
 		walker->tracked.flow->details = false;
 		walker->evaluation_fresh = false;
 	}
+	return evaluation.hot_drop;
 }
 
 static unsigned walk_chain(struct walker *walker, const struct chain *chain, bool certain, unsigned depth);
@@ -387,8 +393,10 @@ static unsigned run_target(struct walker *walker, const struct rule *rule, enum 
 		flow = run_verdict(walker, rule, kind);
 		break;
 	case TARGET_CHANGE:
-		run_change(walker, target, sure && *certain);
-		return 0;
+		if (!run_change(walker, target, sure && *certain))
+			return 0;
+		flow = run_verdict(walker, rule, TARGET_DROP);
+		break;
 	case TARGET_REWRITE:
 		return run_rewrite(walker, rule, sure, certain, onward);
 	case TARGET_QUEUE:
@@ -423,6 +431,10 @@ static unsigned walk_chain(struct walker *walker, const struct chain *chain, boo
 		if ((truth == TRUTH_UNKNOWN || hot_drop == TRUTH_UNKNOWN) && !walker->unsure)
 			walker->unsure = rule;
 		if (hot_drop != TRUTH_NO) {
+			if (truth != TRUTH_NO) {
+				walker_trace(walker, STEP_RULE, chain, rule, certain ? truth : TRUTH_UNKNOWN);
+				walker_affect(walker, rule->target.type->effects, rule);
+			}
 			walker_trace(walker, STEP_HOT_DROP, chain, rule, certain ? hot_drop : TRUTH_UNKNOWN);
 			walker_decide(walker, VERDICT_DROP, chain, rule);
 			flow |= ENDS;

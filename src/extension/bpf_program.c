@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Classic BPF: checked as bpf_check_classic() does it, run as sk_run_filter() did. Jumps only lead forward, so
- * a run ends within as many steps as there are instructions. */
+ * Classic BPF: checked as bpf_check_classic() does it, run as sk_run_filter() did. Jumps only lead forward,
+ * so a run ends within as many steps as there are instructions. */
 #include "extension/bpf_program.h"
 
 #include "extension/header.h"
@@ -15,24 +15,55 @@
 
 static bool code_allowed(uint16_t code)
 {
-	static const uint16_t codes[] = {
-	    BPF_ALU | BPF_ADD | BPF_K,	BPF_ALU | BPF_ADD | BPF_X,  BPF_ALU | BPF_SUB | BPF_K,
-	    BPF_ALU | BPF_SUB | BPF_X,	BPF_ALU | BPF_MUL | BPF_K,  BPF_ALU | BPF_MUL | BPF_X,
-	    BPF_ALU | BPF_DIV | BPF_K,	BPF_ALU | BPF_DIV | BPF_X,  BPF_ALU | BPF_MOD | BPF_K,
-	    BPF_ALU | BPF_MOD | BPF_X,	BPF_ALU | BPF_AND | BPF_K,  BPF_ALU | BPF_AND | BPF_X,
-	    BPF_ALU | BPF_OR | BPF_K,	BPF_ALU | BPF_OR | BPF_X,   BPF_ALU | BPF_XOR | BPF_K,
-	    BPF_ALU | BPF_XOR | BPF_X,	BPF_ALU | BPF_LSH | BPF_K,  BPF_ALU | BPF_LSH | BPF_X,
-	    BPF_ALU | BPF_RSH | BPF_K,	BPF_ALU | BPF_RSH | BPF_X,  BPF_ALU | BPF_NEG,
-	    BPF_LD | BPF_W | BPF_ABS,	BPF_LD | BPF_H | BPF_ABS,   BPF_LD | BPF_B | BPF_ABS,
-	    BPF_LD | BPF_W | BPF_LEN,	BPF_LD | BPF_W | BPF_IND,   BPF_LD | BPF_H | BPF_IND,
-	    BPF_LD | BPF_B | BPF_IND,	BPF_LD | BPF_IMM,	    BPF_LD | BPF_MEM,
-	    BPF_LDX | BPF_W | BPF_LEN,	BPF_LDX | BPF_B | BPF_MSH,  BPF_LDX | BPF_IMM,
-	    BPF_LDX | BPF_MEM,		BPF_ST,			    BPF_STX,
-	    BPF_MISC | BPF_TAX,		BPF_MISC | BPF_TXA,	    BPF_RET | BPF_K,
-	    BPF_RET | BPF_A,		BPF_JMP | BPF_JA,	    BPF_JMP | BPF_JEQ | BPF_K,
-	    BPF_JMP | BPF_JEQ | BPF_X,	BPF_JMP | BPF_JGE | BPF_K,  BPF_JMP | BPF_JGE | BPF_X,
-	    BPF_JMP | BPF_JGT | BPF_K,	BPF_JMP | BPF_JGT | BPF_X,  BPF_JMP | BPF_JSET | BPF_K,
-	    BPF_JMP | BPF_JSET | BPF_X};
+	static const uint16_t codes[] = {BPF_ALU | BPF_ADD | BPF_K,
+					 BPF_ALU | BPF_ADD | BPF_X,
+					 BPF_ALU | BPF_SUB | BPF_K,
+					 BPF_ALU | BPF_SUB | BPF_X,
+					 BPF_ALU | BPF_MUL | BPF_K,
+					 BPF_ALU | BPF_MUL | BPF_X,
+					 BPF_ALU | BPF_DIV | BPF_K,
+					 BPF_ALU | BPF_DIV | BPF_X,
+					 BPF_ALU | BPF_MOD | BPF_K,
+					 BPF_ALU | BPF_MOD | BPF_X,
+					 BPF_ALU | BPF_AND | BPF_K,
+					 BPF_ALU | BPF_AND | BPF_X,
+					 BPF_ALU | BPF_OR | BPF_K,
+					 BPF_ALU | BPF_OR | BPF_X,
+					 BPF_ALU | BPF_XOR | BPF_K,
+					 BPF_ALU | BPF_XOR | BPF_X,
+					 BPF_ALU | BPF_LSH | BPF_K,
+					 BPF_ALU | BPF_LSH | BPF_X,
+					 BPF_ALU | BPF_RSH | BPF_K,
+					 BPF_ALU | BPF_RSH | BPF_X,
+					 BPF_ALU | BPF_NEG,
+					 BPF_LD | BPF_W | BPF_ABS,
+					 BPF_LD | BPF_H | BPF_ABS,
+					 BPF_LD | BPF_B | BPF_ABS,
+					 BPF_LD | BPF_W | BPF_LEN,
+					 BPF_LD | BPF_W | BPF_IND,
+					 BPF_LD | BPF_H | BPF_IND,
+					 BPF_LD | BPF_B | BPF_IND,
+					 BPF_LD | BPF_IMM,
+					 BPF_LD | BPF_MEM,
+					 BPF_LDX | BPF_W | BPF_LEN,
+					 BPF_LDX | BPF_B | BPF_MSH,
+					 BPF_LDX | BPF_IMM,
+					 BPF_LDX | BPF_MEM,
+					 BPF_ST,
+					 BPF_STX,
+					 BPF_MISC | BPF_TAX,
+					 BPF_MISC | BPF_TXA,
+					 BPF_RET | BPF_K,
+					 BPF_RET | BPF_A,
+					 BPF_JMP | BPF_JA,
+					 BPF_JMP | BPF_JEQ | BPF_K,
+					 BPF_JMP | BPF_JEQ | BPF_X,
+					 BPF_JMP | BPF_JGE | BPF_K,
+					 BPF_JMP | BPF_JGE | BPF_X,
+					 BPF_JMP | BPF_JGT | BPF_K,
+					 BPF_JMP | BPF_JGT | BPF_X,
+					 BPF_JMP | BPF_JSET | BPF_K,
+					 BPF_JMP | BPF_JSET | BPF_X};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
 		if (codes[i] == code)
@@ -193,7 +224,9 @@ static enum truth load(const struct machine *machine, uint32_t offset, uint32_t 
 
 static enum truth run_load(struct machine *machine, const struct bpf_instruction *instruction)
 {
-	uint32_t size = BPF_SIZE(instruction->code) == BPF_W ? 4 : BPF_SIZE(instruction->code) == BPF_H ? 2 : 1;
+	uint32_t size = BPF_SIZE(instruction->code) == BPF_W   ? 4
+			: BPF_SIZE(instruction->code) == BPF_H ? 2
+							       : 1;
 	bool to_x = BPF_CLASS(instruction->code) == BPF_LDX;
 	uint32_t value = 0, k = instruction->k;
 	enum truth truth = TRUTH_YES;

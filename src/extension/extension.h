@@ -12,10 +12,6 @@ bool match_reads_state(const struct match *match);
 /* Whether running it may do something that hangs on the packet's connection. False for every target that is
  * modelled, and for those of Debian's iptables that only look at the packet and their options. */
 bool target_reads_state(const struct target *target);
-/* CONNMARK --set-xmark and --save-mark, for a packet that has a connection: *mark, the connection's, becomes
- * what it is then, and *known whether that is known. false for every other target. */
-bool target_changes_connection_mark(const struct target *target, const struct packet *packet, uint32_t *mark,
-				    bool *known);
 /* -m comment: matches always. */
 bool match_is_comment(const struct match *match);
 /* tcp or udp that says nothing but one port: `--dport 80`, not inverted, not a range. */

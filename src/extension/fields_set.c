@@ -3,10 +3,12 @@
  * What a set says, as sorted disjoint ranges or points: the answer of ip_set_test() in the kernel for every
  * address.
  *
- * hash:ip    each address by itself; of repeated adds the last one counts. With netmask, blocks of that size.
- * The address 0 is never a member (hash_ip4_kadt()). hash:net   the longest prefix that holds the address
- * decides; when it is a nomatch entry the set does not match (mtype_test_cidrs()). hash:ip,port  (address,
- * protocol, port); see ip_set_get_ip4_port().
+ * hash:ip, bitmap:ip: each address by itself; of repeated adds the last one counts. With netmask, blocks of that
+ * size. The address 0 is never a member of hash:ip (hash_ip4_kadt()).
+ * hash:net: the longest prefix that holds the address decides; when it is a nomatch entry the set does not match
+ * (mtype_test_cidrs()).
+ * hash:ip,port: (address, protocol, port); see ip_set_get_ip4_port().
+ * The other types look at more than an address and a port, or at two addresses: what they hold is not modelled here.
  *
  * A member with a timeout may be gone at any moment, and then the next shorter prefix decides. `certain`
  * holds the addresses that match whichever of the timed members are left; `timed` those that match with some
@@ -19,13 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POINTS_MAX                                                                                           \
-	((size_t)1 << 24) /* of hash:ip,port members given as ranges; beyond: content not modelled */
-
 struct piece {
 	address low, high;
 	uint32_t index; /* of the member */
 	uint8_t prefix; /* hash:net */
+	bool timed, nomatch;
 };
 
 struct range_list {
@@ -77,107 +77,29 @@ static int compare_pieces(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* A heap of piece numbers, the latest member on top. */
-struct heap {
-	const struct piece *pieces;
-	uint32_t *entries;
-	size_t count;
-};
-
-static bool heap_later(const struct heap *heap, size_t a, size_t b)
-{
-	return heap->pieces[heap->entries[a]].index > heap->pieces[heap->entries[b]].index;
-}
-
-static void heap_swap(struct heap *heap, size_t a, size_t b)
-{
-	uint32_t entry = heap->entries[a];
-	heap->entries[a] = heap->entries[b];
-	heap->entries[b] = entry;
-}
-
-static void heap_push(struct heap *heap, uint32_t piece)
-{
-	size_t place = heap->count++;
-	heap->entries[place] = piece;
-	for (; place > 0 && heap_later(heap, place, (place - 1) / 2); place = (place - 1) / 2)
-		heap_swap(heap, place, (place - 1) / 2);
-}
-
-static void heap_pop(struct heap *heap)
-{
-	heap->entries[0] = heap->entries[--heap->count];
-	for (size_t place = 0;;) {
-		size_t best = place, child = 2 * place + 1;
-		for (size_t i = child; i < child + 2 && i < heap->count; i++)
-			if (heap_later(heap, i, best))
-				best = i;
-		if (best == place)
-			return;
-		heap_swap(heap, place, best);
-		place = best;
-	}
-}
-
-/* hash:ip: at each address the latest of the pieces that hold it. */
-static int overlay(struct resolution *resolution, const struct piece *pieces, size_t count)
-{
-	struct heap heap = {.pieces = pieces, .entries = reallocarray(NULL, count + 1, sizeof(uint32_t))};
-	if (!heap.entries)
-		return -ENOMEM;
-	int result = 0;
-	size_t next = 0;
-	address position = 0;
-	while (result == 0) {
-		while (heap.count && pieces[heap.entries[0]].high < position)
-			heap_pop(&heap);
-		if (heap.count == 0) {
-			if (next == count)
-				break;
-			if (position < pieces[next].low)
-				position = pieces[next].low;
-		}
-		while (next < count && pieces[next].low <= position)
-			heap_push(&heap, (uint32_t)next++);
-		while (heap.count && pieces[heap.entries[0]].high < position)
-			heap_pop(&heap);
-		if (heap.count == 0)
-			continue;
-		const struct piece *top = &pieces[heap.entries[0]];
-		address end = top->high;
-		if (next < count && pieces[next].low <= end)
-			end = pieces[next].low - 1;
-		bool timed = resolution->set->members[top->index].timed;
-		result =
-		    add_range(timed ? &resolution->timed : &resolution->certain, position, end, top->index);
-		if (end == family_max(resolution->set->family))
-			break;
-		position = end + 1;
-	}
-	free(heap.entries);
-	return result;
-}
-
+/* hash:ip and bitmap:ip: each address, or block of a netmask, by itself; of equal ones the last counts. */
 static int resolve_addresses(struct resolution *resolution)
 {
 	const struct set *set = resolution->set;
-	unsigned bits = family_bits(set->family);
-	unsigned netmask = set->netmask && set->netmask < bits ? set->netmask : bits;
-	address host = family_max(set->family) & ~prefix_mask(set->family, netmask);
 	struct piece *pieces = reallocarray(NULL, set->member_count + 1, sizeof(*pieces));
 	if (!pieces)
 		return -ENOMEM;
-	size_t count = 0;
 	for (size_t i = 0; i < set->member_count; i++) {
-		const struct set_member *member = &set->members[i];
-		address low = member->low & ~host, high = member->high | host;
-		if (low == 0)
-			low = host + 1;
-		if (member->low <= member->high && low <= high && high <= family_max(set->family))
-			pieces[count++] = (struct piece){low, high, (uint32_t)i, 0};
+		struct set_member member;
+		set_member_get(set, i, &member);
+		pieces[i] = (struct piece){member.low, member.high, (uint32_t)i, 0, member.timed, false};
 	}
-	qsort(pieces, count, sizeof(*pieces), compare_pieces);
-	int result = overlay(resolution, pieces, count);
+	qsort(pieces, set->member_count, sizeof(*pieces), compare_pieces);
+	int result = 0;
+	for (size_t i = 0; i < set->member_count && result == 0; i++) {
+		const struct piece *piece = &pieces[i];
+		if (i + 1 < set->member_count && pieces[i + 1].low == piece->low)
+			continue; /* added again later */
+		if (piece->low == 0 && set->type == SET_HASH_IP)
+			continue;
+		result = add_range(piece->timed ? &resolution->timed : &resolution->certain, piece->low,
+				   piece->high, piece->index);
+	}
 	free(pieces);
 	return result;
 }
@@ -189,14 +111,13 @@ struct level {
 	uint32_t element; /* when it matches */
 };
 
-static struct level level_below(const struct level *outer, const struct set *set, const struct piece *piece)
+static struct level level_below(const struct level *outer, const struct piece *piece)
 {
-	const struct set_member *member = &set->members[piece->index];
 	struct level level = {.high = piece->high, .element = piece->index};
-	if (!member->timed) {
-		level.can_match = !member->nomatch;
-		level.can_miss = member->nomatch;
-	} else if (member->nomatch) {
+	if (!piece->timed) {
+		level.can_match = !piece->nomatch;
+		level.can_miss = piece->nomatch;
+	} else if (piece->nomatch) {
 		level.can_match = outer && outer->can_match;
 		level.can_miss = true;
 		level.element = outer ? outer->element : 0;
@@ -236,7 +157,7 @@ static int nest(struct resolution *resolution, const struct piece *pieces, size_
 		if (result == 0 && depth && position < piece->low)
 			result = add_level(resolution, position, piece->low - 1, &stack[depth - 1]);
 		position = piece->low;
-		stack[depth] = level_below(depth ? &stack[depth - 1] : NULL, resolution->set, piece);
+		stack[depth] = level_below(depth ? &stack[depth - 1] : NULL, piece);
 		depth++;
 	}
 	while (result == 0 && depth) {
@@ -249,27 +170,20 @@ static int nest(struct resolution *resolution, const struct piece *pieces, size_
 	return result;
 }
 
-/* -EDOM when a member is no prefix. */
 static int resolve_networks(struct resolution *resolution)
 {
 	const struct set *set = resolution->set;
 	struct piece *pieces = reallocarray(NULL, set->member_count + 1, sizeof(*pieces));
 	if (!pieces)
 		return -ENOMEM;
-	int result = 0;
-	for (size_t i = 0; i < set->member_count && result == 0; i++) {
-		const struct set_member *member = &set->members[i];
-		address host = member->low ^ member->high;
-		int prefix = mask_length(set->family, family_max(set->family) & ~host);
-		if (prefix < 0 || host > family_max(set->family) || member->low & host)
-			result = -EDOM;
-		else
-			pieces[i] = (struct piece){member->low, member->high, (uint32_t)i, (uint8_t)prefix};
+	for (size_t i = 0; i < set->member_count; i++) {
+		struct set_member member;
+		set_member_get(set, i, &member);
+		pieces[i] = (struct piece){member.low,	  member.high,	(uint32_t)i,
+					   member.prefix, member.timed, member.nomatch};
 	}
-	if (result == 0) {
-		qsort(pieces, set->member_count, sizeof(*pieces), compare_pieces);
-		result = nest(resolution, pieces, set->member_count);
-	}
+	qsort(pieces, set->member_count, sizeof(*pieces), compare_pieces);
+	int result = nest(resolution, pieces, set->member_count);
 	free(pieces);
 	return result;
 }
@@ -294,44 +208,41 @@ static bool member_has_port(const struct set *set, uint8_t protocol)
 	       protocol == (set->family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
-/* -EDOM when there are too many. */
 static int resolve_points(struct resolution *resolution)
 {
 	const struct set *set = resolution->set;
-	size_t count = 0;
-	for (size_t i = 0; i < set->member_count; i++) {
-		const struct set_member *member = &set->members[i];
-		address more = member->high - member->low;
-		if (member->low > member->high || member->high > family_max(set->family) ||
-		    more >= POINTS_MAX - count)
-			return -EDOM;
-		count += (size_t)more + 1;
-	}
-	struct predicate_point *points = reallocarray(NULL, count + 1, sizeof(*points));
+	struct predicate_point *points = reallocarray(NULL, set->member_count + 1, sizeof(*points));
 	if (!points)
 		return -ENOMEM;
-	size_t next = 0;
 	for (size_t i = 0; i < set->member_count; i++) {
-		const struct set_member *member = &set->members[i];
-		uint16_t port = member_has_port(set, member->protocol) ? member->port : 0;
-		for (address value = member->low;; value++) {
-			points[next++] = (struct predicate_point){value, (uint32_t)i, port, member->protocol};
-			if (value == member->high)
-				break;
-		}
+		struct set_member member;
+		set_member_get(set, i, &member);
+		points[i] = (struct predicate_point){
+		    member.low, (uint32_t)i, member_has_port(set, member.protocol) ? member.port : 0,
+		    member.protocol};
 	}
-	qsort(points, count, sizeof(*points), compare_points);
+	qsort(points, set->member_count, sizeof(*points), compare_points);
 	size_t kept = 0;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < set->member_count; i++) {
 		if (kept && points[kept - 1].address == points[i].address &&
 		    points[kept - 1].port == points[i].port &&
 		    points[kept - 1].protocol == points[i].protocol)
 			kept--; /* added again later */
-		points[kept++] = points[i];
+		if (points[i].address)
+			points[kept++] = points[i];
 	}
 	resolution->points = points;
 	resolution->point_count = kept;
 	return 0;
+}
+
+static bool element_timed(const struct set *set, uint32_t element)
+{
+	struct set_member member;
+	if (!set->has_timeout)
+		return false;
+	set_member_get(set, element, &member);
+	return member.timed;
 }
 
 /* The points whose members are timed, or not, into the arena; the order stays. */
@@ -340,14 +251,14 @@ static int take_points(struct fields *fields, const struct resolution *resolutio
 {
 	size_t count = 0;
 	for (size_t i = 0; i < resolution->point_count; i++)
-		count += resolution->set->members[resolution->points[i].element].timed == timed;
+		count += element_timed(resolution->set, resolution->points[i].element) == timed;
 	struct predicate_point *points = arena_array(fields->arena, count, sizeof(*points));
 	if (!points)
 		return -ENOMEM;
 	predicate->points = points;
 	predicate->point_count = count;
 	for (size_t i = 0; i < resolution->point_count; i++)
-		if (resolution->set->members[resolution->points[i].element].timed == timed)
+		if (element_timed(resolution->set, resolution->points[i].element) == timed)
 			*points++ = resolution->points[i];
 	return 0;
 }
@@ -417,19 +328,31 @@ static int declare_opaque(struct fields *fields, const struct set *set, const ch
 	return result;
 }
 
+bool fields_expresses_set(const struct set *set)
+{
+	switch (set->type) {
+	case SET_BITMAP_IP:
+	case SET_HASH_NET:
+		return true;
+	case SET_HASH_IP:
+		return set_mask_is_prefix(set);
+	case SET_HASH_IP_PORT:
+		return set->mask == family_max(set->family);
+	default:
+		return false;
+	}
+}
+
 static int resolve(struct resolution *resolution)
 {
 	switch (resolution->set->type) {
-	case SET_HASH_IP:
-		return resolve_addresses(resolution);
 	case SET_HASH_NET:
 		return resolve_networks(resolution);
 	case SET_HASH_IP_PORT:
 		return resolve_points(resolution);
-	case SET_OPAQUE:
-		break;
+	default:
+		return resolve_addresses(resolution);
 	}
-	return -EDOM;
 }
 
 static int declare_set(struct fields *fields, const struct set *set, unsigned dimensions, const bool *source,
@@ -438,7 +361,7 @@ static int declare_set(struct fields *fields, const struct set *set, unsigned di
 	const char *name = set_name(fields, set, dimensions, source);
 	if (!name)
 		return -ENOMEM;
-	if (set->type == SET_OPAQUE || set->changing)
+	if (!fields_expresses_set(set) || set->changing)
 		return declare_opaque(fields, set, name, &meaning->expiry);
 	/* ip_set_test(): another family, or fewer dimensions than the set has, never match. */
 	unsigned wanted = set->type == SET_HASH_IP_PORT ? 2 : 1;
@@ -449,9 +372,7 @@ static int declare_set(struct fields *fields, const struct set *set, unsigned di
 	static const bool no_dimensions[2];
 	struct resolution resolution = {.set = never ? &nothing : set};
 	int result = resolve(&resolution);
-	if (result == -EDOM) {
-		result = declare_opaque(fields, set, name, &meaning->expiry);
-	} else if (result == 0) {
+	if (result == 0) {
 		resolution.set = set;
 		source = dimensions ? source : no_dimensions;
 		result = declare_part(fields, &resolution, source, false, name, &meaning->certain);

@@ -60,7 +60,7 @@ static int parse_range(struct rule_parser *parser, const struct guide *guide, co
 	value->ranged = split(word->text, ':', &low, &high);
 	value->number = 0;
 	value->second = guide->max;
-	if (((low.size || !value->ranged) && guided_number(low, guide->max, &value->number)) ||
+	if ((low.size && guided_number(low, guide->max, &value->number)) ||
 	    (high.size && guided_number(high, guide->max, &value->second)))
 		return guided_refuse(parser, word, guide->hint ? guide->hint : "a number, or FIRST:LAST");
 	if (!value->ranged)
@@ -244,13 +244,13 @@ int guided_parse(struct rule_parser *parser, void **data, size_t size, const str
 static bool abbreviates_own(struct text option)
 {
 	static const char *const names[] = {
-	    "--append",        "--check",        "--delete",      "--delete-chain",  "--destination",
-	    "--dst",           "--exact",        "--flush",       "--fragments",     "--goto",
-	    "--help",          "--in-interface", "--insert",      "--ipv4",          "--ipv6",
-	    "--jump",          "--line-numbers", "--list",        "--list-rules",    "--match",
-	    "--modprobe",      "--new-chain",    "--numeric",     "--out-interface", "--policy",
-	    "--protocol",      "--rename-chain", "--replace",     "--set-counters",  "--source",
-	    "--src",           "--table",        "--verbose",     "--version",       "--wait",
+	    "--append",        "--check",        "--delete",  "--delete-chain",  "--destination",
+	    "--dst",           "--exact",        "--flush",   "--fragments",     "--goto",
+	    "--help",          "--in-interface", "--insert",  "--ipv4",          "--ipv6",
+	    "--jump",          "--line-numbers", "--list",    "--list-rules",    "--match",
+	    "--modprobe",      "--new-chain",    "--numeric", "--out-interface", "--policy",
+	    "--protocol",      "--rename-chain", "--replace", "--set-counters",  "--source",
+	    "--src",           "--table",        "--verbose", "--version",       "--wait",
 	    "--wait-interval", "--zero",
 	};
 
@@ -258,6 +258,24 @@ static bool abbreviates_own(struct text option)
 		if (option.size <= strlen(names[i]) && memcmp(option.data, names[i], option.size) == 0)
 			return true;
 	return false;
+}
+
+size_t guided_find_option(struct text option, const char *const *names, size_t count)
+{
+	size_t found = count;
+
+	for (size_t i = 0; i < count; i++)
+		if (text_is(option, names[i]))
+			return i;
+	if (option.size < 3 || abbreviates_own(option))
+		return count;
+	for (size_t i = 0; i < count; i++)
+		if (option.size < strlen(names[i]) && memcmp(option.data, names[i], option.size) == 0) {
+			if (found < count)
+				return count;
+			found = i;
+		}
+	return found;
 }
 
 int guided_parse_target(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,

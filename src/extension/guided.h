@@ -81,12 +81,27 @@ int guided_parse(struct rule_parser *parser, void **data, size_t size, const str
  * Matches must not: an earlier match, asked later, may have an option of just that name. */
 int guided_parse_target(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
 			size_t count);
+/* For targets that read without guides: which of the names the option is, or alone abbreviates; count: none. */
+size_t guided_find_option(struct text option, const char *const *names, size_t count);
+/* 1 << index of the options taken so far, before and behind guided_parse(): what it adds is the one on offer,
+ * which may be abbreviated. */
+static inline unsigned guided_taken(const void *data)
+{
+	return data ? ((const struct guided *)data)->seen : 0;
+}
 /* As match_type.finish: mandatory options and those needed. `what` for messages: "-m limit", "MARK". Makes
  * the data when there was no option at all. */
 int guided_finish(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
 		  size_t count, struct span span, const char *what);
 /* An error at the argument: "... is no value for --limit", with that hint. -EINVAL. */
 int guided_refuse(struct rule_parser *parser, const struct word *word, const char *hint);
+
+/* iptables cuts off a STRING that is longer than the kernel's field without a word: so does this. */
+static inline void guided_cut(struct guided *guided, unsigned index, size_t size)
+{
+	if (guided->values[index].text.size > size)
+		guided->values[index].text.size = size;
+}
 
 /* " --name VALUE", with " !" in front when inverted; nothing when the option was not seen. NUMBER and PORT in
  * decimal, RANGE as N or N:M, MASKED as 0xN or 0xN/0xM without the mask when it is all bits of max, STRING

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define BYTE_SHIFT 4 /* XT_HASHLIMIT_BYTE_SHIFT */
-/* CREDITS_PER_JIFFY and CREDITS_PER_JIFFY_BYTES: powers of two below what lets a day's jiffies fit in 64 bits,
- * and a second's in 32. */
+/* CREDITS_PER_JIFFY and CREDITS_PER_JIFFY_BYTES: powers of two below what lets a day's jiffies fit in 64
+ * bits, and a second's in 32. */
 #define CREDITS ((uint64_t)1 << 39)
 #define CREDITS_BYTES ((uint64_t)1 << 24)
 _Static_assert(CREDITS <= UINT64_MAX / ((uint64_t)RATE_HZ * 86400) &&
@@ -39,7 +39,9 @@ struct entry {
 
 struct hashlimit_table {
 	struct rate_memory common;
-	uint64_t begun, swept; /* when the table was made, and when old entries were last looked for */
+	/* When the table was made, when old entries were last looked for, and the latest packet's time: a
+	 * capture may step back, jiffies do not. */
+	uint64_t begun, swept, latest;
 	struct entry *entries;
 	uint32_t *buckets; /* capacity of them, a power of two */
 	uint32_t capacity, used, count, free;
@@ -80,12 +82,11 @@ int hashlimit_check(const struct hashlimit *config)
 		return -EINVAL;
 	if (config->mode & HASHLIMIT_RATE_MATCH)
 		return config->average == 0 || config->average > UINT32_MAX ? -ERANGE
-		       : config->interval == 0				    ? -EINVAL
+		       : config->interval == 0                              ? -EINVAL
 									    : 0;
 	if (config->mode & HASHLIMIT_BYTES)
 		return credits_of_bytes((uint32_t)config->average) ? 0 : -ERANGE;
-	if (config->burst == 0 ||
-	    credits_of(config->average * config->burst) < credits_of(config->average))
+	if (config->burst == 0 || credits_of(config->average * config->burst) < credits_of(config->average))
 		return -ERANGE;
 	return 0;
 }
@@ -147,8 +148,8 @@ static uint64_t last_sweep(const struct hashlimit_table *table, const struct has
 	return table->begun + (now - table->begun) / every * every;
 }
 
-/* Takes out what was swept away since. Found entries are looked at one by one; all of them only when there is no
- * place for another. */
+/* Takes out what was swept away since. Found entries are looked at one by one; all of them only when there is
+ * no place for another. */
 static void sweep(struct hashlimit_table *table, uint64_t when)
 {
 	for (uint32_t bucket = 0; bucket < table->capacity; bucket++)
@@ -261,8 +262,7 @@ static uint64_t cost_of(struct entry *entry, const struct hashlimit *config, uin
 {
 	if (!(config->mode & HASHLIMIT_BYTES))
 		return credits_of(config->average);
-	uint64_t cost =
-	    (uint64_t)((length >> BYTE_SHIFT) + 1) * credits_of_bytes((uint32_t)config->average);
+	uint64_t cost = (uint64_t)((length >> BYTE_SHIFT) + 1) * credits_of_bytes((uint32_t)config->average);
 	if (cost > CREDIT_CAP_BYTES)
 		cost = CREDIT_CAP_BYTES;
 	if (entry->credit < cost && entry->credit_cap) {
@@ -288,8 +288,11 @@ enum truth hashlimit_count(struct hashlimit_table *table, struct session *sessio
 			   const struct hashlimit *config, const struct hashlimit_key *key, uint64_t now,
 			   uint32_t length, bool *full)
 {
-	if (!table->begun)
+	if (!table->capacity)
 		table->begun = table->swept = now;
+	if (now < table->latest)
+		now = table->latest;
+	table->latest = now;
 	struct entry *entry = find(table, session, config, key, now, full);
 	if (!entry)
 		return TRUTH_UNKNOWN;

@@ -7,13 +7,13 @@
 #include "extension/rate.h"
 
 enum hashlimit_mode { /* XT_HASHLIMIT_HASH_DIP ... of linux/netfilter/xt_hashlimit.h */
-	HASHLIMIT_DESTINATION = 1 << 0,
-	HASHLIMIT_DESTINATION_PORT = 1 << 1,
-	HASHLIMIT_SOURCE = 1 << 2,
-	HASHLIMIT_SOURCE_PORT = 1 << 3,
-	HASHLIMIT_ABOVE = 1 << 4,
-	HASHLIMIT_BYTES = 1 << 5,
-	HASHLIMIT_RATE_MATCH = 1 << 6,
+		      HASHLIMIT_DESTINATION = 1 << 0,
+		      HASHLIMIT_DESTINATION_PORT = 1 << 1,
+		      HASHLIMIT_SOURCE = 1 << 2,
+		      HASHLIMIT_SOURCE_PORT = 1 << 3,
+		      HASHLIMIT_ABOVE = 1 << 4,
+		      HASHLIMIT_BYTES = 1 << 5,
+		      HASHLIMIT_RATE_MATCH = 1 << 6,
 };
 
 #define HASHLIMIT_SCALE 1000000u /* XT_HASHLIMIT_SCALE_v2 */
@@ -23,9 +23,9 @@ enum hashlimit_mode { /* XT_HASHLIMIT_HASH_DIP ... of linux/netfilter/xt_hashlim
 struct hashlimit {
 	unsigned mode; /* enum hashlimit_mode */
 	uint64_t average, burst;
-	uint32_t size, max;            /* 0: the kernel's own choice */
+	uint32_t size, max;           /* 0: the kernel's own choice */
 	uint32_t gc_interval, expire; /* milliseconds */
-	uint32_t interval;             /* seconds, of a rate match */
+	uint32_t interval;            /* seconds, of a rate match */
 	unsigned source_prefix, destination_prefix;
 };
 
@@ -44,8 +44,8 @@ struct hashlimit_table;
 
 /* Zeroed memory of this size is an empty table. */
 size_t hashlimit_table_size(void);
-/* Counts a packet of `length` bytes: YES below the limit, NO above it. UNKNOWN when memory is short; *full: the
- * table has no place for it. */
+/* Counts a packet of `length` bytes: YES below the limit, NO above it. UNKNOWN when memory is short; *full:
+ * the table has no place for it. */
 enum truth hashlimit_count(struct hashlimit_table *table, struct session *session,
 			   const struct hashlimit *config, const struct hashlimit_key *key, uint64_t now,
 			   uint32_t length, bool *full);

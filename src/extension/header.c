@@ -32,6 +32,12 @@ enum truth header_transport(const struct packet *packet, uint8_t protocol, uint3
 	return header_truth(packet_header(packet, protocol, size, header, offset), evaluation);
 }
 
+enum truth header_fits(const struct packet *packet, uint32_t offset, uint32_t length,
+		       struct evaluation *evaluation)
+{
+	return header_truth(offset + length <= packet->length ? PART_FOUND : PART_SHORT, evaluation);
+}
+
 enum truth header_in_range(const struct guided *guided, unsigned index, uint64_t value)
 {
 	const struct guided_value *range = &guided->values[index];
@@ -50,8 +56,8 @@ void header_print_range(const struct guided *guided, const struct guide *guides,
 		guided_print(guided, guides, index, FAMILY_IPV4, out);
 }
 
-diagram_node header_mean_range(const struct match *match, const struct rule *rule, const struct fields *fields,
-			       const struct guide *guides, unsigned index)
+diagram_node header_mean_range(const struct match *match, const struct rule *rule,
+			       const struct fields *fields, const struct guide *guides, unsigned index)
 {
 	const struct guided *guided = match->data;
 	const struct guided_value *range = &guided->values[index];
@@ -113,7 +119,8 @@ void header_changes(const struct packet *packet, struct header_changes *changes)
 		add(changes, source, source + length);
 		addresses = true;
 	}
-	if (!(packet->known & KNOWN_DESTINATION) || memcmp(packet->destination, ip + source + length, length)) {
+	if (!(packet->known & KNOWN_DESTINATION) ||
+	    memcmp(packet->destination, ip + source + length, length)) {
 		add(changes, source + length, source + 2 * length);
 		addresses = true;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What the matches on bytes of the packet share: a header found or not as a truth, ranges of numbers in it, and
- * bytes that are no longer what was captured. Nobody above this folder includes it. */
+ * What the matches on bytes of the packet share: a header found or not as a truth, ranges of numbers in it,
+ * and bytes that are no longer what was captured. Nobody above this folder includes it. */
 #ifndef WEIR_EXTENSION_HEADER_H
 #define WEIR_EXTENSION_HEADER_H
 
@@ -20,10 +20,15 @@ static inline uint32_t header_32(const uint8_t *bytes)
 
 /* YES: it was found. NO: there is none, or the packet ends before it, which drops it at once. */
 enum truth header_truth(enum packet_part part, struct evaluation *evaluation);
-/* The header behind the IP header or headers, of matches that are false for later fragments (par->fragoff) and
- * that iptables takes with -p PROTOCOL alone. Outputs as packet_header(), set when YES only. */
+/* The header behind the IP header or headers, of matches that are false for later fragments (par->fragoff)
+ * and that iptables takes with -p PROTOCOL alone. Outputs as packet_header(), set when YES only. */
 enum truth header_transport(const struct packet *packet, uint8_t protocol, uint32_t size,
 			    struct evaluation *evaluation, const uint8_t **header, uint32_t *offset);
+/* Whether the packet holds `length` bytes from `offset` on, as an extension header of IPv6 says of itself. NO
+ * drops the packet at once, as ah, rt, hbh and dst do in kernels from the summer of 2026 on (6.18.40 or so);
+ * before, the match was merely false. */
+enum truth header_fits(const struct packet *packet, uint32_t offset, uint32_t length,
+		       struct evaluation *evaluation);
 /* Whether `value` is in the range that the option gives, negated or not; YES without the option. A range that
  * runs downwards holds nothing. */
 enum truth header_in_range(const struct guided *guided, unsigned index, uint64_t value);
@@ -33,8 +38,8 @@ void header_print_range(const struct guided *guided, const struct guide *guides,
 
 /* As match_type.mean of types with `unseen`, for a match with such a range: negated, the whole range holds
  * nothing, but is printed as if it were not there, and would share the predicate of a match without it. */
-diagram_node header_mean_range(const struct match *match, const struct rule *rule, const struct fields *fields,
-			       const struct guide *guides, unsigned index);
+diagram_node header_mean_range(const struct match *match, const struct rule *rule,
+			       const struct fields *fields, const struct guide *guides, unsigned index);
 
 /* Parts of packet->bytes that are no longer what was captured: a target, routing or NAT changed the fields,
  * and checksums with them. */

@@ -4,6 +4,8 @@
  * kernels: ip_tables.c, ip6_tables.c) compare them. Nothing, negated or not, is true of a later fragment. */
 #include "extension/icmp.h"
 
+#include "extension/guided.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -51,7 +53,7 @@ static int type_parse(const struct icmp_kind *kind, struct rule_parser *parser, 
 		type.size = (size_t)(slash - type.data);
 		code = (struct text){slash + 1, word->text.size - type.size - 1};
 	}
-	if (option_number(type, 255, &number)) {
+	if (guided_number(type, 255, &number)) {
 		struct diagnostic *diagnostic =
 		    parser_error(parser, word, "bad-icmp-type", "\"%.*s\" is not an %s type",
 				 (int)word->text.size, word->text.data, kind->what);
@@ -64,7 +66,7 @@ static int type_parse(const struct icmp_kind *kind, struct rule_parser *parser, 
 	icmp->code_last = 255;
 	if (!slash)
 		return 0;
-	if (option_number(code, 255, &number)) {
+	if (guided_number(code, 255, &number)) {
 		struct diagnostic *diagnostic =
 		    parser_error(parser, word, "bad-icmp-type", "\"%.*s\" has no %s code behind the /",
 				 (int)word->text.size, word->text.data, kind->what);

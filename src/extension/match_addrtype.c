@@ -26,9 +26,9 @@ enum {
 	KIND_PROHIBIT = 1 << 8,
 };
 
-static const char *const kinds[] = {"UNSPEC",    "UNICAST",   "LOCAL",       "BROADCAST",
-				    "ANYCAST",   "MULTICAST", "BLACKHOLE",   "UNREACHABLE",
-				    "PROHIBIT",  "THROW",     "NAT",         "XRESOLVE"};
+static const char *const kinds[] = {"UNSPEC",   "UNICAST",   "LOCAL",     "BROADCAST",
+				    "ANYCAST",  "MULTICAST", "BLACKHOLE", "UNREACHABLE",
+				    "PROHIBIT", "THROW",     "NAT",       "XRESOLVE"};
 #define KIND_COUNT (sizeof(kinds) / sizeof(*kinds))
 
 static int kinds_value(struct rule_parser *parser, const struct word *word, struct guided_value *value)
@@ -47,8 +47,9 @@ static int kinds_value(struct rule_parser *parser, const struct word *word, stru
 	if (parser->family == FAMILY_IPV6 &&
 	    (value->number >= KIND_PROHIBIT || value->number & (KIND_BLACKHOLE | KIND_BROADCAST)))
 		return guided_refuse(
-		    parser, word, "for IPv6 the kernel takes UNSPEC, UNICAST, LOCAL, ANYCAST, MULTICAST and "
-				  "UNREACHABLE");
+		    parser, word,
+		    "for IPv6 the kernel takes UNSPEC, UNICAST, LOCAL, ANYCAST, MULTICAST and "
+		    "UNREACHABLE");
 	return 0;
 }
 
@@ -128,12 +129,9 @@ static const struct certain {
 	unsigned length;
 	uint32_t value[4];
 } certain[] = {
-    {FAMILY_IPV4, KIND_BROADCAST, 32, {0}},
-    {FAMILY_IPV4, KIND_BROADCAST, 32, {0xffffffff}},
-    {FAMILY_IPV4, KIND_MULTICAST, 4, {0xe0000000}},
-    {FAMILY_IPV6, KIND_UNSPEC, 128, {0}},
-    {FAMILY_IPV6, 0, 96, {0, 0, 0xffff, 0}},
-    {FAMILY_IPV6, KIND_MULTICAST, 8, {0xff000000, 0, 0, 0}},
+    {FAMILY_IPV4, KIND_BROADCAST, 32, {0}},         {FAMILY_IPV4, KIND_BROADCAST, 32, {0xffffffff}},
+    {FAMILY_IPV4, KIND_MULTICAST, 4, {0xe0000000}}, {FAMILY_IPV6, KIND_UNSPEC, 128, {0}},
+    {FAMILY_IPV6, 0, 96, {0, 0, 0xffff, 0}},        {FAMILY_IPV6, KIND_MULTICAST, 8, {0xff000000, 0, 0, 0}},
 };
 #define CERTAIN_COUNT (sizeof(certain) / sizeof(*certain))
 
@@ -156,7 +154,7 @@ static unsigned kind_of(enum family family, address value, unsigned otherwise)
 	return otherwise;
 }
 
-#define KINDS_OF_ROUTES (KIND_LOCAL | KIND_ANYCAST | KIND_UNREACHABLE)     /* IPv6 asks the routes for these */
+#define KINDS_OF_ROUTES (KIND_LOCAL | KIND_ANYCAST | KIND_UNREACHABLE) /* IPv6 asks the routes for these */
 #define KINDS_OF_ADDRESS (KIND_UNSPEC | KIND_UNICAST | KIND_MULTICAST) /* and tells these by the address */
 
 static enum truth side_truth(enum family family, unsigned wanted, address value)
@@ -216,10 +214,10 @@ static int addrtype_declare(const struct match *match, const struct rule *rule, 
 		if (!asks_routes(fields->family, addrtype, side))
 			continue;
 		side_text(addrtype, side, &text);
-		error = text.failed ? -ENOMEM
-				    : option_declare_opaque(match, rule, fields,
-							    (struct text){text.data, text.size},
-							    match->type->unseen->sharing);
+		error = text.failed
+			    ? -ENOMEM
+			    : option_declare_opaque(match, rule, fields, (struct text){text.data, text.size},
+						    match->type->unseen->sharing);
 		buffer_fini(&text);
 	}
 	return error;
@@ -269,8 +267,7 @@ static diagram_node side_mean(const struct match *match, const struct rule *rule
 						    match->type->unseen->sharing);
 		buffer_fini(&text);
 		mean = fields->family == FAMILY_IPV4
-			   ? diagram_or(diagram, yes,
-					diagram_and(diagram, diagram_not(diagram, no), routes))
+			   ? diagram_or(diagram, yes, diagram_and(diagram, diagram_not(diagram, no), routes))
 			   : diagram_and(diagram, yes, routes);
 	} else {
 		mean = yes;

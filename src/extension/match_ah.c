@@ -28,8 +28,8 @@ static int ah_parse(struct rule_parser *parser, struct match *match)
 static int ah_finish(struct rule_parser *parser, struct match *match)
 {
 	unsigned count = parser->family == FAMILY_IPV4 ? AH_IPV4_COUNT : AH_COUNT;
-	int error = guided_finish(parser, &match->data, sizeof(struct guided), guides, count, match->span,
-				  "-m ah");
+	int error =
+	    guided_finish(parser, &match->data, sizeof(struct guided), guides, count, match->span, "-m ah");
 
 	if (!error && parser->family == FAMILY_IPV4)
 		error = option_require_protocol(parser, match->span, "-m ah", IPPROTO_AH, "ah");
@@ -55,6 +55,7 @@ static enum truth ah_evaluate(const struct match *match, const struct rule *rule
 {
 	const struct guided *ah = match->data;
 	const uint8_t *header;
+	uint32_t offset;
 	enum truth truth;
 	(void)rule;
 
@@ -62,13 +63,15 @@ static enum truth ah_evaluate(const struct match *match, const struct rule *rule
 		truth = header_transport(packet, IPPROTO_AH, AH_SIZE, evaluation, &header, NULL);
 		return truth == TRUTH_YES ? header_in_range(ah, AH_SPI, header_32(header + 4)) : truth;
 	}
-	truth = header_truth(packet_header(packet, IPPROTO_AH, AH_SIZE, &header, NULL), evaluation);
+	truth = header_truth(packet_header(packet, IPPROTO_AH, AH_SIZE, &header, &offset), evaluation);
 	if (truth != TRUTH_YES)
 		return truth;
+	if (header_fits(packet, offset, (header[1] + 2u) * 4, evaluation) == TRUTH_NO)
+		return TRUTH_NO;
 	truth = header_in_range(ah, AH_SPI, header_32(header + 4));
 	if (guided_seen(ah, AH_LENGTH) && ah->values[AH_LENGTH].number)
-		truth = truth_and(truth, guided_truth(ah, AH_LENGTH,
-						      ah->values[AH_LENGTH].number == (header[1] + 2u) * 4));
+		truth = truth_and(
+		    truth, guided_truth(ah, AH_LENGTH, ah->values[AH_LENGTH].number == (header[1] + 2u) * 4));
 	if (guided_seen(ah, AH_RESERVED))
 		truth = truth_and(truth, truth_of(header_16(header + 2) == 0));
 	return truth;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * -m bpf: a program of the classic Berkeley packet filter over the packet from its IP header on, or an eBPF
- * program that somebody has pinned, of which nothing is known: net/netfilter/xt_bpf.c. What the program may do
- * is in bpf_program.c. */
+ * program that somebody has pinned, of which nothing is known: net/netfilter/xt_bpf.c. What the program may
+ * do is in bpf_program.c. */
 #include "extension/bpf_program.h"
 #include "extension/guided.h"
 #include "extension/types.h"
@@ -72,8 +72,9 @@ static int bytecode_parse(struct rule_parser *parser, const struct word *word, s
 				     "CODE JT JF K: what nfbpf_compile prints");
 	return bpf_program_valid(program)
 		   ? 0
-		   : guided_refuse(parser, word, "a program that the kernel takes: jumps that end within it, no "
-						 "unknown instruction, \"return\" as its last one");
+		   : guided_refuse(parser, word,
+				   "a program that the kernel takes: jumps that end within it, no "
+				   "unknown instruction, \"return\" as its last one");
 }
 
 static const struct guide guides[BPF_COUNT] = {
@@ -127,8 +128,8 @@ static void bpf_print(const struct match *match, const struct rule *rule, struct
 	buffer_puts(out, "\"");
 }
 
-static enum truth bpf_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+static enum truth bpf_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct guided *bpf = match->data;
 	(void)rule;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m conntrack: conntrack_mt() in net/netfilter/xt_conntrack.c. To the diagram --ctstate is known; whether the
- * connection is under NAT (the virtual states SNAT and DNAT) and all other options are predicates. To the
+ * -m conntrack: conntrack_mt() in net/netfilter/xt_conntrack.c. To the diagram --ctstate is known; whether
+ * the connection is under NAT (the virtual states SNAT and DNAT) and all other options are predicates. To the
  * evaluation of a packet all of a connection that is given is known, but when it expires.
  *
  * A packet without connection (INVALID or UNTRACKED) is judged by --ctstate alone: the function returns
@@ -236,6 +236,11 @@ static enum truth listed_truth(const struct conntrack_match *conntrack, enum con
 	return guided_inverted(&conntrack->guided, CT_STATE) ? truth_not(truth) : truth;
 }
 
+static bool is_for_reply(const struct guided *guided)
+{
+	return guided_seen(guided, CT_DIRECTION) && guided->values[CT_DIRECTION].number;
+}
+
 static enum truth state_truth(const struct conntrack_match *conntrack, enum connection_state state,
 			      const struct connection *connection)
 {
@@ -248,11 +253,11 @@ static enum truth state_truth(const struct conntrack_match *conntrack, enum conn
 	for (unsigned option = CT_STATE + 1; option < CT_COUNT; option++) {
 		if (!guided_seen(guided, option))
 			continue;
-		enum truth one = connection ? option_truth(&guided->values[option], option, connection)
-					    : TRUTH_UNKNOWN;
+		enum truth one =
+		    connection ? option_truth(&guided->values[option], option, connection) : TRUTH_UNKNOWN;
 		/* A first packet goes the way of the original, whatever the connection. */
-		if (!connection && option == CT_DIRECTION && state == STATE_NEW)
-			one = truth_of(!guided->values[option].number);
+		if (!connection && state == STATE_NEW && is_for_reply(guided))
+			return TRUTH_NO;
 		truth = truth_and(truth, guided_inverted(guided, option) ? truth_not(one) : one);
 	}
 	return truth;
@@ -306,7 +311,8 @@ static diagram_node conntrack_mean(const struct match *match, const struct rule 
 	unsigned states = (unsigned)conntrack->guided.values[CT_STATE].number;
 	unsigned listed = inverted ? ~states : states;
 	diagram_node without = has_state ? state_list_mean(fields, listed & STATES_WITHOUT) : DIAGRAM_FALSE;
-	diagram_node tracked = state_list_mean(fields, STATES_TRACKED), in = DIAGRAM_TRUE;
+	unsigned possible = STATES_TRACKED & ~(is_for_reply(&conntrack->guided) ? 1u << STATE_NEW : 0);
+	diagram_node tracked = state_list_mean(fields, possible), in = DIAGRAM_TRUE;
 
 	if (has_state) {
 		in = state_list_mean(fields, states & STATES_TRACKED);

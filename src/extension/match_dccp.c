@@ -22,8 +22,8 @@ struct dccp_match {
 	struct text text; /* types and option; empty without */
 };
 
-static const char *const types[] = {"REQUEST",	"RESPONSE", "DATA",  "ACK",  "DATAACK", "CLOSEREQ",
-				    "CLOSE",	"RESET",    "SYNC",  "SYNCACK", "INVALID"};
+static const char *const types[] = {"REQUEST", "RESPONSE", "DATA", "ACK",     "DATAACK", "CLOSEREQ",
+				    "CLOSE",   "RESET",    "SYNC", "SYNCACK", "INVALID"};
 #define TYPE_COUNT (sizeof(types) / sizeof(*types))
 
 static int types_parse(struct rule_parser *parser, struct dccp_match *dccp)
@@ -154,6 +154,14 @@ static void dccp_print(const struct match *match, const struct rule *rule, struc
 	print_others(dccp, out);
 }
 
+/* All types that are reserved are INVALID. */
+static unsigned type_of(const uint8_t *header)
+{
+	unsigned type = header[8] >> 1 & 15;
+
+	return type < TYPE_COUNT ? type : TYPE_COUNT - 1;
+}
+
 /* Where the options begin: behind the header, its longer sequence number and what is the type's own
  * (__dccp_hdr_len()). */
 static uint32_t options_offset(const uint8_t *header)
@@ -204,8 +212,8 @@ static enum truth dccp_evaluate(const struct match *match, const struct rule *ru
 	if (whole == TRUTH_UNKNOWN)
 		return truth_and(truth, TRUTH_UNKNOWN);
 	if (dccp->seen & SEEN_TYPES)
-		truth = truth_and(truth, truth_of((dccp->types >> (header[8] >> 1 & 15) & 1) !=
-						  dccp->types_inverted));
+		truth =
+		    truth_and(truth, truth_of((dccp->types >> type_of(header) & 1) != dccp->types_inverted));
 	if (truth != TRUTH_YES || !(dccp->seen & SEEN_OPTION))
 		return truth;
 	switch (find_option(packet, header, offset, dccp->option)) {
@@ -214,8 +222,9 @@ static enum truth dccp_evaluate(const struct match *match, const struct rule *ru
 	case PART_ABSENT:
 		return truth_of(dccp->option_inverted);
 	case PART_SHORT:
+		/* The packet is dropped, but a negated rule counts it first. */
 		evaluation->hot_drop = true;
-		return TRUTH_NO;
+		return truth_of(dccp->option_inverted);
 	case PART_UNKNOWN:
 		break;
 	}

@@ -15,11 +15,11 @@ static int class_parse(struct rule_parser *parser, const struct word *word, stru
 	static const struct {
 		const char *name;
 		uint8_t value;
-	} classes[] = {
-	    {"CS0", 0x00},  {"CS1", 0x08},  {"CS2", 0x10},  {"CS3", 0x18},  {"CS4", 0x20},  {"CS5", 0x28},
-	    {"CS6", 0x30},  {"CS7", 0x38},  {"BE", 0x00},   {"AF11", 0x0a}, {"AF12", 0x0c}, {"AF13", 0x0e},
-	    {"AF21", 0x12}, {"AF22", 0x14}, {"AF23", 0x16}, {"AF31", 0x1a}, {"AF32", 0x1c}, {"AF33", 0x1e},
-	    {"AF41", 0x22}, {"AF42", 0x24}, {"AF43", 0x26}, {"EF", 0x2e}};
+	} classes[] = {{"CS0", 0x00},  {"CS1", 0x08},  {"CS2", 0x10},  {"CS3", 0x18},  {"CS4", 0x20},
+		       {"CS5", 0x28},  {"CS6", 0x30},  {"CS7", 0x38},  {"BE", 0x00},   {"AF11", 0x0a},
+		       {"AF12", 0x0c}, {"AF13", 0x0e}, {"AF21", 0x12}, {"AF22", 0x14}, {"AF23", 0x16},
+		       {"AF31", 0x1a}, {"AF32", 0x1c}, {"AF33", 0x1e}, {"AF41", 0x22}, {"AF42", 0x24},
+		       {"AF43", 0x26}, {"EF", 0x2e}};
 
 	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++) {
 		if (!text_same(word->text, classes[i].name))
@@ -50,8 +50,8 @@ static int dscp_parse(struct rule_parser *parser, struct match *match)
 
 static int dscp_finish(struct rule_parser *parser, struct match *match)
 {
-	int error = guided_finish(parser, &match->data, sizeof(struct guided), guides, DSCP_COUNT, match->span,
-				  "-m dscp");
+	int error = guided_finish(parser, &match->data, sizeof(struct guided), guides, DSCP_COUNT,
+				  match->span, "-m dscp");
 	const struct guided *dscp = match->data;
 
 	if (error || dscp->seen)

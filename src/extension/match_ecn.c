@@ -49,9 +49,11 @@ static void ecn_print(const struct match *match, const struct rule *rule, struct
 }
 
 /* What the kernel takes for the flags of TCP; NO where there are not 20 bytes for a header, which does not
- * drop the packet here. In later fragments it looks at whatever is in that place. */
+ * drop the packet here. In later fragments it looks at whatever is behind the IPv4 header; of IPv6 it takes
+ * the IP header itself for TCP's (par->thoff is 0 then). */
 static enum truth read_flags(const struct packet *packet, uint8_t *flags)
 {
+	struct header_changes changes;
 	const uint8_t *bytes;
 
 	if (!(packet->known & KNOWN_FRAGMENT))
@@ -62,9 +64,11 @@ static enum truth read_flags(const struct packet *packet, uint8_t *flags)
 		       : packet->transport_short       ? TRUTH_NO
 						       : TRUTH_UNKNOWN;
 	}
-	if (packet->family != FAMILY_IPV4 || packet_read(packet, 0, 1, &bytes) != PART_FOUND)
+	if (packet_read(packet, 0, 1, &bytes) != PART_FOUND)
 		return TRUTH_UNKNOWN;
-	switch (packet_read(packet, (bytes[0] & 15u) * 4, 20, &bytes)) {
+	header_changes(packet, &changes);
+	switch (header_read(packet, &changes, packet->family == FAMILY_IPV4 ? (bytes[0] & 15u) * 4 : 0, 20,
+			    &bytes)) {
 	case PART_FOUND:
 		*flags = bytes[13];
 		return TRUTH_YES;
@@ -75,8 +79,8 @@ static enum truth read_flags(const struct packet *packet, uint8_t *flags)
 	}
 }
 
-static enum truth ecn_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+static enum truth ecn_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct guided *ecn = match->data;
 	enum truth truth = TRUTH_YES;

@@ -20,8 +20,8 @@ static int esp_parse(struct rule_parser *parser, struct match *match)
 
 static int esp_finish(struct rule_parser *parser, struct match *match)
 {
-	int error = guided_finish(parser, &match->data, sizeof(struct guided), esp_guides, 1, match->span,
-				  "-m esp");
+	int error =
+	    guided_finish(parser, &match->data, sizeof(struct guided), esp_guides, 1, match->span, "-m esp");
 
 	return error ? error : option_require_protocol(parser, match->span, "-m esp", IPPROTO_ESP, "esp");
 }
@@ -33,8 +33,8 @@ static void esp_print(const struct match *match, const struct rule *rule, struct
 	header_print_range(match->data, esp_guides, 0, out);
 }
 
-static enum truth esp_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+static enum truth esp_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	const uint8_t *header;
 	enum truth truth = header_transport(packet, IPPROTO_ESP, 8, evaluation, &header, NULL);
@@ -64,10 +64,7 @@ const struct match_type match_esp = {
 enum { IPCOMP_SPI, IPCOMP_RESERVED, IPCOMP_COUNT };
 
 static const struct guide ipcomp_guides[IPCOMP_COUNT] = {
-    [IPCOMP_SPI] = {.name = "--ipcompspi",
-		    .kind = GUIDE_RANGE,
-		    .flags = GUIDE_INVERTIBLE,
-		    .max = UINT32_MAX},
+    [IPCOMP_SPI] = {.name = "--ipcompspi", .kind = GUIDE_RANGE, .flags = GUIDE_INVERTIBLE, .max = UINT32_MAX},
     [IPCOMP_RESERVED] = {.name = "--compres", .kind = GUIDE_FLAG},
 };
 
@@ -105,7 +102,8 @@ static enum truth ipcomp_evaluate(const struct match *match, const struct rule *
 	return truth == TRUTH_YES ? header_in_range(match->data, IPCOMP_SPI, header_16(header + 2)) : truth;
 }
 
-static diagram_node ipcomp_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
+static diagram_node ipcomp_mean(const struct match *match, const struct rule *rule,
+				const struct fields *fields)
 {
 	return header_mean_range(match, rule, fields, ipcomp_guides, IPCOMP_SPI);
 }

@@ -66,11 +66,11 @@ static int list_parse(struct rule_parser *parser, const struct word *word, struc
 
 #define GUIDES(prefix)                                                                                       \
 	{                                                                                                    \
-	    [OPTS_LENGTH] = {.name = prefix "-len",                                                          \
-			     .kind = GUIDE_NUMBER,                                                           \
-			     .flags = GUIDE_INVERTIBLE,                                                      \
-			     .max = UINT32_MAX},                                                             \
-	    [OPTS_LIST] = {.name = prefix "-opts", .kind = GUIDE_OWN, .parse = list_parse},                  \
+		[OPTS_LENGTH] = {.name = prefix "-len",                                                      \
+				 .kind = GUIDE_NUMBER,                                                       \
+				 .flags = GUIDE_INVERTIBLE,                                                  \
+				 .max = UINT32_MAX},                                                         \
+		[OPTS_LIST] = {.name = prefix "-opts", .kind = GUIDE_OWN, .parse = list_parse},              \
 	}
 
 static const struct guide hbh_guides[OPTS_COUNT] = GUIDES("--hbh"), dst_guides[OPTS_COUNT] = GUIDES("--dst");
@@ -123,8 +123,8 @@ static enum truth list_evaluate(const struct option_list *list, const struct pac
 	return TRUTH_YES;
 }
 
-static enum truth options_evaluate(const struct guided *options, uint8_t protocol, const struct packet *packet,
-				   struct evaluation *evaluation)
+static enum truth options_evaluate(const struct guided *options, uint8_t protocol,
+				   const struct packet *packet, struct evaluation *evaluation)
 {
 	const uint8_t *header;
 	uint32_t offset;
@@ -133,14 +133,13 @@ static enum truth options_evaluate(const struct guided *options, uint8_t protoco
 	if (truth != TRUTH_YES)
 		return truth;
 	uint32_t length = (header[1] + 1u) * 8;
-	if (offset + length > packet->length)
+	if (header_fits(packet, offset, length, evaluation) == TRUTH_NO)
 		return TRUTH_NO;
 	if (guided_seen(options, OPTS_LENGTH))
-		truth =
-		    guided_truth(options, OPTS_LENGTH, length == options->values[OPTS_LENGTH].number);
+		truth = guided_truth(options, OPTS_LENGTH, length == options->values[OPTS_LENGTH].number);
 	if (guided_seen(options, OPTS_LIST))
-		truth = truth_and(truth, list_evaluate(options->values[OPTS_LIST].own, packet, offset + 2,
-						       length - 2));
+		truth = truth_and(
+		    truth, list_evaluate(options->values[OPTS_LIST].own, packet, offset + 2, length - 2));
 	return truth;
 }
 
@@ -162,8 +161,8 @@ static void hbh_print(const struct match *match, const struct rule *rule, struct
 	options_print(match->data, hbh_guides, out);
 }
 
-static enum truth hbh_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+static enum truth hbh_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	(void)rule;
 	return options_evaluate(match->data, IPPROTO_HOPOPTS, packet, evaluation);
@@ -199,8 +198,8 @@ static void dst_print(const struct match *match, const struct rule *rule, struct
 	options_print(match->data, dst_guides, out);
 }
 
-static enum truth dst_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+static enum truth dst_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	(void)rule;
 	return options_evaluate(match->data, IPPROTO_DSTOPTS, packet, evaluation);

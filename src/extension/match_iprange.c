@@ -14,8 +14,8 @@ struct iprange_match {
 	struct address_range ranges[IPRANGE_COUNT];
 };
 
-/* As libxtables takes an address here (xtables_numeric_to_ipaddr()): bytes that are missing are 0, and each may
- * be hexadecimal or octal. */
+/* As libxtables takes an address here (xtables_numeric_to_ipaddr()): bytes that are missing are 0, and each
+ * may be hexadecimal or octal. */
 static int ipv4_parse(struct text text, address *value)
 {
 	uint32_t bits = 0;
@@ -80,8 +80,8 @@ static int iprange_finish(struct rule_parser *parser, struct match *match)
 		return error;
 	struct iprange_match *iprange = match->data;
 	for (unsigned i = 0; i < IPRANGE_COUNT; i++)
-		iprange->ranges[i] = (struct address_range){iprange->guided.values[i].address,
-							    iprange->guided.values[i].mask};
+		iprange->ranges[i] =
+		    (struct address_range){iprange->guided.values[i].address, iprange->guided.values[i].mask};
 	if (iprange->guided.seen)
 		return 0;
 	diagnostic_hint(option_error(parser, match->span, "missing-option", "-m iprange has no range"),
@@ -120,11 +120,11 @@ static enum truth iprange_evaluate(const struct match *match, const struct rule 
 		if (!guided_seen(&iprange->guided, i))
 			continue;
 		if (packet->known & (source ? KNOWN_SOURCE : KNOWN_DESTINATION)) {
-			address value = address_from_bytes(packet->family,
-							   source ? packet->source : packet->destination);
-			in = guided_truth(&iprange->guided, i,
-					  value >= iprange->ranges[i].low &&
-					      value <= iprange->ranges[i].high);
+			address value =
+			    address_from_bytes(packet->family, source ? packet->source : packet->destination);
+			in =
+			    guided_truth(&iprange->guided, i,
+					 value >= iprange->ranges[i].low && value <= iprange->ranges[i].high);
 		} else if (iprange->ranges[i].low > iprange->ranges[i].high) {
 			in = guided_truth(&iprange->guided, i, false);
 		}
@@ -133,29 +133,12 @@ static enum truth iprange_evaluate(const struct match *match, const struct rule 
 	return truth;
 }
 
-/* The largest prefixes that fill the range, at most 2 * 128 of them. */
 static diagram_node range_mean(const struct fields *fields, enum field field, struct address_range range)
 {
-	enum family family = fields->family;
-	diagram_node mean = DIAGRAM_FALSE;
-
-	while (range.low <= range.high) {
-		unsigned length = family_bits(family);
-		address last = range.low;
-		while (length > 0) {
-			address mask = prefix_mask(family, length - 1), rest = family_max(family) & ~mask;
-			if (range.low & rest || (range.low | rest) > range.high)
-				break;
-			length--;
-			last = range.low | rest;
-		}
-		mean = diagram_or(fields->diagram, mean,
-				  fields_masked(fields, field, range.low, prefix_mask(family, length)));
-		if (last == range.high)
-			break;
-		range.low = last + 1;
-	}
-	return mean;
+	if (range.low > range.high)
+		return DIAGRAM_FALSE;
+	return diagram_interval(fields->diagram, fields->first[field], fields->bits[field], range.low,
+				range.high);
 }
 
 static diagram_node iprange_mean(const struct match *match, const struct rule *rule,

@@ -16,10 +16,14 @@ enum { HEADER_NAMES, HEADER_SOFT, HEADER_COUNT };
 static const struct {
 	uint8_t protocol, bit;
 	const char *printed;
-} headers[] = {{IPPROTO_HOPOPTS, 128, "hop-by-hop"}, {IPPROTO_DSTOPTS, 64, "ipv6-opts"},
-	       {IPPROTO_ROUTING, 32, "ipv6-route"},  {IPPROTO_FRAGMENT, 16, "ipv6-frag"},
-	       {IPPROTO_AH, 8, "ah"},		     {IPPROTO_ESP, 4, "esp"},
-	       {IPPROTO_NONE, 2, "ipv6-nonxt"},	     {IPPROTO_RAW, 1, "protocol"}};
+} headers[] = {{IPPROTO_HOPOPTS, 128, "hop-by-hop"},
+	       {IPPROTO_DSTOPTS, 64, "ipv6-opts"},
+	       {IPPROTO_ROUTING, 32, "ipv6-route"},
+	       {IPPROTO_FRAGMENT, 16, "ipv6-frag"},
+	       {IPPROTO_AH, 8, "ah"},
+	       {IPPROTO_ESP, 4, "esp"},
+	       {IPPROTO_NONE, 2, "ipv6-nonxt"},
+	       {IPPROTO_RAW, 1, "protocol"}};
 
 #define BIT_PROTOCOL 1
 
@@ -27,17 +31,39 @@ static const struct {
 static const struct {
 	const char *name;
 	uint8_t protocol;
-} names[] = {{"hop-by-hop", IPPROTO_HOPOPTS},  {"hop", IPPROTO_HOPOPTS},	 {"0", IPPROTO_HOPOPTS},
-	     {"ip", IPPROTO_HOPOPTS},	       {"IP", IPPROTO_HOPOPTS},		 {"hopopt", IPPROTO_HOPOPTS},
-	     {"HOPOPT", IPPROTO_HOPOPTS},      {"dst", IPPROTO_DSTOPTS},	 {"60", IPPROTO_DSTOPTS},
-	     {"ipv6-opts", IPPROTO_DSTOPTS},   {"IPv6-Opts", IPPROTO_DSTOPTS},	 {"route", IPPROTO_ROUTING},
-	     {"43", IPPROTO_ROUTING},	       {"ipv6-route", IPPROTO_ROUTING},	 {"IPv6-Route", IPPROTO_ROUTING},
-	     {"frag", IPPROTO_FRAGMENT},       {"44", IPPROTO_FRAGMENT},	 {"ipv6-frag", IPPROTO_FRAGMENT},
-	     {"IPv6-Frag", IPPROTO_FRAGMENT},  {"auth", IPPROTO_AH},		 {"51", IPPROTO_AH},
-	     {"ah", IPPROTO_AH},	       {"IPSEC-AH", IPPROTO_AH},	 {"esp", IPPROTO_ESP},
-	     {"50", IPPROTO_ESP},	       {"IPSEC-ESP", IPPROTO_ESP},	 {"none", IPPROTO_NONE},
-	     {"59", IPPROTO_NONE},	       {"ipv6-nonxt", IPPROTO_NONE},	 {"IPv6-NoNxt", IPPROTO_NONE},
-	     {"prot", IPPROTO_RAW},	       {"protocol", IPPROTO_RAW},	 {"255", IPPROTO_RAW}};
+} names[] = {{"hop-by-hop", IPPROTO_HOPOPTS},
+	     {"hop", IPPROTO_HOPOPTS},
+	     {"0", IPPROTO_HOPOPTS},
+	     {"ip", IPPROTO_HOPOPTS},
+	     {"IP", IPPROTO_HOPOPTS},
+	     {"hopopt", IPPROTO_HOPOPTS},
+	     {"HOPOPT", IPPROTO_HOPOPTS},
+	     {"dst", IPPROTO_DSTOPTS},
+	     {"60", IPPROTO_DSTOPTS},
+	     {"ipv6-opts", IPPROTO_DSTOPTS},
+	     {"IPv6-Opts", IPPROTO_DSTOPTS},
+	     {"route", IPPROTO_ROUTING},
+	     {"43", IPPROTO_ROUTING},
+	     {"ipv6-route", IPPROTO_ROUTING},
+	     {"IPv6-Route", IPPROTO_ROUTING},
+	     {"frag", IPPROTO_FRAGMENT},
+	     {"44", IPPROTO_FRAGMENT},
+	     {"ipv6-frag", IPPROTO_FRAGMENT},
+	     {"IPv6-Frag", IPPROTO_FRAGMENT},
+	     {"auth", IPPROTO_AH},
+	     {"51", IPPROTO_AH},
+	     {"ah", IPPROTO_AH},
+	     {"IPSEC-AH", IPPROTO_AH},
+	     {"esp", IPPROTO_ESP},
+	     {"50", IPPROTO_ESP},
+	     {"IPSEC-ESP", IPPROTO_ESP},
+	     {"none", IPPROTO_NONE},
+	     {"59", IPPROTO_NONE},
+	     {"ipv6-nonxt", IPPROTO_NONE},
+	     {"IPv6-NoNxt", IPPROTO_NONE},
+	     {"prot", IPPROTO_RAW},
+	     {"protocol", IPPROTO_RAW},
+	     {"255", IPPROTO_RAW}};
 
 static uint8_t bit_of(unsigned protocol)
 {
@@ -129,7 +155,7 @@ static enum truth walk(const struct packet *packet, struct evaluation *evaluatio
 			return header_truth(part, evaluation);
 		*found |= bit_of(next);
 		offset += next == IPPROTO_FRAGMENT ? 8
-			  : next == IPPROTO_AH	   ? (bytes[1] + 2u) * 4
+			  : next == IPPROTO_AH     ? (bytes[1] + 2u) * 4
 						   : (bytes[1] + 1u) * 8;
 		next = bytes[0];
 		if (offset > packet->length)

@@ -6,8 +6,10 @@
 #include "extension/types.h"
 #include "extension/unseen.h"
 
-static const struct guide guides[] = {
-    {.name = "--length", .kind = GUIDE_RANGE, .flags = GUIDE_INVERTIBLE | GUIDE_MANDATORY, .max = UINT16_MAX}};
+static const struct guide guides[] = {{.name = "--length",
+				       .kind = GUIDE_RANGE,
+				       .flags = GUIDE_INVERTIBLE | GUIDE_MANDATORY,
+				       .max = UINT16_MAX}};
 
 static int length_parse(struct rule_parser *parser, struct match *match)
 {
@@ -16,7 +18,8 @@ static int length_parse(struct rule_parser *parser, struct match *match)
 
 static int length_finish(struct rule_parser *parser, struct match *match)
 {
-	return guided_finish(parser, &match->data, sizeof(struct guided), guides, 1, match->span, "-m length");
+	return guided_finish(parser, &match->data, sizeof(struct guided), guides, 1, match->span,
+			     "-m length");
 }
 
 static void length_print(const struct match *match, const struct rule *rule, struct buffer *out)

@@ -25,7 +25,6 @@ struct limit_match {
 
 struct limit_memory {
 	struct rate_memory common;
-	bool begun;
 	uint64_t before; /* jiffies */
 	uint32_t credit;
 };
@@ -80,11 +79,10 @@ static int limit_finish(struct rule_parser *parser, struct match *match)
 			   : LIMIT_BURST;
 	if (limit->burst && credits_of(limit->average * limit->burst) >= credits_of(limit->average))
 		return 0;
-	diagnostic_hint(option_error(parser, match->span, "bad-value",
-				     "the kernel cannot count so slow a rate with a burst of %u",
-				     limit->burst),
-			limit->burst ? "a smaller --limit-burst, or more in a shorter time"
-				     : "at least --limit-burst 1");
+	diagnostic_hint(
+	    option_error(parser, match->span, "bad-value",
+			 "the kernel cannot count so slow a rate with a burst of %u", limit->burst),
+	    limit->burst ? "a smaller --limit-burst, or more in a shorter time" : "at least --limit-burst 1");
 	return -EINVAL;
 }
 
@@ -110,8 +108,8 @@ static enum truth limit_evaluate(const struct match *match, const struct rule *r
 	if (!memory)
 		return TRUTH_UNKNOWN;
 	uint64_t now = rate_jiffies(packet);
-	if (!memory->begun) {
-		memory->begun = true;
+	if (!memory->common.begun) {
+		memory->common.begun = true;
 		memory->before = now;
 		memory->credit = cap;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m mark and -m connmark: mark_mt() in net/netfilter/xt_mark.c, connmark_mt() in net/netfilter/xt_connmark.c.
- * The second is false, negated or not, of a packet without connection. The packet's mark may have been
- * restored from a connection: it says something of its state, too. */
+ * -m mark and -m connmark: mark_mt() in net/netfilter/xt_mark.c, connmark_mt() in
+ * net/netfilter/xt_connmark.c. The second is false, negated or not, of a packet without connection. The
+ * packet's mark may have been restored from a connection: it says something of its state, too. */
 #include "extension/guided.h"
 #include "extension/state.h"
 #include "extension/types.h"

@@ -62,19 +62,24 @@ static int group_value(struct rule_parser *parser, const struct word *word, stru
 
 static const struct guide guides[OWNER_COUNT] = {
     [OWNER_SOCKET] = {.name = "--socket-exists", .kind = GUIDE_FLAG, .flags = GUIDE_INVERTIBLE},
-    [OWNER_USER] = {.name = "--uid-owner",
-		    .kind = GUIDE_OWN,
-		    .flags = GUIDE_INVERTIBLE,
-		    .parse = user_value},
+    [OWNER_USER] = {.name = "--uid-owner", .kind = GUIDE_OWN, .flags = GUIDE_INVERTIBLE, .parse = user_value},
     [OWNER_GROUP] = {.name = "--gid-owner",
 		     .kind = GUIDE_OWN,
 		     .flags = GUIDE_INVERTIBLE,
 		     .parse = group_value},
-    [OWNER_SUPPLEMENTARY] = {.name = "--suppl-groups", .kind = GUIDE_FLAG, .needs = 1u << OWNER_GROUP},
+    [OWNER_SUPPLEMENTARY] = {.name = "--suppl-groups", .kind = GUIDE_FLAG},
 };
 
 static int owner_parse(struct rule_parser *parser, struct match *match)
 {
+	const char *supplementary = guides[OWNER_SUPPLEMENTARY].name;
+
+	if (parser_option_is(parser, supplementary) && !(guided_taken(match->data) >> OWNER_GROUP & 1)) {
+		diagnostic_hint(parser_error(parser, NULL, "missing-option", "%s comes before --gid-owner",
+					     supplementary),
+				"write --gid-owner before it");
+		return -EINVAL;
+	}
 	return guided_parse(parser, &match->data, sizeof(struct guided), guides, OWNER_COUNT);
 }
 
@@ -109,16 +114,6 @@ static void owner_print(const struct match *match, const struct rule *rule, stru
 	}
 }
 
-static enum truth owner_evaluate(const struct match *match, const struct rule *rule,
-				 const struct packet *packet, struct evaluation *evaluation)
-{
-	(void)match;
-	(void)rule;
-	(void)packet;
-	(void)evaluation;
-	return TRUTH_UNKNOWN;
-}
-
 const struct match_type match_owner = {
     .name = "owner",
     .modelled = true,
@@ -127,7 +122,7 @@ const struct match_type match_owner = {
     .parse = owner_parse,
     .finish = owner_finish,
     .print = owner_print,
-    .evaluate = owner_evaluate,
+    .evaluate = unseen_evaluate,
     .declare = unseen_declare,
     .mean = unseen_mean,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m quota: true until so many bytes have passed, quota_mt() in net/netfilter/xt_quota.c. The first packet that
- * is too large ends it for all that follow. */
+ * -m quota: true until so many bytes have passed, quota_mt() in net/netfilter/xt_quota.c. The first packet
+ * that is too large ends it for all that follow. */
 #include "extension/guided.h"
 #include "extension/rate.h"
 #include "extension/types.h"
@@ -11,7 +11,6 @@ enum { QUOTA_BYTES, QUOTA_COUNT };
 
 struct quota_memory {
 	struct rate_memory common;
-	bool begun;
 	uint64_t left;
 };
 
@@ -48,9 +47,9 @@ static enum truth quota_evaluate(const struct match *match, const struct rule *r
 
 	if (!memory)
 		return TRUTH_UNKNOWN;
-	if (!memory->begun)
+	if (!memory->common.begun)
 		memory->left = quota->values[QUOTA_BYTES].number;
-	memory->begun = true;
+	memory->common.begun = true;
 	bool fits = memory->left >= packet->length;
 	memory->left = fits ? memory->left - packet->length : 0;
 	return guided_truth(quota, QUOTA_BYTES, fits);

@@ -136,7 +136,7 @@ static enum truth rt_evaluate(const struct match *match, const struct rule *rule
 	if (truth != TRUTH_YES)
 		return truth;
 	uint32_t length = (header[1] + 1u) * 8;
-	if (offset + length > packet->length)
+	if (header_fits(packet, offset, length, evaluation) == TRUTH_NO)
 		return TRUTH_NO;
 	truth = header_in_range(rt, RT_SEGMENTS, header[3]);
 	if (guided_seen(rt, RT_LENGTH))

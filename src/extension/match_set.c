@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * -m set: net/netfilter/xt_set.c and ip_set_test() in net/netfilter/ipset/ip_set_core.c. A test with fewer
- * directions than the set has dimensions is false, and so is one of hash:ip,port on a later fragment or on a
- * header that is cut; the negation applies behind that. Comparisons of counters depend on packets gone by, so
- * they are unknown. */
+ * directions than the set has dimensions is false, and so is one of ports on a later fragment or on a header that is
+ * cut; the negation applies behind that. Comparisons of counters depend on packets gone by, so they are unknown. */
 #include "extension/extension.h"
 #include "extension/option.h"
+#include "extension/set_changes.h"
 #include "extension/set_lookup.h"
 #include "extension/types.h"
 
@@ -13,8 +13,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-
-#define DIRECTIONS_MAX 6 /* IPSET_DIM_MAX */
 
 enum { SEEN_SET = 1, SEEN_PACKETS = 2, SEEN_BYTES = 4 };
 enum comparison { COMPARE_NONE, COMPARE_EQUAL, COMPARE_NOT_EQUAL, COMPARE_LESS, COMPARE_GREATER };
@@ -26,9 +24,7 @@ struct counter_match {
 
 struct set_match {
 	unsigned seen;
-	struct set *set;
-	unsigned dimensions;
-	bool source[DIRECTIONS_MAX];
+	struct set_reference reference;
 	bool inverted, return_nomatch, keep_counters, keep_subcounters;
 	struct counter_match packets, bytes;
 	struct arena *arena; /* the ruleset's, for the set's index */
@@ -38,78 +34,14 @@ struct set_match {
 /* --- Reading
  * ----------------------------------------------------------------------------------------------------- */
 
-static int directions_parse(struct rule_parser *parser, const struct word *word, struct set_match *set)
-{
-	struct comma_list list = {.rest = word->text};
-	struct text part;
-
-	while (comma_next(&list, &part)) {
-		bool source = text_is(part, "src");
-		if (!source && !text_is(part, "dst")) {
-			diagnostic_hint(parser_error(parser, word, "bad-value", "\"%.*s\" is not a direction",
-						     (int)part.size, part.data),
-					"a list of src and dst, one for each dimension of the set");
-			return -EINVAL;
-		}
-		if (set->dimensions == DIRECTIONS_MAX) {
-			diagnostic_hint(parser_error(parser, word, "bad-value", "more than %d directions",
-						     DIRECTIONS_MAX),
-					"no set has more than 6 dimensions");
-			return -EINVAL;
-		}
-		set->source[set->dimensions++] = source;
-	}
-	return 0;
-}
-
-/* Sets of these types have no family of their own. */
-static bool any_family(const struct set *set)
-{
-	return set->type == SET_OPAQUE &&
-	       (text_is(set->type_name, "list:set") || text_is(set->type_name, "bitmap:port") ||
-		text_is(set->type_name, "hash:mac"));
-}
-
-static int set_find(struct rule_parser *parser, const struct word *word, struct set_match *match)
-{
-	struct set *set = ruleset_find_set(parser->ruleset, word->text);
-
-	if (!set) {
-		diagnostic_hint(parser_error(parser, word, "set-not-given",
-					     "the set \"%.*s\" is not in the input", (int)word->text.size,
-					     word->text.data),
-				"give the output of \"ipset save\" along with the rules");
-		return -EINVAL;
-	}
-	if (set->family != parser->family && !any_family(set)) {
-		struct diagnostic *diagnostic =
-		    parser_error(parser, word, "wrong-family", "the set \"%.*s\" holds IPv%d addresses",
-				 (int)word->text.size, word->text.data, set->family == FAMILY_IPV4 ? 4 : 6);
-		diagnostic_label(diagnostic, set->span, "created here");
-		diagnostic_hint(diagnostic, "these rules are for IPv%d: use a set with family %s",
-				parser->family == FAMILY_IPV4 ? 4 : 6,
-				parser->family == FAMILY_IPV4 ? "inet" : "inet6");
-		return -EINVAL;
-	}
-	match->set = set;
-	return 0;
-}
-
 static int match_set_parse_set(struct rule_parser *parser, struct set_match *set)
 {
-	bool inverted = parser->inverted;
 	int error = option_once(parser, &set->seen, SEEN_SET, 0);
-	if (error)
-		return error;
-	const struct word *name = parser_argument(parser);
-	if (!name)
-		return -EINVAL;
-	set->inverted = inverted || parser->inverted;
-	const struct word *directions = parser_argument(parser);
-	if (!directions)
-		return -EINVAL;
-	error = set_find(parser, name, set);
-	return error ? error : directions_parse(parser, directions, set);
+
+	if (!error)
+		error = set_reference_parse(parser, &set->reference);
+	set->inverted = parser->inverted;
+	return error;
 }
 
 static int counter_parse(struct rule_parser *parser, struct set_match *set, bool packets,
@@ -197,10 +129,8 @@ static void counter_print(const struct counter_match *counter, const char *what,
 
 static void print_options(const struct set_match *set, bool inverted, struct buffer *out)
 {
-	buffer_printf(out, "-m set%s --match-set %.*s ", inverted ? " !" : "", (int)set->set->name.size,
-		      set->set->name.data);
-	for (unsigned i = 0; i < set->dimensions; i++)
-		buffer_printf(out, "%s%s", i ? "," : "", set->source[i] ? "src" : "dst");
+	buffer_printf(out, "-m set%s --match-set ", inverted ? " !" : "");
+	set_reference_print(&set->reference, out);
 	if (set->return_nomatch)
 		buffer_puts(out, " --return-nomatch");
 	if (set->keep_counters)
@@ -211,7 +141,7 @@ static void print_options(const struct set_match *set, bool inverted, struct buf
 	counter_print(&set->bytes, "bytes", out);
 }
 
-static void set_print(const struct match *match, const struct rule *rule, struct buffer *out)
+static void match_set_print(const struct match *match, const struct rule *rule, struct buffer *out)
 {
 	const struct set_match *set = match->data;
 	(void)rule;
@@ -224,7 +154,7 @@ static int set_finish(struct rule_parser *parser, struct match *match)
 	struct set_match *set = option_data(parser, &match->data, sizeof(*set));
 	if (!set)
 		return -ENOMEM;
-	if (!set->set) {
+	if (!set->reference.set) {
 		diagnostic_hint(
 		    option_error(parser, match->span, "missing-option", "-m set has no --match-set"),
 		    "write --match-set NAME src");
@@ -243,12 +173,14 @@ static int set_finish(struct rule_parser *parser, struct match *match)
 
 static bool too_few(const struct set_match *set)
 {
-	return set->dimensions < set->set->dimensions;
+	return set->reference.dimensions < set->reference.set->dimensions;
 }
 
+/* A set without counters does not compare: ip_set_match_extensions(). */
 static bool compares_counters(const struct set_match *set)
 {
-	return set->packets.comparison != COMPARE_NONE || set->bytes.comparison != COMPARE_NONE;
+	return set->reference.set->counters &&
+	       (set->packets.comparison != COMPARE_NONE || set->bytes.comparison != COMPARE_NONE);
 }
 
 /* Of later fragments ip_set_get_ip4_port() gives up for these alone: others have no port that could be
@@ -263,7 +195,7 @@ static bool port_in_header(enum family family, uint8_t protocol)
 
 /* What ip_set_get_ip4_port() and ip_set_get_ip6_port() make of the packet. NO: they give up, the test is
  * false. */
-static enum truth port_of(const struct packet *packet, bool source, uint16_t *port)
+enum truth match_set_port(const struct packet *packet, bool source, uint16_t *port)
 {
 	enum truth truth = option_has_transport(packet);
 	unsigned needed = 0;
@@ -298,56 +230,158 @@ static enum truth port_of(const struct packet *packet, bool source, uint16_t *po
 	return packet->known & needed ? truth : TRUTH_UNKNOWN;
 }
 
-static enum truth member_test(struct set_match *set, const struct packet *packet)
+/* bitmap_ipmac_kadt() and its kind: there is no such address, or it is not known. Frames say whom they come from. */
+static enum truth mac_of(const struct packet *packet, bool source, uint8_t *mac)
 {
-	bool source = set->source[0];
-	uint16_t port = 0;
-	enum truth at_hand = TRUTH_YES;
+	static const uint8_t none[6];
 
-	if (too_few(set))
-		return TRUTH_NO;
-	if (set->set->type == SET_OPAQUE)
+	if (!source || !(packet->known & KNOWN_MAC))
 		return TRUTH_UNKNOWN;
-	if (set->set->member_count == 0)
-		return TRUTH_NO;
-	if (set->set->type == SET_HASH_IP_PORT)
-		at_hand = port_of(packet, set->source[1], &port);
-	if (at_hand == TRUTH_NO)
-		return TRUTH_NO;
-	if (!(packet->known & (source ? KNOWN_SOURCE : KNOWN_DESTINATION)) || at_hand == TRUTH_UNKNOWN)
-		return TRUTH_UNKNOWN;
-	if (!set->set->lookup)
-		set->set->lookup = set_lookup_new(set->arena, set->set);
-	if (!set->set->lookup)
-		return TRUTH_UNKNOWN;
-	address value = address_from_bytes(packet->family, source ? packet->source : packet->destination);
-	return set_lookup_test(set->set->lookup, value, packet->protocol, port, set->return_nomatch);
+	memcpy(mac, packet->mac, 6);
+	return memcmp(mac, none, 6) == 0 ? TRUTH_NO : TRUTH_YES;
 }
 
-/* A comparison of counters narrows the test; kernels before 4.18 made it behind the negation, later ones
- * before it, so that with a negation nothing is certain. */
+/* Where the hook has no such device the set does not match. In POSTROUTING kernels from 5.7 on have the one the packet
+ * came in by. */
+static enum truth interface_of(const struct packet *packet, bool source, enum hook hook, const char **name)
+{
+	*name = source ? packet->in : packet->out;
+	if (source ? hook == HOOK_OUTPUT : hook == HOOK_PREROUTING || hook == HOOK_INPUT)
+		return TRUTH_NO;
+	if (source && hook == HOOK_POSTROUTING)
+		return TRUTH_UNKNOWN;
+	if (!(packet->known & (source ? KNOWN_IN : KNOWN_OUT)))
+		return TRUTH_UNKNOWN;
+	return truth_of(**name != '\0');
+}
+
+static enum truth bare_port_of(const struct packet *packet, bool source, uint16_t *port)
+{
+	enum truth truth = match_set_port(packet, source, port);
+
+	if (truth == TRUTH_NO || !(packet->known & KNOWN_PROTOCOL))
+		return truth;
+	return packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP ? truth : TRUTH_NO;
+}
+
+static enum truth address_of(const struct packet *packet, bool source, address *value)
+{
+	if (!(packet->known & (source ? KNOWN_SOURCE : KNOWN_DESTINATION)))
+		return TRUTH_UNKNOWN;
+	*value = address_from_bytes(packet->family, source ? packet->source : packet->destination);
+	return TRUTH_YES;
+}
+
+/* What the packet has in the set's dimensions. NO: something is missing, and the kernel does not look. */
+static enum truth query_of(const struct set_reference *reference, const struct packet *packet, enum hook hook,
+			   struct set_query *query)
+{
+	const struct set *set = reference->set;
+	enum truth all = TRUTH_YES;
+	bool second = false;
+
+	*query = (struct set_query){.protocol = packet->protocol, .mark = packet->mark};
+	for (unsigned i = 0; i < set->dimensions; i++) {
+		enum set_part part = set_types[set->type].parts[i];
+		enum truth one = TRUTH_YES;
+		bool source = reference->source[i];
+		if (part == SET_PART_ADDRESS || part == SET_PART_NET) {
+			one = address_of(packet, source, second ? &query->second : &query->first);
+			second = true;
+		} else if (part == SET_PART_PORT) {
+			one = match_set_port(packet, source, &query->port);
+		} else if (part == SET_PART_BARE_PORT) {
+			one = bare_port_of(packet, source, &query->port);
+		} else if (part == SET_PART_MAC) {
+			one = mac_of(packet, source, query->mac);
+		} else if (part == SET_PART_MARK) {
+			one = packet->known & KNOWN_MARK ? TRUTH_YES : TRUTH_UNKNOWN;
+		} else if (part == SET_PART_INTERFACE) {
+			one = interface_of(packet, source, hook, &query->interface);
+		}
+		all = truth_and(all, one);
+	}
+	return all;
+}
+
+/* ip_set_test(), for sets that are no lists. */
+static enum truth plain_content(const struct set_reference *reference, struct arena *arena,
+				const struct packet *packet, enum hook hook, bool return_nomatch)
+{
+	struct set *set = reference->set;
+	struct set_query query;
+
+	if (reference->dimensions < set->dimensions || set->member_count == 0 ||
+	    (set->family != packet->family && !set_types[set->type].any_family))
+		return TRUTH_NO;
+	enum truth at_hand = query_of(reference, packet, hook, &query);
+	if (at_hand != TRUTH_YES)
+		return at_hand;
+	if (!set->lookup)
+		set->lookup = set_lookup_new(arena, set);
+	return set->lookup ? set_lookup_test(set->lookup, &query, return_nomatch) : TRUTH_UNKNOWN;
+}
+
+/* A list asks its sets one after the other: list_set_ktest(). */
+enum truth match_set_content(const struct set_reference *reference, struct arena *arena,
+			     const struct packet *packet, const struct evaluation *evaluation,
+			     bool return_nomatch)
+{
+	const struct set *set = reference->set;
+	enum truth truth = TRUTH_NO;
+
+	if (set->type != SET_LIST)
+		return plain_content(reference, arena, packet, evaluation->hook, return_nomatch);
+	for (size_t i = 0; reference->dimensions > 0 && truth != TRUTH_YES && i < set->member_count; i++) {
+		struct set_reference part = *reference;
+		struct set_member member;
+		set_member_get(set, i, &member);
+		part.set = member.set;
+		enum truth one = plain_content(&part, arena, packet, evaluation->hook, return_nomatch);
+		if (part.set->changing)
+			one = set_changes_test(&part, packet, evaluation, one);
+		if (one == TRUTH_YES && member.timed)
+			one = TRUTH_UNKNOWN;
+		if (one != TRUTH_NO)
+			truth = one;
+	}
+	return truth;
+}
+
+static enum truth member_test(const struct set_match *set, const struct packet *packet,
+			      const struct evaluation *evaluation, bool return_nomatch)
+{
+	enum truth content =
+	    match_set_content(&set->reference, set->arena, packet, evaluation, return_nomatch);
+
+	return set->reference.set->changing ? set_changes_test(&set->reference, packet, evaluation, content)
+					    : content;
+}
+
+/* Comparisons narrow the test before it is negated (set_match_v4(); kernels before 4.18 made them behind the
+ * negation), and a member whose counters do not fit is passed over, so that a shorter prefix may decide. */
 static enum truth set_evaluate(const struct match *match, const struct rule *rule,
 			       const struct packet *packet, struct evaluation *evaluation)
 {
-	struct set_match *set = match->data;
+	const struct set_match *set = match->data;
 	(void)rule;
-	(void)evaluation;
 
-	if (compares_counters(set) && set->inverted)
-		return TRUTH_UNKNOWN;
-	enum truth truth = member_test(set, packet);
-	if (compares_counters(set))
-		truth = truth_and(truth, TRUTH_UNKNOWN);
+	enum truth truth = member_test(set, packet, evaluation, set->return_nomatch);
+	if (compares_counters(set)) {
+		bool nowhere = truth == TRUTH_NO &&
+			       member_test(set, packet, evaluation, !set->return_nomatch) == TRUTH_NO;
+		truth = nowhere ? TRUTH_NO : TRUTH_UNKNOWN;
+	}
 	return set->inverted ? truth_not(truth) : truth;
 }
 
 /* --- Meaning
  * ----------------------------------------------------------------------------------------------------- */
 
-/* --return-nomatch says something of hash:net only; what nomatch members hold is not a set's own meaning. */
+/* --return-nomatch says something of networks only; what nomatch members hold is not a set's own meaning. */
 static bool asks_nomatch(const struct set_match *set)
 {
-	return set->return_nomatch && set->set->type == SET_HASH_NET;
+	return set->return_nomatch && set->reference.set->type == SET_HASH_NET;
 }
 
 /* Members with DCCP, whose port the kernel takes for 0 while the match key has it, or with the other family's
@@ -359,14 +393,72 @@ static uint8_t other_icmp(const struct set *set)
 
 static bool has_odd_member(const struct set_match *set)
 {
-	if (set->set->type != SET_HASH_IP_PORT)
+	if (set->reference.set->type != SET_HASH_IP_PORT)
 		return false;
-	for (size_t i = 0; i < set->set->member_count; i++) {
-		uint8_t protocol = set->set->members[i].protocol;
-		if (protocol == IPPROTO_DCCP || protocol == other_icmp(set->set))
+	for (size_t i = 0; i < set->reference.set->member_count; i++) {
+		struct set_member member;
+		set_member_get(set->reference.set, i, &member);
+		if (member.protocol == IPPROTO_DCCP || member.protocol == other_icmp(set->reference.set))
 			return true;
 	}
 	return false;
+}
+
+/* Some element waits for the first packet's MAC address, and takes it. */
+static bool fills_in(const struct set *set)
+{
+	for (size_t i = 0; set->type == SET_BITMAP_IP_MAC && i < set->member_count; i++) {
+		struct set_member member;
+		set_member_get(set, i, &member);
+		if (!member.has_mac)
+			return true;
+	}
+	return false;
+}
+
+/* The set or, of a list, one of its sets. */
+static bool any_set(const struct set_match *match, bool (*is)(const struct set *set))
+{
+	const struct set *set = match->reference.set;
+	bool found = is(set);
+
+	for (size_t i = 0; set->type == SET_LIST && !found && i < set->member_count; i++) {
+		struct set_member member;
+		set_member_get(set, i, &member);
+		found = member.set->dimensions <= match->reference.dimensions && is(member.set);
+	}
+	return found;
+}
+
+static bool looks_at_mark(const struct set *set)
+{
+	return set->type == SET_HASH_IP_MARK;
+}
+
+static bool has_counters(const struct set *set)
+{
+	return set->counters;
+}
+
+static bool is_changing(const struct set *set)
+{
+	return set->changing;
+}
+
+/* How its predicate is shared, where the set has no meaning in the diagram. */
+static enum opaque_sharing sharing(const struct set_match *set)
+{
+	bool moves = compares_counters(set) || any_set(set, fills_in) || any_set(set, looks_at_mark) ||
+		     any_set(set, is_changing);
+
+	return moves ? OPAQUE_RULE : OPAQUE_TABLE;
+}
+
+/* A member of hash:net whose counters do not fit makes way for a shorter prefix, which no range tells. */
+static bool is_opaque(const struct set_match *set)
+{
+	return !fields_expresses_set(set->reference.set) || asks_nomatch(set) || any_set(set, is_changing) ||
+	       (compares_counters(set) && set->reference.set->type == SET_HASH_NET);
 }
 
 static int set_declare(const struct match *match, const struct rule *rule, struct fields *fields)
@@ -376,15 +468,15 @@ static int set_declare(const struct match *match, const struct rule *rule, struc
 	struct text text = text_of(set->text);
 	int error = 0;
 
+	if (too_few(set))
+		return 0;
+	if (is_opaque(set))
+		return option_declare_opaque(match, rule, fields, text, sharing(set));
 	if (compares_counters(set))
 		error = option_declare_opaque(match, rule, fields, text, OPAQUE_RULE);
-	if (error || too_few(set) || (compares_counters(set) && set->inverted))
-		return error;
-	if (asks_nomatch(set) || has_odd_member(set))
+	if (!error && has_odd_member(set))
 		error = option_declare_opaque(match, rule, fields, text, OPAQUE_TABLE);
-	if (error || asks_nomatch(set))
-		return error;
-	return fields_need_set(fields, set->set, set->dimensions, set->source, &meaning);
+	return error ? error : fields_need_set(fields, set->reference.set, set->reference.dimensions, set->reference.source, &meaning);
 }
 
 /* Behind the packet's protocol: where the kernel finds no port the test is false. */
@@ -411,7 +503,7 @@ static diagram_node port_mean(const struct match *match, const struct rule *rule
 	diagram_node unknown = diagram_and(
 	    diagram, found, option_mean_opaque(match, rule, fields, text_of(set->text), OPAQUE_TABLE));
 	diagram_node odd = diagram_or(diagram, fields_value(fields, FIELD_PROTOCOL, IPPROTO_DCCP),
-				      fields_value(fields, FIELD_PROTOCOL, other_icmp(set->set)));
+				      fields_value(fields, FIELD_PROTOCOL, other_icmp(set->reference.set)));
 	return diagram_if(diagram, odd, unknown, mean);
 }
 
@@ -421,20 +513,19 @@ static diagram_node set_mean(const struct match *match, const struct rule *rule,
 	struct diagram *diagram = fields->diagram;
 	struct text text = text_of(set->text);
 	diagram_node mean = DIAGRAM_FALSE;
+	struct set_meaning meaning;
 
-	if (compares_counters(set) && set->inverted)
-		return option_mean_opaque(match, rule, fields, text, OPAQUE_RULE);
-	if (asks_nomatch(set) && !too_few(set)) {
-		mean = option_mean_opaque(match, rule, fields, text, OPAQUE_TABLE);
-	} else if (!too_few(set)) {
-		struct set_meaning meaning;
-		if (fields_need_set((struct fields *)fields, set->set, set->dimensions, set->source,
-				    &meaning))
-			return DIAGRAM_UNDECIDED;
-		mean = fields_set(fields, &meaning);
-		if (set->set->type == SET_HASH_IP_PORT)
-			mean = port_mean(match, rule, fields, mean);
+	if (too_few(set))
+		return set->inverted ? DIAGRAM_TRUE : DIAGRAM_FALSE;
+	if (is_opaque(set)) {
+		mean = option_mean_opaque(match, rule, fields, text, sharing(set));
+		return set->inverted ? diagram_not(diagram, mean) : mean;
 	}
+	if (fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions, set->reference.source, &meaning))
+		return DIAGRAM_UNDECIDED;
+	mean = fields_set(fields, &meaning);
+	if (set->reference.set->type == SET_HASH_IP_PORT)
+		mean = port_mean(match, rule, fields, mean);
 	if (compares_counters(set))
 		mean = diagram_and(diagram, mean, option_mean_opaque(match, rule, fields, text, OPAQUE_RULE));
 	return set->inverted ? diagram_not(diagram, mean) : mean;
@@ -443,17 +534,16 @@ static diagram_node set_mean(const struct match *match, const struct rule *rule,
 static unsigned set_effects(const struct match *match)
 {
 	const struct set_match *set = match->data;
+	const struct set *own = set->reference.set;
 	unsigned effects = 0;
 
 	if (too_few(set)) /* ip_set_test() does not look into the set */
 		return 0;
-	if (set->set->counters && !set->keep_counters)
+	/* list_set_ktest(): without counting in the list there is none in its sets */
+	if (!set->keep_counters &&
+	    (own->counters || (own->type == SET_LIST && !set->keep_subcounters && any_set(set, has_counters))))
 		effects |= EFFECT_COUNTER;
-	if (set->set->type != SET_OPAQUE)
-		return effects;
-	if (text_is(set->set->type_name, "list:set")) /* its sets may be of any type */
-		effects |= EFFECT_STATE | EFFECT_COUNTER;
-	else if (text_is(set->set->type_name, "bitmap:ip,mac")) /* a test may fill in the MAC address */
+	if (any_set(set, fills_in)) /* a test may fill in the MAC address */
 		effects |= EFFECT_STATE;
 	return effects;
 }
@@ -461,10 +551,7 @@ static unsigned set_effects(const struct match *match)
 /* Marks may have been restored from a connection. */
 bool match_set_reads_state(const struct match *match)
 {
-	const struct set_match *set = match->data;
-
-	return set->set->type == SET_OPAQUE && !text_starts(set->set->type_name, "bitmap:") &&
-	       !text_is(set->set->type_name, "hash:mac");
+	return any_set(match->data, looks_at_mark);
 }
 
 bool match_set_meaning(const struct match *match, const struct fields *fields, struct set_meaning *meaning)
@@ -473,9 +560,9 @@ bool match_set_meaning(const struct match *match, const struct fields *fields, s
 		return false;
 	const struct set_match *set = match->data;
 	if (set->inverted || set->return_nomatch || compares_counters(set) || too_few(set) ||
-	    has_odd_member(set))
+	    is_opaque(set) || has_odd_member(set))
 		return false;
-	return fields_need_set((struct fields *)fields, set->set, set->dimensions, set->source, meaning) == 0;
+	return fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions, set->reference.source, meaning) == 0;
 }
 
 const struct match_type match_set = {
@@ -483,7 +570,7 @@ const struct match_type match_set = {
     .modelled = true,
     .parse = set_parse,
     .finish = set_finish,
-    .print = set_print,
+    .print = match_set_print,
     .evaluate = set_evaluate,
     .declare = set_declare,
     .mean = set_mean,

@@ -5,7 +5,6 @@
 #include "extension/types.h"
 #include "extension/unseen.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -67,8 +66,15 @@ static int srh_parse(struct rule_parser *parser, struct match *match)
 {
 	int taken = guided_parse(parser, &match->data, sizeof(struct guided), guides, SRH_COUNT);
 
-	if (taken == 1)
-		share_number(match->data, parser->option->text);
+	struct guided *srh = match->data;
+
+	if (taken != 1)
+		return taken;
+	share_number(srh, parser->option->text);
+	/* ip6tables takes a mask that is no prefix for a full one here. */
+	for (unsigned i = SRH_PREVIOUS; i < SRH_COUNT; i++)
+		if (guided_seen(srh, i) && mask_length(FAMILY_IPV6, srh->values[i].mask) < 0)
+			srh->values[i].mask = family_max(FAMILY_IPV6);
 	return taken;
 }
 
@@ -78,56 +84,21 @@ static int srh_finish(struct rule_parser *parser, struct match *match)
 			     "-m srh");
 }
 
-/* ip6tables-save knows lengths only, and takes another mask for a full one: `exact` gives the mask itself. */
-static void print(const struct guided *srh, bool exact, struct buffer *out)
+static void srh_print(const struct match *match, const struct rule *rule, struct buffer *out)
 {
+	const struct guided *srh = match->data;
+	(void)rule;
+
 	buffer_puts(out, "-m srh");
 	for (unsigned i = 0; i < SRH_PREVIOUS; i++)
 		guided_print(srh, guides, i, FAMILY_IPV6, out);
 	for (unsigned i = SRH_PREVIOUS; i < SRH_COUNT; i++) {
-		int length = mask_length(FAMILY_IPV6, srh->values[i].mask);
 		if (!guided_seen(srh, i))
 			continue;
 		buffer_printf(out, "%s %s ", guided_inverted(srh, i) ? " !" : "", guides[i].name);
 		address_print(FAMILY_IPV6, srh->values[i].address, out);
-		buffer_puts(out, "/");
-		if (length < 0 && exact)
-			address_print(FAMILY_IPV6, srh->values[i].mask, out);
-		else
-			buffer_printf(out, "%d", length < 0 ? 128 : length);
+		buffer_printf(out, "/%d", mask_length(FAMILY_IPV6, srh->values[i].mask));
 	}
-}
-
-static void srh_print(const struct match *match, const struct rule *rule, struct buffer *out)
-{
-	(void)rule;
-	print(match->data, false, out);
-}
-
-static int srh_declare(const struct match *match, const struct rule *rule, struct fields *fields)
-{
-	struct buffer text = {0};
-	int error = -ENOMEM;
-
-	print(match->data, true, &text);
-	if (!text.failed)
-		error = unseen_declare_text(match, rule, fields, (struct text){text.data, text.size},
-					    *match->type->unseen);
-	buffer_fini(&text);
-	return error;
-}
-
-static diagram_node srh_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
-{
-	struct buffer text = {0};
-	diagram_node mean = DIAGRAM_UNDECIDED;
-
-	print(match->data, true, &text);
-	if (!text.failed)
-		mean = unseen_mean_text(match, rule, fields, (struct text){text.data, text.size},
-					*match->type->unseen);
-	buffer_fini(&text);
-	return mean;
 }
 
 /* The segment at that place of the list; the list runs backwards, the last segment of the way is entry 0. */
@@ -139,14 +110,13 @@ static enum truth segment_evaluate(const struct guided *srh, unsigned index, con
 
 	switch (packet_read(packet, offset + 8 + entry * 16, 16, &bytes)) {
 	case PART_FOUND:
-		return guided_truth(srh, index,
-				    ((address_from_bytes(FAMILY_IPV6, bytes) ^ value->address) & value->mask) ==
-					0);
+		return guided_truth(
+		    srh, index,
+		    ((address_from_bytes(FAMILY_IPV6, bytes) ^ value->address) & value->mask) == 0);
 	case PART_UNKNOWN:
 		return TRUTH_UNKNOWN;
-	default:
-		/* The packet ends in its list: kernels have matched on nothing, crashed or dropped it here. */
-		return TRUTH_UNKNOWN;
+	default: /* the packet ends in its list: false, negated or not */
+		return TRUTH_NO;
 	}
 }
 
@@ -179,8 +149,8 @@ static bool compare(const struct guided *srh, unsigned equal, unsigned value)
 	       (!guided_seen(srh, equal + 2) || (value < number) != guided_inverted(srh, equal + 2));
 }
 
-static enum truth srh_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
-			       struct evaluation *evaluation)
+static enum truth srh_evaluate(const struct match *match, const struct rule *rule,
+			       const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct guided *srh = match->data;
 	const uint8_t *header;
@@ -204,7 +174,8 @@ static enum truth srh_evaluate(const struct match *match, const struct rule *rul
 	    (header[0] == srh->values[SRH_NEXT_HEADER].number) == guided_inverted(srh, SRH_NEXT_HEADER))
 		return TRUTH_NO;
 	memcpy(&tag, header + 6, 2); /* compared as it lies there: in this host's order, not the network's */
-	if (guided_seen(srh, SRH_TAG) && (tag == srh->values[SRH_TAG].number) == guided_inverted(srh, SRH_TAG))
+	if (guided_seen(srh, SRH_TAG) &&
+	    (tag == srh->values[SRH_TAG].number) == guided_inverted(srh, SRH_TAG))
 		return TRUTH_NO;
 	if (!compare(srh, SRH_LENGTH_EQ, header[1]) || !compare(srh, SRH_LEFT_EQ, left) ||
 	    !compare(srh, SRH_LAST_EQ, last))
@@ -220,6 +191,6 @@ const struct match_type match_srh = {
     .finish = srh_finish,
     .print = srh_print,
     .evaluate = srh_evaluate,
-    .declare = srh_declare,
-    .mean = srh_mean,
+    .declare = unseen_declare,
+    .mean = unseen_mean,
 };

@@ -18,7 +18,6 @@ enum { STATISTIC_MODE, STATISTIC_PROBABILITY, STATISTIC_EVERY, STATISTIC_PACKET,
 
 struct statistic_memory {
 	struct rate_memory common;
-	bool begun;
 	uint32_t count;
 };
 
@@ -49,10 +48,7 @@ static int probability_value(struct rule_parser *parser, const struct word *word
 }
 
 static const struct guide guides[STATISTIC_COUNT] = {
-    [STATISTIC_MODE] = {.name = "--mode",
-			.kind = GUIDE_OWN,
-			.flags = GUIDE_MANDATORY,
-			.parse = mode_value},
+    [STATISTIC_MODE] = {.name = "--mode", .kind = GUIDE_OWN, .flags = GUIDE_MANDATORY, .parse = mode_value},
     [STATISTIC_PROBABILITY] = {.name = "--probability",
 			       .kind = GUIDE_OWN,
 			       .flags = GUIDE_INVERTIBLE,
@@ -103,9 +99,9 @@ static int statistic_finish(struct rule_parser *parser, struct match *match)
 	}
 	if (is_nth(statistic) &&
 	    statistic->values[STATISTIC_PACKET].number >= statistic->values[STATISTIC_EVERY].number) {
-		diagnostic_hint(option_error(parser, match->span, "bad-value",
-					     "--packet is not less than --every"),
-				"the first packet of each round is --packet 0");
+		diagnostic_hint(
+		    option_error(parser, match->span, "bad-value", "--packet is not less than --every"),
+		    "the first packet of each round is --packet 0");
 		return -EINVAL;
 	}
 	return 0;
@@ -131,15 +127,14 @@ static enum truth nth_evaluate(const struct match *match, const struct rule *rul
 			       struct evaluation *evaluation)
 {
 	const struct guided *statistic = match->data;
-	struct statistic_memory *memory =
-	    rate_memory(match, rule, NULL, sizeof(*memory), true, evaluation);
+	struct statistic_memory *memory = rate_memory(match, rule, NULL, sizeof(*memory), true, evaluation);
 	uint32_t every = (uint32_t)statistic->values[STATISTIC_EVERY].number - 1;
 
 	if (!memory)
 		return TRUTH_UNKNOWN;
-	if (!memory->begun)
+	if (!memory->common.begun)
 		memory->count = every - (uint32_t)statistic->values[STATISTIC_PACKET].number;
-	memory->begun = true;
+	memory->common.begun = true;
 	memory->count = memory->count == every ? 0 : memory->count + 1;
 	return truth_of((memory->count == 0) != is_inverted(statistic));
 }

@@ -3,9 +3,9 @@
  * -m string: bytes anywhere in the packet, from the IP header on: string_mt() in net/netfilter/xt_string.c,
  * skb_find_text() in net/core/skbuff.c, lib/ts_bm.c and lib/ts_kmp.c.
  *
- * The packet is taken to be one piece: where a driver hands it up in several, bm does not find what lies across
- * their borders. A text that begins before --to and ends behind it is found by kernels before 6.7 only:
- * unknown. So is what fsm, a language of its own that iptables-save cannot explain, finds. */
+ * The packet is taken to be one piece: where a driver hands it up in several, bm does not find what lies
+ * across their borders. A text that begins before --to and ends behind it is found by kernels before 6.7
+ * only: unknown. So is what fsm, a language of its own that iptables-save cannot explain, finds. */
 #include "extension/header.h"
 #include "extension/types.h"
 #include "extension/unseen.h"
@@ -169,8 +169,9 @@ static int string_finish(struct rule_parser *parser, struct match *match)
 	if (text_is(algorithm, "fsm") && !guided_seen(string, STRING_ICASE) &&
 	    fsm_valid(string->values[given(string)].own))
 		return 0;
-	diagnostic_hint(option_error(parser, match->span, "bad-value", "the kernel has no --algo %.*s for this",
-				     (int)algorithm.size, algorithm.data),
+	diagnostic_hint(option_error(parser, match->span, "bad-value",
+				     "the kernel has no --algo %.*s for this", (int)algorithm.size,
+				     algorithm.data),
 			"bm or kmp; fsm takes tokens of four bytes, and not --icase");
 	return -EINVAL;
 }
@@ -291,7 +292,8 @@ static enum truth string_evaluate(const struct match *match, const struct rule *
 		return TRUTH_UNKNOWN;
 	header_changes(packet, &changes);
 	found = string_find(&search, (uint32_t)string->values[STRING_FROM].number, to_offset(string));
-	if (found == TRUTH_YES && text_is(string->values[STRING_ALGORITHM].text, "bm") && !bm_is_sure(&search))
+	if (found == TRUTH_YES && text_is(string->values[STRING_ALGORITHM].text, "bm") &&
+	    !bm_is_sure(&search))
 		found = TRUTH_UNKNOWN;
 	return guided_inverted(string, given(string)) ? truth_not(found) : found;
 }

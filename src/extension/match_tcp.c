@@ -209,8 +209,7 @@ static enum truth tcp_evaluate(const struct match *match, const struct rule *rul
 	return option_evaluate(tcp, packet, truth, evaluation);
 }
 
-/* Sharing one predicate among all that ask for the same option is exact: the packet's options stay as they
- * are. */
+/* TCPMSS and TCPOPTSTRIP change a packet's options: what holds in one table need not hold in the next. */
 static struct text option_text(const struct tcp_match *tcp, char text[32])
 {
 	snprintf(text, 32, "-m tcp --tcp-option %u", tcp->option);
@@ -224,7 +223,7 @@ static int tcp_declare(const struct match *match, const struct rule *rule, struc
 
 	if (!tcp->option)
 		return 0;
-	return option_declare_opaque(match, rule, fields, option_text(tcp, text), OPAQUE_PACKET);
+	return option_declare_opaque(match, rule, fields, option_text(tcp, text), OPAQUE_TABLE);
 }
 
 static diagram_node tcp_mean(const struct match *match, const struct rule *rule, const struct fields *fields)
@@ -244,7 +243,7 @@ static diagram_node tcp_mean(const struct match *match, const struct rule *rule,
 	}
 	if (tcp->option) {
 		diagram_node has =
-		    option_mean_opaque(match, rule, fields, option_text(tcp, text), OPAQUE_PACKET);
+		    option_mean_opaque(match, rule, fields, option_text(tcp, text), OPAQUE_TABLE);
 		mean = diagram_and(diagram, mean, tcp->option_inverted ? diagram_not(diagram, has) : has);
 	}
 	return mean;

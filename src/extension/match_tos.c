@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * -m tos: the TOS byte of IPv4 or the traffic class of IPv6 under a mask: tos_mt() in net/netfilter/xt_dscp.c.
- * The names of RFC 1349 stand for its bits alone (mask 0x3f). */
+ * -m tos: the TOS byte of IPv4 or the traffic class of IPv6 under a mask: tos_mt() in
+ * net/netfilter/xt_dscp.c. The names of RFC 1349 stand for its bits alone (mask 0x3f). */
 #include "extension/guided.h"
 #include "extension/types.h"
 #include "extension/unseen.h"
@@ -41,10 +41,8 @@ static int value_parse(struct rule_parser *parser, const struct word *word, stru
 			     "Maximize-Reliability, Minimize-Cost or Normal-Service");
 }
 
-static const struct guide guides[] = {{.name = "--tos",
-				       .kind = GUIDE_OWN,
-				       .flags = GUIDE_INVERTIBLE | GUIDE_MANDATORY,
-				       .parse = value_parse}};
+static const struct guide guides[] = {
+    {.name = "--tos", .kind = GUIDE_OWN, .flags = GUIDE_INVERTIBLE | GUIDE_MANDATORY, .parse = value_parse}};
 
 static int tos_parse(struct rule_parser *parser, struct match *match)
 {

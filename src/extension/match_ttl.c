@@ -13,24 +13,24 @@ enum { TTL_EQUAL, TTL_LESS, TTL_GREATER, TTL_OLD, TTL_COUNT };
 
 #define TTL_GUIDES(prefix)                                                                                   \
 	{                                                                                                    \
-	    [TTL_EQUAL] = {.name = "--" prefix "-eq",                                                        \
-			   .kind = GUIDE_NUMBER,                                                             \
-			   .flags = GUIDE_INVERTIBLE,                                                        \
-			   .max = 255,                                                                       \
-			   .excludes = TTL_OTHERS(TTL_EQUAL)},                                               \
-	    [TTL_LESS] = {.name = "--" prefix "-lt",                                                         \
-			  .kind = GUIDE_NUMBER,                                                              \
-			  .max = 255,                                                                        \
-			  .excludes = TTL_OTHERS(TTL_LESS)},                                                 \
-	    [TTL_GREATER] = {.name = "--" prefix "-gt",                                                      \
+		[TTL_EQUAL] = {.name = "--" prefix "-eq",                                                    \
+			       .kind = GUIDE_NUMBER,                                                         \
+			       .flags = GUIDE_INVERTIBLE,                                                    \
+			       .max = 255,                                                                   \
+			       .excludes = TTL_OTHERS(TTL_EQUAL)},                                           \
+		[TTL_LESS] = {.name = "--" prefix "-lt",                                                     \
+			      .kind = GUIDE_NUMBER,                                                          \
+			      .max = 255,                                                                    \
+			      .excludes = TTL_OTHERS(TTL_LESS)},                                             \
+		[TTL_GREATER] = {.name = "--" prefix "-gt",                                                  \
+				 .kind = GUIDE_NUMBER,                                                       \
+				 .max = 255,                                                                 \
+				 .excludes = TTL_OTHERS(TTL_GREATER)},                                       \
+		[TTL_OLD] = {.name = "--" prefix,                                                            \
 			     .kind = GUIDE_NUMBER,                                                           \
+			     .flags = GUIDE_INVERTIBLE,                                                      \
 			     .max = 255,                                                                     \
-			     .excludes = TTL_OTHERS(TTL_GREATER)},                                           \
-	    [TTL_OLD] = {.name = "--" prefix,                                                                \
-			 .kind = GUIDE_NUMBER,                                                               \
-			 .flags = GUIDE_INVERTIBLE,                                                          \
-			 .max = 255,                                                                         \
-			 .excludes = TTL_OTHERS(TTL_OLD)},                                                   \
+			     .excludes = TTL_OTHERS(TTL_OLD)},                                               \
 	}
 
 static const struct guide ttl_guides[TTL_COUNT] = TTL_GUIDES("ttl");
@@ -60,10 +60,9 @@ static int ttl_finish(struct rule_parser *parser, struct match *match)
 	}
 	if (ttl->seen)
 		return 0;
-	diagnostic_hint(option_error(parser, match->span, "missing-option", "-m %s has no option",
-				     match->type->name),
-			"write %s, %s or %s", guides[TTL_EQUAL].name, guides[TTL_LESS].name,
-			guides[TTL_GREATER].name);
+	diagnostic_hint(
+	    option_error(parser, match->span, "missing-option", "-m %s has no option", match->type->name),
+	    "write %s, %s or %s", guides[TTL_EQUAL].name, guides[TTL_LESS].name, guides[TTL_GREATER].name);
 	return -EINVAL;
 }
 

@@ -144,10 +144,8 @@ static int tests_parse(struct rule_parser *parser, const struct word *word, stru
 	return guided_refuse(parser, word, "a \",\" or \"&&\" is expected where a test goes on");
 }
 
-static const struct guide guides[] = {{.name = "--u32",
-				       .kind = GUIDE_OWN,
-				       .flags = GUIDE_INVERTIBLE | GUIDE_MANDATORY,
-				       .parse = tests_parse}};
+static const struct guide guides[] = {
+    {.name = "--u32", .kind = GUIDE_OWN, .flags = GUIDE_INVERTIBLE | GUIDE_MANDATORY, .parse = tests_parse}};
 
 static int u32_parse(struct rule_parser *parser, struct match *match)
 {

@@ -57,11 +57,10 @@ int port_parse_one(struct rule_parser *parser, enum port_style style, const stru
 		*port = (uint16_t)number;
 		return 0;
 	}
-	if (!text.size || memchr(text.data, ':', text.size) || isdigit((unsigned char)text.data[0])) {
+	if (!text.size || memchr(text.data, ':', text.size) || (text.size > 1 && text.data[0] == '0')) {
 		struct diagnostic *diagnostic = parser_error(
 		    parser, word, "bad-port", "\"%.*s\" is not a port", (int)text.size, text.data);
-		diagnostic_hint(diagnostic,
-				"a number from 0 to 65535, or a service name of /etc/services");
+		diagnostic_hint(diagnostic, "a number from 0 to 65535, or a service name of /etc/services");
 		return -EINVAL;
 	}
 	if (style == PORT_GUIDED && any_service(text, port))

@@ -77,8 +77,8 @@ uint32_t rate_print(uint64_t period, uint64_t scale, struct buffer *out)
 	return units[unit].seconds;
 }
 
-void *rate_memory(const struct match *match, const struct rule *rule, const char *name, size_t size, bool known,
-		  struct evaluation *evaluation)
+void *rate_memory(const struct match *match, const struct rule *rule, const char *name, size_t size,
+		  bool known, struct evaluation *evaluation)
 {
 	char own[16];
 	struct rate_memory *memory;

@@ -23,16 +23,17 @@ static inline uint64_t rate_jiffies(const struct packet *packet)
 	return packet->time / (1000000000u / RATE_HZ);
 }
 
-/* Every memory begins with this. Once a match was perhaps evaluated, and perhaps not, what it remembers is not
- * known, for the rest of the session. */
+/* Every memory begins with this. Once a match was perhaps evaluated, and perhaps not, what it remembers is
+ * not known, for the rest of the session. */
 struct rate_memory {
 	bool lost;
+	bool begun; /* for the match to set, at its first packet */
 };
 
-/* The memory of a match that counts: the rule's own (`match` may belong to several: -s with a list), or one that
- * all share who agree on `name`. NULL: what it remembers is not known, as there is no session, or was not at
- * some time. `known`: all that it needs of this packet is. */
-void *rate_memory(const struct match *match, const struct rule *rule, const char *name, size_t size, bool known,
-		  struct evaluation *evaluation);
+/* The memory of a match that counts: the rule's own (`match` may belong to several: -s with a list), or one
+ * that all share who agree on `name`. NULL: what it remembers is not known, as there is no session, or was
+ * not at some time. `known`: all that it needs of this packet is. */
+void *rate_memory(const struct match *match, const struct rule *rule, const char *name, size_t size,
+		  bool known, struct evaluation *evaluation);
 
 #endif

@@ -37,6 +37,14 @@ static const struct {
     {"statistic", FOR_BOTH, &match_statistic},
     {"addrtype", FOR_BOTH, &match_addrtype},
     {"quota", FOR_BOTH, &match_quota},
+    {"sctp", FOR_BOTH, &match_sctp},
+    {"time", FOR_BOTH, &match_time},
+    {"connbytes", FOR_BOTH, &match_connbytes},
+    {"connlimit", FOR_BOTH, &match_connlimit},
+    {"physdev", FOR_BOTH, &match_physdev},
+    {"policy", FOR_BOTH, &match_policy},
+    {"recent", FOR_BOTH, &match_recent},
+    {"hashlimit", FOR_BOTH, &match_hashlimit},
     {"ttl", FOR_IPV4, &match_ttl},
     {"hl", FOR_IPV6, &match_hl},
     {"length", FOR_BOTH, &match_length},
@@ -53,13 +61,25 @@ static const struct {
     {"hbh", FOR_IPV6, &match_hbh},
     {"dst", FOR_IPV6, &match_dst},
     {"mh", FOR_IPV6, &match_mh},
-    {"mobility-header", FOR_IPV6, &match_mh}, /* what -p mh makes available */
     {"dccp", FOR_BOTH, &match_dccp},
     {"tcpmss", FOR_BOTH, &match_tcpmss},
     {"ecn", FOR_BOTH, &match_ecn},
     {"eui64", FOR_IPV6, &match_eui64},
     {"srh", FOR_IPV6, &match_srh},
     {"bpf", FOR_BOTH, &match_bpf},
+    {"helper", FOR_BOTH, &match_helper},
+    {"connlabel", FOR_BOTH, &match_connlabel},
+    {"cluster", FOR_BOTH, &match_cluster},
+    {"socket", FOR_BOTH, &match_socket},
+    {"rpfilter", FOR_BOTH, &match_rpfilter},
+    {"cpu", FOR_BOTH, &match_cpu},
+    {"realm", FOR_IPV4, &match_realm},
+    {"devgroup", FOR_BOTH, &match_devgroup},
+    {"cgroup", FOR_BOTH, &match_cgroup},
+    {"osf", FOR_IPV4, &match_osf},
+    {"nfacct", FOR_BOTH, &match_nfacct},
+    {"rateest", FOR_BOTH, &match_rateest},
+    {"ipvs", FOR_BOTH, &match_ipvs},
 };
 
 static const struct {
@@ -129,8 +149,6 @@ const struct target_type *target_type_find(struct text name, enum family family)
 
 bool match_reads_state(const struct match *match)
 {
-	if (match->type == &match_opaque)
-		return match_opaque_reads_state(match);
 	if (match->type == &match_set)
 		return match_set_reads_state(match);
 	return match->type->reads_state;

@@ -7,14 +7,6 @@
 
 #include <errno.h>
 
-/* Sets of these types have no family of their own. */
-static bool any_family(const struct set *set)
-{
-	return set->type == SET_OPAQUE &&
-	       (text_is(set->type_name, "list:set") || text_is(set->type_name, "bitmap:port") ||
-		text_is(set->type_name, "hash:mac"));
-}
-
 static int find(struct rule_parser *parser, const struct word *word, struct set **found)
 {
 	struct set *set = ruleset_find_set(parser->ruleset, word->text);
@@ -26,7 +18,7 @@ static int find(struct rule_parser *parser, const struct word *word, struct set 
 				"give the output of \"ipset save\" along with the rules");
 		return -EINVAL;
 	}
-	if (set->family != parser->family && !any_family(set)) {
+	if (set->family != parser->family && !set_types[set->type].any_family) {
 		struct diagnostic *diagnostic =
 		    parser_error(parser, word, "wrong-family", "the set \"%.*s\" holds IPv%d addresses",
 				 (int)word->text.size, word->text.data, set->family == FAMILY_IPV4 ? 4 : 6);
@@ -70,9 +62,12 @@ int set_reference_parse(struct rule_parser *parser, struct set_reference *refere
 {
 	struct set_reference parsed = {0};
 	const struct word *name = parser_argument(parser);
+	bool inverted = parser->inverted;
 	const struct word *directions = name ? parser_argument(parser) : NULL;
 	int error = directions ? find(parser, name, &parsed.set) : -EINVAL;
 
+	if (!error && parser->inverted != inverted) /* a "!" in front of the directions */
+		error = parser_refuse_inversion(parser);
 	if (!error)
 		error = parse_directions(parser, directions, &parsed);
 	if (!error)

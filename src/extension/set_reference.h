@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A set and the directions in which it is asked, as options of matches and targets name them: NAME src,dst. */
+ * A set and the directions in which it is asked, as options of matches and targets name them: NAME src,dst.
+ */
 #ifndef WEIR_EXTENSION_SET_REFERENCE_H
 #define WEIR_EXTENSION_SET_REFERENCE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * CLUSTERIP: of hosts that share an address, takes the connections that are this host's and drops the others',
- * in kernels before 6.2 (net/ipv4/netfilter/ipt_CLUSTERIP.c). Which ones are this host's may be changed in /proc
- * at any time. */
+ * CLUSTERIP: of hosts that share an address, takes the connections that are this host's and drops the
+ * others', in kernels before 6.2 (net/ipv4/netfilter/ipt_CLUSTERIP.c). Which ones are this host's may be
+ * changed in /proc at any time. */
 #include "extension/guided.h"
 #include "extension/types.h"
 
@@ -26,7 +26,8 @@ enum {
 
 static int parse_mode(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
-	static const char *const modes[] = {"sourceip", "sourceip-sourceport", "sourceip-sourceport-destport"};
+	static const char *const modes[] = {"sourceip", "sourceip-sourceport",
+					    "sourceip-sourceport-destport"};
 	(void)value;
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++)
@@ -46,10 +47,12 @@ static const struct guide guides[CLUSTERIP_COUNT] = {
 
 static int clusterip_parse(struct rule_parser *parser, struct target *target)
 {
-	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, CLUSTERIP_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result =
+	    guided_parse_target(parser, &target->data, sizeof(struct guided), guides, CLUSTERIP_COUNT);
 	const struct guided *clusterip = target->data;
 
-	if (result != 1 || !parser_option_is(parser, "--clustermac"))
+	if (result != 1 || clusterip->seen != (before | 1u << CLUSTERIP_MAC))
 		return result;
 	if (!(clusterip->values[CLUSTERIP_MAC].mac[0] & 1))
 		return guided_refuse(parser, &parser->words[parser->next - 1],
@@ -81,8 +84,8 @@ static void clusterip_print(const struct target *target, const struct rule *rule
 
 	if (!guided_seen(clusterip, CLUSTERIP_NEW))
 		return;
-	buffer_printf(out, " --new --hashmode %.*s --clustermac %02X:%02X:%02X:%02X:%02X:%02X", (int)mode.size,
-		      mode.data, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	buffer_printf(out, " --new --hashmode %.*s --clustermac %02X:%02X:%02X:%02X:%02X:%02X",
+		      (int)mode.size, mode.data, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	buffer_printf(out, " --total-nodes %u --local-node %u --hash-init %u",
 		      (unsigned)values[CLUSTERIP_TOTAL].number, (unsigned)values[CLUSTERIP_LOCAL].number,
 		      (unsigned)values[CLUSTERIP_INIT].number);

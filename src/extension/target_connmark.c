@@ -3,7 +3,6 @@
  * CONNMARK: connmark_tg_shift() in net/netfilter/xt_connmark.c. It changes the connection's mark (--set-xmark
  * and its kind, --save-mark), which later packets of the connection may be judged by, or the packet's
  * (--restore-mark). Packets without a connection are left alone. */
-#include "extension/extension.h"
 #include "extension/guided.h"
 #include "extension/mark.h"
 #include "extension/types.h"
@@ -109,10 +108,10 @@ static int connmark_finish(struct rule_parser *parser, struct target *target)
 		return error;
 	const struct connmark_target *connmark = target->data;
 	if (connmark->mode == MODE_NONE) {
-		diagnostic_hint(option_error(parser, target->span, "missing-option",
-					     "CONNMARK does not say what to do"),
-				"--set-mark, --set-xmark, --and-mark, --or-mark, --xor-mark, --save-mark or "
-				"--restore-mark");
+		diagnostic_hint(
+		    option_error(parser, target->span, "missing-option", "CONNMARK does not say what to do"),
+		    "--set-mark, --set-xmark, --and-mark, --or-mark, --xor-mark, --save-mark or "
+		    "--restore-mark");
 		return -EINVAL;
 	}
 	if (connmark->mode == MODE_RESTORE)
@@ -165,26 +164,23 @@ static void restore_apply(const struct target *target, struct packet *packet, st
 		       shifted(connmark, connection->mark & connmark->connection_mask);
 }
 
-bool target_changes_connection_mark(const struct target *target, const struct packet *packet, uint32_t *mark,
-				    bool *known)
+/* Where the new mark hangs on a packet's that is not known, it is not known, either. */
+static void connmark_apply(const struct target *target, struct packet *packet, struct evaluation *evaluation)
 {
-	if (target->type != &target_connmark)
-		return false;
 	const struct connmark_target *connmark = target->data;
-	bool replaced = connmark->connection_mask == UINT32_MAX;
-	if (connmark->mode == MODE_SET) {
-		*mark = shifted(connmark, (*mark & ~connmark->connection_mask) ^ connmark->mark);
-		*known |= replaced;
-	} else {
-		bool source_known = (packet->known & KNOWN_MARK) || !connmark->packet_mask;
-		*mark = (*mark & ~connmark->connection_mask) ^
-			shifted(connmark, packet->mark & connmark->packet_mask);
-		*known = (*known || replaced) && source_known;
-	}
-	return true;
+	struct connection *connection = evaluation->connection;
+
+	if (!connection)
+		return;
+	uint32_t kept = connection->mark & ~connmark->connection_mask;
+	if (connmark->mode == MODE_SET)
+		connection->mark = shifted(connmark, kept ^ connmark->mark);
+	else if ((packet->known & KNOWN_MARK) || !connmark->packet_mask)
+		connection->mark = kept ^ shifted(connmark, packet->mark & connmark->packet_mask);
+	else
+		evaluation->connection = NULL;
 }
 
-/* It has no apply(): of the packet nothing is changed. */
 const struct target_type target_connmark = {
     .name = "CONNMARK",
     .modelled = true,
@@ -193,6 +189,7 @@ const struct target_type target_connmark = {
     .parse = connmark_parse,
     .finish = connmark_finish,
     .print = connmark_print,
+    .apply = connmark_apply,
 };
 
 /* CONNMARK --restore-mark, as connmark_finish() finds out. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * CONNSECMARK: copies the packet's security label to its connection, or back; goes on:
- * net/netfilter/xt_CONNSECMARK.c. What is saved the connection's later packets restore, and the operator of the
- * security module can see. */
+ * net/netfilter/xt_CONNSECMARK.c. What is saved the connection's later packets restore, and the operator of
+ * the security module can see. */
 #include "extension/guided.h"
 #include "extension/types.h"
 
@@ -17,7 +17,7 @@ static const struct guide guides[CONNSECMARK_COUNT] = {
 
 static int connsecmark_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse(parser, &target->data, sizeof(struct guided), guides, CONNSECMARK_COUNT);
+	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, CONNSECMARK_COUNT);
 }
 
 static int connsecmark_finish(struct rule_parser *parser, struct target *target)
@@ -28,9 +28,9 @@ static int connsecmark_finish(struct rule_parser *parser, struct target *target)
 
 	if (error || connsecmark->seen)
 		return error;
-	diagnostic_hint(option_error(parser, target->span, "missing-option",
-				     "CONNSECMARK needs --save or --restore"),
-			"iptables refuses it without");
+	diagnostic_hint(
+	    option_error(parser, target->span, "missing-option", "CONNSECMARK needs --save or --restore"),
+	    "iptables refuses it without");
 	return -EINVAL;
 }
 

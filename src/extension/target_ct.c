@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * NOTRACK and CT, of the raw table: net/netfilter/xt_CT.c. CT --notrack is NOTRACK, whatever else it says
- * (xt_ct_tg_check() looks no further). Without it the packet gets a template, by which conntrack chooses zone,
- * helper, timeouts and events; it goes on, and a NOTRACK behind it does nothing, as the first of them wins
- * (xt_ct_target()). To layers that do not ask for the template (target_ct_template()) such a target is one
- * that may do anything to the packet. */
+ * (xt_ct_tg_check() looks no further). Without it the packet gets a template, by which conntrack chooses
+ * zone, helper, timeouts and events; it goes on, and a NOTRACK behind it does nothing, as the first of them
+ * wins (xt_ct_target()). To layers that do not ask for the template (target_ct_template()) such a target is
+ * one that may do anything to the packet. */
 #include "extension/extension.h"
 #include "extension/guided.h"
 #include "extension/types.h"
@@ -44,9 +44,9 @@ static const struct event {
 	const char *name;
 	unsigned bit; /* of enum ip_conntrack_events */
 } events[] = {
-    {"new", IPCT_NEW},         {"related", IPCT_RELATED},      {"destroy", IPCT_DESTROY},
-    {"reply", IPCT_REPLY},     {"assured", IPCT_ASSURED},      {"protoinfo", IPCT_PROTOINFO},
-    {"helper", IPCT_HELPER},   {"mark", IPCT_MARK},            {"natseqinfo", IPCT_NATSEQADJ},
+    {"new", IPCT_NEW},         {"related", IPCT_RELATED}, {"destroy", IPCT_DESTROY},
+    {"reply", IPCT_REPLY},     {"assured", IPCT_ASSURED}, {"protoinfo", IPCT_PROTOINFO},
+    {"helper", IPCT_HELPER},   {"mark", IPCT_MARK},       {"natseqinfo", IPCT_NATSEQADJ},
     {"secmark", IPCT_SECMARK},
 };
 #define EVENT_COUNT (sizeof(events) / sizeof(*events))
@@ -87,10 +87,11 @@ static int parse_events(struct rule_parser *parser, struct text text, const stru
 			i++;
 		if (i == count)
 			return guided_refuse(parser, &parser->words[parser->next - 1],
-					     known == events ? "a list of new, related, destroy, reply, "
-							       "assured, protoinfo, helper, mark, natseqinfo, "
-							       "secmark"
-							     : "new");
+					     known == events
+						 ? "a list of new, related, destroy, reply, "
+						   "assured, protoinfo, helper, mark, natseqinfo, "
+						   "secmark"
+						 : "new");
 		*mask |= 1u << known[i].bit;
 	}
 	return 0;
@@ -98,19 +99,21 @@ static int parse_events(struct rule_parser *parser, struct text text, const stru
 
 static int ct_parse(struct rule_parser *parser, struct target *target)
 {
-	int result = guided_parse(parser, &target->data, sizeof(struct ct_target), guides, CT_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result = guided_parse_target(parser, &target->data, sizeof(struct ct_target), guides, CT_COUNT);
 	struct ct_target *ct = target->data;
 	int error = 0;
 
 	if (result != 1)
 		return result;
+	unsigned taken = ct->guided.seen & ~before;
 	for (unsigned i = CT_ZONE; i <= CT_ZONE_REPLY; i++)
-		if (parser_option_is(parser, guides[i].name))
+		if (taken >> i & 1)
 			error = parse_zone(parser, ct, i);
-	if (parser_option_is(parser, "--ctevents"))
-		error = parse_events(parser, ct->guided.values[CT_EVENTS].text, events, EVENT_COUNT,
-				     &ct->events);
-	if (parser_option_is(parser, "--expevents"))
+	if (taken >> CT_EVENTS & 1)
+		error =
+		    parse_events(parser, ct->guided.values[CT_EVENTS].text, events, EVENT_COUNT, &ct->events);
+	if (taken >> CT_EXPECTED_EVENTS & 1)
 		error = parse_events(parser, ct->guided.values[CT_EXPECTED_EVENTS].text, expected_events, 1,
 				     &ct->expected_events);
 	return error ? error : 1;
@@ -130,8 +133,8 @@ static int require_protocol(struct rule_parser *parser, const struct target *tar
 
 static int ct_finish(struct rule_parser *parser, struct target *target)
 {
-	int error = guided_finish(parser, &target->data, sizeof(struct ct_target), guides, CT_COUNT, target->span,
-				  "CT");
+	int error = guided_finish(parser, &target->data, sizeof(struct ct_target), guides, CT_COUNT,
+				  target->span, "CT");
 	struct ct_target *ct = target->data;
 
 	if (error)

@@ -56,9 +56,9 @@ static int ecn_finish(struct rule_parser *parser, struct target *target)
 		ecn->flags_mask = TCP_ECE | TCP_CWR;
 	read_flag(ecn, ECN_ECE, TCP_ECE);
 	read_flag(ecn, ECN_CWR, TCP_CWR);
-	return ecn->flags_mask ? option_require_protocol(parser, target->span, "ECN --ecn-tcp-...",
-							 IPPROTO_TCP, "tcp")
-			       : 0;
+	return ecn->flags_mask
+		   ? option_require_protocol(parser, target->span, "ECN --ecn-tcp-...", IPPROTO_TCP, "tcp")
+		   : 0;
 }
 
 static void ecn_print(const struct target *target, const struct rule *rule, struct buffer *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * TTL of IPv4 and HL of IPv6: set, raise or lower the hops that the packet has left: net/netfilter/xt_HL.c. */
+ * TTL of IPv4 and HL of IPv6: set, raise or lower the hops that the packet has left: net/netfilter/xt_HL.c.
+ */
 #include "extension/guided.h"
 #include "extension/types.h"
 
@@ -83,7 +84,7 @@ static void hl_apply(const struct target *target, struct packet *packet, struct 
 		unsigned less = (unsigned)guided->values[HL_LOWER].number;
 		new = less < old ? old - less : 0;
 	}
-	packet->ttl = new > 255 ? 255 : (uint8_t)new;
+	packet->ttl = new > 255 ? 255 : (uint8_t) new;
 	if (!was_known || packet->ttl != old) /* IPv4: the header's checksum, too */
 		packet_forget_bytes(packet);
 }

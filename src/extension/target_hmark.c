@@ -98,10 +98,12 @@ static int parse_tuple(struct rule_parser *parser, struct hmark_target *hmark)
 
 static int hmark_parse(struct rule_parser *parser, struct target *target)
 {
-	int result = guided_parse(parser, &target->data, sizeof(struct hmark_target), guides, HMARK_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result =
+	    guided_parse_target(parser, &target->data, sizeof(struct hmark_target), guides, HMARK_COUNT);
 	int error = 0;
 
-	if (result == 1 && parser_option_is(parser, "--hmark-tuple"))
+	if (result == 1 && guided_taken(target->data) == (before | 1u << HMARK_TUPLE))
 		error = parse_tuple(parser, target->data);
 	return error ? error : result;
 }

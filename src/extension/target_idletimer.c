@@ -34,10 +34,12 @@ static int idletimer_parse(struct rule_parser *parser, struct target *target)
 {
 	/* Names that sysfs has already: idletimer_check_sysfs_name() in the kernel. */
 	static const char *const taken[] = {"power", "subsystem", "uevent"};
-	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, IDLETIMER_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result =
+	    guided_parse_target(parser, &target->data, sizeof(struct guided), guides, IDLETIMER_COUNT);
 	struct guided *idletimer = target->data;
 
-	if (result != 1 || !parser_option_is(parser, "--label"))
+	if (result != 1 || idletimer->seen != (before | 1u << IDLETIMER_LABEL))
 		return result;
 	struct text *label = &idletimer->values[IDLETIMER_LABEL].text;
 	bool refused = false;

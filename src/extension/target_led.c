@@ -13,7 +13,8 @@ enum { LED_TRIGGER, LED_DELAY, LED_BLINK, LED_COUNT };
 /* "inf", and -1, which iptables-save makes of it, is for ever. */
 static int parse_delay(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
-	if ((word->text.size >= 3 && strncasecmp(word->text.data, "inf", 3) == 0) || text_is(word->text, "-1"))
+	if ((word->text.size >= 3 && strncasecmp(word->text.data, "inf", 3) == 0) ||
+	    text_is(word->text, "-1"))
 		value->number = UINT32_MAX;
 	else if (guided_number(word->text, UINT32_MAX, &value->number))
 		return guided_refuse(parser, word, "milliseconds, or inf");
@@ -28,7 +29,7 @@ static const struct guide guides[LED_COUNT] = {
 
 static int led_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse(parser, &target->data, sizeof(struct guided), guides, LED_COUNT);
+	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, LED_COUNT);
 }
 
 static int led_finish(struct rule_parser *parser, struct target *target)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * DNAT, SNAT, MASQUERADE and REDIRECT: net/netfilter/xt_nat.c, xt_MASQUERADE.c and xt_REDIRECT.c. All four ask
- * for a range of addresses and ports (struct nf_nat_range2) and end their table. Read and printed as iptables
- * 1.8 does it (extensions/libxt_NAT.c), odd forms too: what stands around brackets is passed over, and so is
- * what stands in front of a colon that is the third character. */
+ * DNAT, SNAT, MASQUERADE and REDIRECT: net/netfilter/xt_nat.c, xt_MASQUERADE.c and xt_REDIRECT.c. All four
+ * ask for a range of addresses and ports (struct nf_nat_range2) and end their table. Read and printed as
+ * iptables 1.8 does it (extensions/libxt_NAT.c), odd forms too: what stands around brackets is passed over,
+ * and so is what stands in front of a colon that is the third character. */
 #include "extension/guided.h"
 #include "extension/types.h"
 #include "packet/address.h"
@@ -309,9 +309,9 @@ static int redirect_finish(struct rule_parser *parser, struct target *target)
 	struct nat_target *nat = target->data;
 	nat->range.redirect = true;
 	if (nat->range.shifted) {
-		diagnostic_hint(option_error(parser, target->span, "bad-value",
-					     "REDIRECT cannot shift a range of ports"),
-				"leave /BASE out, or use DNAT");
+		diagnostic_hint(
+		    option_error(parser, target->span, "bad-value", "REDIRECT cannot shift a range of ports"),
+		    "leave /BASE out, or use DNAT");
 		return -EINVAL;
 	}
 	return 0;

@@ -27,10 +27,11 @@ static const struct guide guides[NFLOG_COUNT] = {
 
 static int nflog_parse(struct rule_parser *parser, struct target *target)
 {
-	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, NFLOG_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, NFLOG_COUNT);
 	const struct guided *nflog = target->data;
 
-	if (result != 1 || !parser_option_is(parser, "--nflog-prefix"))
+	if (result != 1 || nflog->seen != (before | 1u << NFLOG_PREFIX))
 		return result;
 	struct text prefix = nflog->values[NFLOG_PREFIX].text;
 	if (memchr(prefix.data, '\n', prefix.size))
@@ -40,8 +41,8 @@ static int nflog_parse(struct rule_parser *parser, struct target *target)
 
 static int nflog_finish(struct rule_parser *parser, struct target *target)
 {
-	int error = guided_finish(parser, &target->data, sizeof(struct guided), guides, NFLOG_COUNT, target->span,
-				  "NFLOG");
+	int error = guided_finish(parser, &target->data, sizeof(struct guided), guides, NFLOG_COUNT,
+				  target->span, "NFLOG");
 	struct guided *nflog = target->data;
 
 	if (!error && nflog->values[NFLOG_PREFIX].text.size > PREFIX_MAX)

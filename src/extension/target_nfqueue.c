@@ -25,10 +25,11 @@ static const struct guide guides[QUEUE_COUNT] = {
 
 static int nfqueue_parse(struct rule_parser *parser, struct target *target)
 {
-	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, QUEUE_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, QUEUE_COUNT);
 	const struct guided *queue = target->data;
 
-	if (result != 1 || !parser_option_is(parser, "--queue-balance"))
+	if (result != 1 || queue->seen != (before | 1u << QUEUE_BALANCE))
 		return result;
 	/* 65536 queues are none in the 16 bits that the kernel has for their number, and refused there
 	 * (nfqueue_tg_check()). */

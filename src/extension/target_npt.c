@@ -19,13 +19,14 @@ static const struct guide guides[NPT_COUNT] = {
 
 static int npt_parse(struct rule_parser *parser, struct target *target)
 {
-	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, NPT_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, NPT_COUNT);
 	const struct guided *npt = target->data;
 
 	if (result != 1)
 		return result;
 	const struct guided_value *value =
-	    &npt->values[parser_option_is(parser, "--src-pfx") ? NPT_SOURCE : NPT_DESTINATION];
+	    &npt->values[npt->seen == (before | 1u << NPT_SOURCE) ? NPT_SOURCE : NPT_DESTINATION];
 	int length = mask_length(parser->family, value->mask);
 	if (length < 0 || length > PREFIX_LENGTH_MAX || value->address & ~value->mask)
 		return guided_refuse(parser, &parser->words[parser->next - 1],

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * RATEEST: counts the packet in a rate estimator, which -m rateest reads; goes on: net/netfilter/xt_RATEEST.c.
- * The kernel knows intervals of 1/4 to 8 seconds and averages over 2^n of them: iptables rounds. */
+ * RATEEST: counts the packet in a rate estimator, which -m rateest reads; goes on:
+ * net/netfilter/xt_RATEEST.c. The kernel knows intervals of 1/4 to 8 seconds and averages over 2^n of them:
+ * iptables rounds. */
 #include "extension/guided.h"
 #include "extension/types.h"
 
@@ -17,14 +18,14 @@
 
 enum { RATEEST_NAME, RATEEST_INTERVAL, RATEEST_AVERAGE, RATEEST_COUNT };
 
-/* RATEEST_get_time() of iptables: a number as strtod() takes it, with a unit or none; its conversion to 32 bits
- * wraps around. */
+/* RATEEST_get_time() of iptables: a number as strtod() takes it, with a unit or none; its conversion to 32
+ * bits wraps around. */
 static int parse_time(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
 	static const struct {
 		const char *name;
 		double factor;
-	} units[] = {{"", 1},       {"s", 1e6},    {"sec", 1e6}, {"secs", 1e6}, {"ms", 1e3},
+	} units[] = {{"", 1},       {"s", 1e6},     {"sec", 1e6}, {"secs", 1e6}, {"ms", 1e3},
 		     {"msec", 1e3}, {"msecs", 1e3}, {"us", 1},    {"usec", 1},   {"usecs", 1}};
 	char text[64], *end;
 	double time;
@@ -61,7 +62,8 @@ struct rateest_target {
 
 static int rateest_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse(parser, &target->data, sizeof(struct rateest_target), guides, RATEEST_COUNT);
+	return guided_parse_target(parser, &target->data, sizeof(struct rateest_target), guides,
+				   RATEEST_COUNT);
 }
 
 /* -log(1 - 1 / 2^n) */
@@ -90,9 +92,9 @@ static int rateest_finish(struct rule_parser *parser, struct target *target)
 	while (rateest->interval <= INTERVAL_MAX && interval > SECOND / 4 << rateest->interval)
 		rateest->interval++;
 	if (rateest->interval > INTERVAL_MAX) {
-		diagnostic_hint(option_error(parser, target->span, "bad-value",
-					     "the interval of RATEEST is too long"),
-				"at most 8s");
+		diagnostic_hint(
+		    option_error(parser, target->span, "bad-value", "the interval of RATEEST is too long"),
+		    "at most 8s");
 		return -EINVAL;
 	}
 	/* RATEEST_final_check() of iptables: with the interval as it was written, not as it was rounded. */

@@ -4,7 +4,7 @@
  * has to the packet; goes on: set_target_v3() in net/netfilter/xt_set.c. That a set has changed is an effect
  * which whoever asks the set notices; the packet itself has changed when --map-set found a member. */
 #include "extension/guided.h"
-#include "extension/set_reference.h"
+#include "extension/set_changes.h"
 #include "extension/types.h"
 
 #include <errno.h>
@@ -23,14 +23,14 @@ enum {
 };
 
 static const char *const options[SET_OPTION_COUNT] = {
-    "--add-set", "--exist",    "--timeout",  "--del-set",
-    "--map-set", "--map-mark", "--map-prio", "--map-queue",
+    "--add-set", "--exist", "--timeout", "--del-set", "--map-set", "--map-mark", "--map-prio", "--map-queue",
 };
 
 struct set_target {
-	unsigned seen;                                    /* 1 << SET_... */
+	unsigned seen;                                     /* 1 << SET_... */
 	struct set_reference references[SET_OPTION_COUNT]; /* of SET_ADD, SET_DELETE and SET_MAP */
 	uint32_t timeout;
+	struct arena *arena; /* the ruleset's, for the sets' indexes */
 };
 
 static bool has(const struct set_target *set, unsigned option)
@@ -64,13 +64,12 @@ static void note_change(struct ruleset *ruleset, struct set *set)
 static int set_parse(struct rule_parser *parser, struct target *target)
 {
 	struct set_target *set = option_data(parser, &target->data, sizeof(*set));
-	unsigned option = 0;
+	size_t option = guided_find_option(parser->option->text, options, SET_OPTION_COUNT);
 	int error = 0;
 
 	if (!set)
 		return -ENOMEM;
-	while (option < SET_OPTION_COUNT && !parser_option_is(parser, options[option]))
-		option++;
+	set->arena = parser->ruleset->arena;
 	if (option == SET_OPTION_COUNT)
 		return 0;
 	parser->inverted = false; /* iptables does not look at a "!" before the option */
@@ -94,7 +93,8 @@ static int set_parse(struct rule_parser *parser, struct target *target)
 	return error ? error : 1;
 }
 
-static int missing(struct rule_parser *parser, const struct target *target, const char *option, const char *what)
+static int missing(struct rule_parser *parser, const struct target *target, const char *option,
+		   const char *what)
 {
 	diagnostic_hint(option_error(parser, target->span, "missing-option", "%s needs %s", option, what),
 			"iptables refuses it without");
@@ -120,8 +120,8 @@ static int set_finish(struct rule_parser *parser, struct target *target)
 		return 0;
 	if (!has(set, SET_MAP_MARK) && !has(set, SET_MAP_PRIORITY) && !has(set, SET_MAP_QUEUE))
 		return missing(parser, target, "--map-set", "--map-mark, --map-prio or --map-queue");
-	target->type = has(set, SET_MAP_PRIORITY) || has(set, SET_MAP_QUEUE) ? &target_set_map_late
-									      : &target_set_map;
+	target->type =
+	    has(set, SET_MAP_PRIORITY) || has(set, SET_MAP_QUEUE) ? &target_set_map_late : &target_set_map;
 	return 0;
 }
 
@@ -147,8 +147,17 @@ static void set_print(const struct target *target, const struct rule *rule, stru
 static void set_apply(const struct target *target, struct packet *packet, struct evaluation *evaluation)
 {
 	const struct set_target *set = target->data;
-	(void)evaluation;
 
+	for (unsigned option = SET_ADD; option <= SET_DELETE; option++) {
+		const struct set_reference *reference = &set->references[option];
+		enum set_change change = option == SET_DELETE  ? SET_CHANGE_DELETE
+					 : has(set, SET_EXIST) ? SET_CHANGE_RENEW
+							       : SET_CHANGE_ADD;
+		if (reference->set)
+			set_changes_note(reference, packet, evaluation, change,
+					 has(set, SET_TIMEOUT) ? set->timeout : SET_TIMEOUT_DEFAULT,
+					 match_set_content(reference, set->arena, packet, evaluation, false));
+	}
 	if (has(set, SET_MAP) && has(set, SET_MAP_MARK))
 		packet->known &= ~(uint32_t)KNOWN_MARK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * SYNPROXY: answers SYN packets in the server's place, and takes or drops the ACK that comes back; all else goes
- * on: net/ipv4/netfilter/ipt_SYNPROXY.c, net/ipv6/netfilter/ip6t_SYNPROXY.c. Whether an ACK carries a cookie
- * nobody but the kernel can say. */
+ * SYNPROXY: answers SYN packets in the server's place, and takes or drops the ACK that comes back; all else
+ * goes on: net/ipv4/netfilter/ipt_SYNPROXY.c, net/ipv6/netfilter/ip6t_SYNPROXY.c. Whether an ACK carries a
+ * cookie nobody but the kernel can say. */
 #include "extension/guided.h"
 #include "extension/types.h"
 
@@ -22,7 +22,7 @@ static const struct guide guides[SYNPROXY_COUNT] = {
 
 static int synproxy_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse(parser, &target->data, sizeof(struct guided), guides, SYNPROXY_COUNT);
+	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, SYNPROXY_COUNT);
 }
 
 static int synproxy_finish(struct rule_parser *parser, struct target *target)

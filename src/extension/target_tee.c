@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * TEE: sends a copy of the packet to a gateway and goes on with the packet itself: net/netfilter/xt_TEE.c. What
- * the copy does there nobody can know here, so that no packet with a copy is dropped early. */
+ * TEE: sends a copy of the packet to a gateway and goes on with the packet itself: net/netfilter/xt_TEE.c.
+ * What the copy does there nobody can know here, so that no packet with a copy is dropped early. */
 #include "extension/extension.h"
 #include "extension/guided.h"
 #include "extension/types.h"
@@ -19,10 +19,11 @@ static const struct guide guides[TEE_COUNT] = {
 
 static int tee_parse(struct rule_parser *parser, struct target *target)
 {
-	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, TEE_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, TEE_COUNT);
 	const struct guided *tee = target->data;
 
-	if (result != 1 || !parser_option_is(parser, "--gateway"))
+	if (result != 1 || tee->seen != (before | 1u << TEE_GATEWAY))
 		return result;
 	if (!tee->values[TEE_GATEWAY].address) /* tee_tg_check() */
 		return guided_refuse(parser, &parser->words[parser->next - 1], "an address other than zero");
@@ -31,8 +32,8 @@ static int tee_parse(struct rule_parser *parser, struct target *target)
 
 static int tee_finish(struct rule_parser *parser, struct target *target)
 {
-	int error = guided_finish(parser, &target->data, sizeof(struct guided), guides, TEE_COUNT, target->span,
-				  "TEE");
+	int error = guided_finish(parser, &target->data, sizeof(struct guided), guides, TEE_COUNT,
+				  target->span, "TEE");
 	struct guided *tee = target->data;
 
 	if (!error && tee->values[TEE_OIF].text.size > INTERFACE_MAX)

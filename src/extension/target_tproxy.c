@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * TPROXY: gives the packet to a socket of this host, whatever its destination, and marks it; accepts it then, and
- * drops it where there is no such socket: net/netfilter/xt_TPROXY.c. */
+ * TPROXY: gives the packet to a socket of this host, whatever its destination, and marks it; accepts it then,
+ * and drops it where there is no such socket: net/netfilter/xt_TPROXY.c. */
 #include "extension/guided.h"
 #include "extension/types.h"
 
@@ -19,7 +19,7 @@ static const struct guide guides[TPROXY_COUNT] = {
 
 static int tproxy_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse(parser, &target->data, sizeof(struct guided), guides, TPROXY_COUNT);
+	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, TPROXY_COUNT);
 }
 
 static int tproxy_finish(struct rule_parser *parser, struct target *target)
@@ -28,8 +28,8 @@ static int tproxy_finish(struct rule_parser *parser, struct target *target)
 				  target->span, "TPROXY");
 	const struct rule *rule = parser->rule;
 
-	if (error || (!rule->protocol_inverted &&
-		      (rule->protocol == IPPROTO_TCP || rule->protocol == IPPROTO_UDP)))
+	if (error ||
+	    (!rule->protocol_inverted && (rule->protocol == IPPROTO_TCP || rule->protocol == IPPROTO_UDP)))
 		return error;
 	diagnostic_hint(option_error(parser, target->span, "protocol-required",
 				     "TPROXY needs -p tcp or -p udp in the same rule"),

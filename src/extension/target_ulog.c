@@ -27,10 +27,11 @@ static const struct guide guides[ULOG_COUNT] = {
 
 static int ulog_parse(struct rule_parser *parser, struct target *target)
 {
-	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, ULOG_COUNT);
+	unsigned before = guided_taken(target->data);
+	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, ULOG_COUNT);
 	const struct guided *ulog = target->data;
 
-	if (result != 1 || !parser_option_is(parser, "--ulog-prefix"))
+	if (result != 1 || ulog->seen != (before | 1u << ULOG_PREFIX))
 		return result;
 	struct text prefix = ulog->values[ULOG_PREFIX].text;
 	if (memchr(prefix.data, '\n', prefix.size))
@@ -40,8 +41,8 @@ static int ulog_parse(struct rule_parser *parser, struct target *target)
 
 static int ulog_finish(struct rule_parser *parser, struct target *target)
 {
-	int error = guided_finish(parser, &target->data, sizeof(struct guided), guides, ULOG_COUNT, target->span,
-				  "ULOG");
+	int error = guided_finish(parser, &target->data, sizeof(struct guided), guides, ULOG_COUNT,
+				  target->span, "ULOG");
 	struct guided *ulog = target->data;
 
 	if (!error && ulog->values[ULOG_PREFIX].text.size > PREFIX_MAX)

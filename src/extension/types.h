@@ -15,6 +15,12 @@ extern const struct match_type match_mac, match_limit, match_mark, match_connmar
 extern const struct match_type match_length, match_string, match_u32, match_dscp, match_tos, match_ah, match_esp,
     match_ipcomp, match_ipv6header, match_rt, match_frag, match_hbh, match_dst, match_mh, match_dccp, match_tcpmss,
     match_ecn, match_eui64, match_srh, match_bpf;
+extern const struct match_type match_hashlimit;
+extern const struct match_type match_helper, match_connlabel, match_cluster, match_socket, match_rpfilter, match_cpu,
+    match_realm, match_devgroup, match_cgroup, match_osf, match_nfacct, match_rateest, match_ipvs;
+extern const struct match_type match_recent;
+extern const struct match_type match_connbytes, match_connlimit, match_physdev, match_policy;
+extern const struct match_type match_sctp, match_time;
 extern const struct target_type target_accept, target_drop, target_return, target_notrack, target_ct,
     target_reject, target_log;
 extern const struct target_type target_dnat, target_snat, target_masquerade, target_redirect, target_netmap,
@@ -30,6 +36,11 @@ bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *po
 bool match_tcp_wants_syn(const struct match *match);
 bool match_udp_single_port(const struct match *match, bool *source, uint16_t *port);
 bool match_set_reads_state(const struct match *match);
-bool match_opaque_reads_state(const struct match *match);
+/* Whether the packet is in the set as the input has it. */
+struct set_reference;
+enum truth match_set_content(const struct set_reference *reference, struct arena *arena,
+			     const struct packet *packet, const struct evaluation *evaluation,
+			     bool return_nomatch);
+enum truth match_set_port(const struct packet *packet, bool source, uint16_t *port);
 
 #endif

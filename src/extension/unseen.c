@@ -85,3 +85,13 @@ diagram_node unseen_mean(const struct match *match, const struct rule *rule, con
 	buffer_fini(&text);
 	return mean;
 }
+
+enum truth unseen_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
+			   struct evaluation *evaluation)
+{
+	(void)match;
+	(void)rule;
+	(void)packet;
+	(void)evaluation;
+	return TRUTH_UNKNOWN;
+}

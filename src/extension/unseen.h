@@ -21,6 +21,10 @@ struct unseen {
 int unseen_declare(const struct match *match, const struct rule *rule, struct fields *fields);
 diagram_node unseen_mean(const struct match *match, const struct rule *rule, const struct fields *fields);
 
+/* match_type.evaluate of what hangs on sockets, routes and other things of the host that are never known. */
+enum truth unseen_evaluate(const struct match *match, const struct rule *rule, const struct packet *packet,
+			   struct evaluation *evaluation);
+
 /* The same of any text. */
 int unseen_declare_text(const struct match *match, const struct rule *rule, struct fields *fields,
 			struct text text, struct unseen unseen);

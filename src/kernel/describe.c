@@ -183,47 +183,9 @@ static void set_coverage(struct description *description, const struct region *r
 	}
 }
 
-static void print_protocol(uint8_t protocol, struct buffer *out)
-{
-	static const struct {
-		uint8_t number;
-		const char *name;
-	} names[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmpv6"}, {132, "sctp"}, {136, "udplite"}};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].number == protocol) {
-			buffer_puts(out, names[i].name);
-			return;
-		}
-	}
-	buffer_printf(out, "%u", protocol);
-}
-
-/* As ipset save prints it. */
-static void print_member(const struct set *set, const struct set_member *member, struct buffer *out)
-{
-	int length = mask_length(set->family, ~(member->low ^ member->high) & family_max(set->family));
-
-	address_print(set->family, member->low, out);
-	if (length >= 0 && (unsigned)length < family_bits(set->family)) {
-		buffer_printf(out, "/%d", length);
-	} else if (length < 0) {
-		buffer_puts(out, "-");
-		address_print(set->family, member->high, out);
-	}
-	if (set->type != SET_HASH_IP_PORT)
-		return;
-	buffer_puts(out, ",");
-	print_protocol(member->protocol, out);
-	if (member->protocol == 1 || member->protocol == 58)
-		buffer_printf(out, ":%u/%u", member->port >> 8, member->port & 255);
-	else
-		buffer_printf(out, ":%u", member->port);
-}
-
 static int add_member(struct description *description, uint32_t parent, const struct set *set, size_t element)
 {
-	const struct set_member *member = &set->members[element];
+	struct set_member member;
 	const struct meta_item *rule = &description->items[parent];
 	struct meta_item copy = *rule, *item;
 
@@ -238,9 +200,10 @@ static int add_member(struct description *description, uint32_t parent, const st
 	item->number = copy.number;
 	item->parent = parent;
 	item->text.offset = (uint32_t)description->strings.size;
-	print_member(set, member, &description->strings);
+	set_member_get(set, element, &member);
+	set_member_print(set, &member, &description->strings);
 	item->text.size = (uint32_t)(description->strings.size - item->text.offset);
-	place(description, item, set->source, member->begin);
+	place(description, item, set->source, member.begin);
 	return 0;
 }
 

@@ -231,16 +231,25 @@ static uint64_t hash_set(const struct set *set)
 	hash = hash_bytes(set->type_name.data, set->type_name.size,
 			  hash ^ (uint64_t)set->family << 8 ^ set->netmask);
 	for (size_t i = 0; i < set->member_count; i++) {
-		const struct set_member *member = &set->members[i];
-		struct {
-			address low, high;
-			uint32_t prefix, protocol, port, nomatch;
-		} packed = {member->low,      member->high, member->prefix,
-			    member->protocol, member->port, member->nomatch};
+		struct set_member member;
 
+		set_member_get(set, i, &member);
+		struct {
+			address low, high, low2, high2;
+			uint32_t prefix, protocol, port, nomatch, mark, physdev, wildcard, prefix2;
+			char interface[INTERFACE_NAME_MAX];
+			uint8_t mac[16];
+		} packed = {member.low,	   member.high,	   member.low2, member.high2,	 member.prefix,
+			    member.protocol, member.port,    member.nomatch, member.mark, member.physdev,
+			    member.wildcard, member.prefix2, "",	     {0}};
+
+		memcpy(packed.interface, member.interface, sizeof(packed.interface));
+		if (set->type != SET_BITMAP_IP_MAC) /* the first packet may fill it in */
+			memcpy(packed.mac, member.mac, sizeof(member.mac));
+		uint64_t seed = member.set ? hash_bytes(member.set->name.data, member.set->name.size, hash) : hash;
 		/* members that run out come and go; the region never counts on them */
-		if (!member->timed)
-			members += hash_bytes(&packed, sizeof(packed), hash);
+		if (!member.timed)
+			members += hash_bytes(&packed, sizeof(packed), seed);
 	}
 	return hash_bytes(&members, sizeof(members), hash);
 }

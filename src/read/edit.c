@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Commands that iptables-save never prints, but iptables-restore takes in a file written by hand: rules put in
- * the middle, taken out or replaced, chains emptied, removed or renamed. They are carried out one by one, as
- * iptables-restore does (libiptc: iptc_insert_entry() and its kind), so that what is left is what the kernel
- * gets. What it refuses, such as removing a chain that is in use, is refused here.
+ * Commands that iptables-save never prints, but iptables-restore takes in a file written by hand: rules put
+ * in the middle, taken out or replaced, chains emptied, removed or renamed. They are carried out one by one,
+ * as iptables-restore does (libiptc: iptc_insert_entry() and its kind), so that what is left is what the
+ * kernel gets. What it refuses, such as removing a chain that is in use, is refused here.
  *
  * Work that grows with the square of the input is counted: past WORK_MAX the input is refused. */
 #include "read/reader.h"
@@ -35,10 +35,11 @@ static const struct {
 	const char *letter, *name;
 	enum edit_command command;
 } commands[] = {
-    {"-I", "--insert", EDIT_INSERT},        {"-D", "--delete", EDIT_DELETE}, {"-R", "--replace", EDIT_REPLACE},
-    {"-C", "--check", EDIT_CHECK},          {"-F", "--flush", EDIT_FLUSH},   {"-X", "--delete-chain", EDIT_REMOVE},
-    {"-Z", "--zero", EDIT_ZERO},            {"-L", "--list", EDIT_LIST},     {"-S", "--list-rules", EDIT_LIST},
-    {"-E", "--rename-chain", EDIT_RENAME},
+    {"-I", "--insert", EDIT_INSERT},   {"-D", "--delete", EDIT_DELETE},
+    {"-R", "--replace", EDIT_REPLACE}, {"-C", "--check", EDIT_CHECK},
+    {"-F", "--flush", EDIT_FLUSH},     {"-X", "--delete-chain", EDIT_REMOVE},
+    {"-Z", "--zero", EDIT_ZERO},       {"-L", "--list", EDIT_LIST},
+    {"-S", "--list-rules", EDIT_LIST}, {"-E", "--rename-chain", EDIT_RENAME},
 };
 
 static bool find_command(const struct word *word, enum edit_command *command)
@@ -80,8 +81,9 @@ static bool charge(const struct edit *edit, size_t work)
 		return true;
 	}
 	if (reader->work <= WORK_MAX) /* say it once */
-		diagnostic_hint(edit_error(edit, "too-many-edits", "the file changes its own rules too often"),
-				"load it with iptables-restore, and give weir what iptables-save prints then");
+		diagnostic_hint(
+		    edit_error(edit, "too-many-edits", "the file changes its own rules too often"),
+		    "load it with iptables-restore, and give weir what iptables-save prints then");
 	reader->work = WORK_MAX + 1;
 	return false;
 }
@@ -126,6 +128,8 @@ static void renumber(struct chain *chain, size_t from)
 
 static void remove_rules(struct rule_reader *reader, struct chain *chain, size_t first, size_t count)
 {
+	if (!count) /* the chain may have no array */
+		return;
 	memmove(&chain->rules[first], &chain->rules[first + count],
 		(chain->rule_count - first - count) * sizeof(*chain->rules));
 	chain->rule_count -= count;
@@ -138,8 +142,11 @@ static void remove_rules(struct rule_reader *reader, struct chain *chain, size_t
 static int move_to(struct rule_reader *reader, struct chain *chain, size_t place, size_t count)
 {
 	size_t before = chain->rule_count - count;
-	struct rule *moved = reallocarray(NULL, count + !count, sizeof(*moved));
+	struct rule *moved;
 
+	if (!count)
+		return 0;
+	moved = reallocarray(NULL, count, sizeof(*moved));
 	if (!moved)
 		return -ENOMEM;
 	memcpy(moved, &chain->rules[before], count * sizeof(*moved));
@@ -164,8 +171,7 @@ static int move_to(struct rule_reader *reader, struct chain *chain, size_t place
 static int read_rules(const struct edit *edit, struct chain *chain, size_t *count)
 {
 	size_t before = chain->rule_count;
-	int result =
-	    rule_read(edit->reader, chain, edit->words, edit->count, edit->span, edit->counters);
+	int result = rule_read(edit->reader, chain, edit->words, edit->count, edit->span, edit->counters);
 
 	*count = chain->rule_count - before;
 	return result;
@@ -193,8 +199,8 @@ static int take_number(struct edit *edit, size_t *number)
 static void no_such_rule(const struct edit *edit, const struct chain *chain)
 {
 	diagnostic_hint(edit_error(edit, "no-such-rule", "the chain has no such rule"),
-			"%.*s has %zu rules at this place of the file", (int)chain->name.size, chain->name.data,
-			chain->rule_count);
+			"%.*s has %zu rules at this place of the file", (int)chain->name.size,
+			chain->name.data, chain->rule_count);
 }
 
 static int insert(struct edit *edit, struct chain *chain)
@@ -264,8 +270,8 @@ static int rules_same(const struct rule *a, const struct rule *b)
 
 /* The first of the chain's first `count` rules that is the same as `sought`: its index, `count` when there is
  * none, or past the budget. */
-static int find_rule(const struct edit *edit, const struct chain *chain, size_t count, const struct rule *sought,
-		     size_t *index)
+static int find_rule(const struct edit *edit, const struct chain *chain, size_t count,
+		     const struct rule *sought, size_t *index)
 {
 	bool jumps_nowhere = sought->target.type == &target_jump && !sought->target.chain;
 
@@ -311,7 +317,7 @@ static int delete_same(struct edit *edit, struct chain *chain, bool check_only)
 	return result;
 }
 
-static int delete(struct edit *edit, struct chain *chain)
+static int delete (struct edit *edit, struct chain *chain)
 {
 	size_t number = 0;
 	int taken = take_number(edit, &number);
@@ -377,9 +383,10 @@ static int remove_chain(const struct edit *edit, struct chain *chain)
 
 	if (chain->builtin || chain->rule_count || is_used(edit, chain)) {
 		diagnostic_hint(edit_error(edit, "chain-in-use",
-					   chain->builtin      ? "a built-in chain cannot be removed"
-					   : chain->rule_count ? "the chain to be removed is not empty"
-							       : "a rule still goes to the chain to be removed"),
+					   chain->builtin ? "a built-in chain cannot be removed"
+					   : chain->rule_count
+					       ? "the chain to be removed is not empty"
+					       : "a rule still goes to the chain to be removed"),
 				"iptables refuses it");
 		return 0;
 	}
@@ -399,12 +406,14 @@ static int remove_all(const struct edit *edit)
 
 	for (size_t i = 0; i < table->chain_count; i++) {
 		const struct chain *chain = table->chains[i];
-		bool busy = chain->builtin ? false : chain->rule_count || pending_names(edit->reader, chain->name);
+		bool busy =
+		    chain->builtin ? false : chain->rule_count || pending_names(edit->reader, chain->name);
 		for (size_t k = 0; chain->builtin && k < chain->rule_count; k++)
 			busy |= chain->rules[k].target.chain != NULL;
 		if (busy) {
-			diagnostic_hint(edit_error(edit, "chain-in-use", "a user chain is not empty, or in use"),
-					"iptables refuses it; empty the chains with -F");
+			diagnostic_hint(
+			    edit_error(edit, "chain-in-use", "a user chain is not empty, or in use"),
+			    "iptables refuses it; empty the chains with -F");
 			return 0;
 		}
 		if (!charge(edit, chain->rule_count + edit->reader->pending_count))
@@ -423,7 +432,8 @@ static int rename_chain(const struct edit *edit, struct chain *chain)
 		too_many_words(edit);
 		return 0;
 	}
-	if (chain->builtin || !chain_name_check(edit->reader->parser.sink, edit->reader->table, edit->words)) {
+	if (chain->builtin ||
+	    !chain_name_check(edit->reader->parser.sink, edit->reader->table, edit->words)) {
 		if (chain->builtin)
 			edit_error(edit, "bad-command", "a built-in chain cannot be renamed");
 		return 0;
@@ -463,7 +473,7 @@ static int edit_chain(struct edit *edit, enum edit_command command, struct chain
 	case EDIT_INSERT:
 		return insert(edit, chain);
 	case EDIT_DELETE:
-		return delete(edit, chain);
+		return delete (edit, chain);
 	case EDIT_REPLACE:
 		return replace(edit, chain);
 	case EDIT_CHECK:

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * One entry of hash:ip, hash:net or hash:ip,port, as ipset's lib/parse.c takes it. */
+ * The entry of add, del and test, part by part: ipset_parse_elem() and the functions below it in ipset's
+ * lib/parse.c, and what the kernel refuses (the uadt functions in net/netfilter/ipset). */
 #include "read/ipset.h"
-#include "ruleset/protocol.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <string.h>
+#include <stdlib.h>
 
-static int bad_entry(struct ipset_reader *reader, const struct word *word, struct text text, const char *what,
-		     const char *hint)
+int entry_error(struct ipset_reader *reader, const struct word *word, struct text text, const char *what,
+		const char *hint)
 {
 	diagnostic_hint(
 	    ipset_error(reader, word->span, "bad-member", "`%.*s' %s", (int)text.size, text.data, what), "%s",
@@ -18,286 +16,312 @@ static int bad_entry(struct ipset_reader *reader, const struct word *word, struc
 	return -EINVAL;
 }
 
-static int entry_address(struct ipset_reader *reader, const struct set *set, const struct word *word,
+/* How addresses may be written. */
+enum address_form {
+	FORM_SINGLE,     /* one address */
+	FORM_RANGE4,     /* IPv4: a prefix or a range as well; IPv6: one address, or /128 */
+	FORM_NET,        /* a prefix; IPv4: a range as well */
+	FORM_NET_OR_ALL, /* /0 too */
+};
+
+static enum address_form form_of(enum set_type type, bool second)
+{
+	switch (type) {
+	case SET_BITMAP_IP_MAC:
+	case SET_HASH_IP_MAC:
+		return FORM_SINGLE;
+	case SET_HASH_IP_PORT_IP:
+		return second ? FORM_SINGLE : FORM_RANGE4;
+	case SET_HASH_IP_PORT_NET:
+		return second ? FORM_NET : FORM_RANGE4;
+	case SET_HASH_NET:
+	case SET_HASH_NET_NET:
+	case SET_HASH_NET_PORT:
+	case SET_HASH_NET_PORT_NET:
+		return FORM_NET;
+	case SET_HASH_NET_INTERFACE:
+		return FORM_NET_OR_ALL;
+	default:
+		return FORM_RANGE4;
+	}
+}
+
+/* Fast for the plain dotted quads of long lists; all else is left to address_parse(). */
+static bool quad_parse(struct text text, address *value)
+{
+	uint32_t sum = 0, byte = 0, dots = 0, digits = 0;
+	for (size_t i = 0; i < text.size; i++) {
+		unsigned digit = (unsigned char)text.data[i] - '0';
+		if (text.data[i] == '.') {
+			if (!digits)
+				return false;
+			sum = sum << 8 | byte;
+			byte = digits = 0;
+			dots++;
+			continue;
+		}
+		if (digit > 9 || (digits && !byte) || (byte = byte * 10 + digit) > 255)
+			return false;
+		digits++;
+	}
+	*value = sum << 8 | byte;
+	return dots == 3 && digits;
+}
+
+static int entry_address(struct ipset_reader *reader, enum family family, const struct word *word,
 			 struct text text, address *value)
 {
 	static const char *const families[FAMILY_COUNT] = {"inet", "inet6"};
-	enum family other = set->family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
-	if (address_parse(set->family, text, value) == 0)
+	enum family other = family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
+	if (family == FAMILY_IPV4 && quad_parse(text, value))
+		return 0;
+	if (text.size > 2 && text.data[0] == '[' && text.data[text.size - 1] == ']')
+		text = (struct text){text.data + 1, text.size - 2}; /* names with dashes are written so */
+	if (address_parse(family, text, value) == 0)
 		return 0;
 	if (address_parse(other, text, value) == 0) {
 		diagnostic_hint(ipset_error(reader, word->span, "wrong-family",
-					    "`%.*s' is of family %s, set %.*s of %s", (int)text.size,
-					    text.data, families[other], (int)set->name.size, set->name.data,
-					    families[set->family]),
+					    "`%.*s' is of family %s, the set of %s", (int)text.size,
+					    text.data, families[other], families[family]),
 				"a set has one family: create another for %s", families[other]);
 		return -EINVAL;
 	}
-	return bad_entry(reader, word, text, "is not an address", "names are not looked up");
+	return entry_error(reader, word, text, "is not an address", "names are not looked up");
 }
 
-static struct text before(struct text text, const char *at)
+int entry_range(struct ipset_reader *reader, enum family family, const struct word *word, struct text text,
+		struct entry_addresses *addresses)
 {
-	return (struct text){text.data, (size_t)(at - text.data)};
-}
-
-static struct text behind(struct text text, const char *at)
-{
-	return (struct text){at + 1, text.size - (size_t)(at - text.data) - 1};
-}
-
-static const char *find(struct text text, char c)
-{
-	return text.size ? memchr(text.data, c, text.size) : NULL;
-}
-
-/* ADDRESS, ADDRESS/LENGTH or ADDRESS-ADDRESS; IPv6 has prefixes in hash:net only, and no ranges. */
-static int entry_addresses(struct ipset_reader *reader, const struct set *set, const struct word *word,
-			   struct text text, struct entry *entry)
-{
-	unsigned bits = family_bits(set->family);
-	bool ipv4 = set->family == FAMILY_IPV4;
-	const char *slash = find(text, '/'), *dash = find(text, '-');
+	unsigned bits = family_bits(family);
+	const char *slash = text_find(text, '/'), *dash = slash ? NULL : text_find(text, '-');
 	uint64_t length = bits;
-	int result;
-	if (dash) {
-		if (!ipv4)
-			return bad_entry(reader, word, text, "is a range", "sets of family inet6 take none");
-		result = entry_address(reader, set, word, before(text, dash), &entry->low);
-		if (result == 0)
-			result = entry_address(reader, set, word, behind(text, dash), &entry->high);
-		if (result == 0 && entry->low > entry->high) { /* so does the kernel */
-			address low = entry->high;
-			entry->high = entry->low;
-			entry->low = low;
-		}
-		entry->is_range = true;
-		return result;
-	}
-	result = entry_address(reader, set, word, slash ? before(text, slash) : text, &entry->low);
+	int result =
+	    entry_address(reader, family, word,
+			  slash || dash ? text_before(text, slash ? slash : dash) : text, &addresses->low);
 	if (result < 0)
 		return result;
-	if (slash) {
-		if (number_parse(behind(text, slash), bits, &length) < 0 || length == 0)
-			return bad_entry(reader, word, text, "has a wrong prefix length",
-					 ipv4 ? "lengths go from 1 to 32" : "lengths go from 1 to 128");
-		if (!ipv4 && set->type != SET_HASH_NET && length != bits)
-			return bad_entry(reader, word, text, "is a network",
-					 "sets of this type take addresses");
+	if (dash) {
+		result =
+		    entry_address(reader, family, word, text_behind(text, dash), &addresses->high);
+		if (result == 0 && addresses->low > addresses->high) { /* so does the kernel */
+			address low = addresses->high;
+			addresses->high = addresses->low;
+			addresses->low = low;
+		}
+		addresses->is_range = true;
+		return result;
 	}
-	address mask = prefix_mask(set->family, (unsigned)length);
-	entry->prefix = (uint8_t)length;
-	entry->low &= mask;
-	entry->high = entry->low | (family_max(set->family) & ~mask);
+	if (slash && number_parse(text_behind(text, slash), bits, &length) < 0)
+		return entry_error(reader, word, text, "has a wrong prefix length",
+				   family == FAMILY_IPV4 ? "lengths go from 1 to 32"
+							 : "lengths go from 1 to 128");
+	address mask = prefix_mask(family, (unsigned)length);
+	addresses->prefix = (uint8_t)length;
+	addresses->low &= mask;
+	addresses->high = addresses->low | (family_max(family) & ~mask);
 	return 0;
 }
 
-struct icmp_name {
-	const char *name;
-	uint8_t type, code;
-};
-
-/* ipset's lib/icmp.c and lib/icmpv6.c */
-static const struct icmp_name icmp_names[] = {
-    {"echo-reply", 0, 0},
-    {"pong", 0, 0},
-    {"network-unreachable", 3, 0},
-    {"host-unreachable", 3, 1},
-    {"protocol-unreachable", 3, 2},
-    {"port-unreachable", 3, 3},
-    {"fragmentation-needed", 3, 4},
-    {"source-route-failed", 3, 5},
-    {"network-unknown", 3, 6},
-    {"host-unknown", 3, 7},
-    {"network-prohibited", 3, 9},
-    {"host-prohibited", 3, 10},
-    {"TOS-network-unreachable", 3, 11},
-    {"TOS-host-unreachable", 3, 12},
-    {"communication-prohibited", 3, 13},
-    {"host-precedence-violation", 3, 14},
-    {"precedence-cutoff", 3, 15},
-    {"source-quench", 4, 0},
-    {"network-redirect", 5, 0},
-    {"host-redirect", 5, 1},
-    {"TOS-network-redirect", 5, 2},
-    {"TOS-host-redirect", 5, 3},
-    {"echo-request", 8, 0},
-    {"ping", 8, 0},
-    {"router-advertisement", 9, 0},
-    {"router-solicitation", 10, 0},
-    {"ttl-zero-during-transit", 11, 0},
-    {"ttl-zero-during-reassembly", 11, 1},
-    {"ip-header-bad", 12, 0},
-    {"required-option-missing", 12, 1},
-    {"timestamp-request", 13, 0},
-    {"timestamp-reply", 14, 0},
-    {"address-mask-request", 17, 0},
-    {"address-mask-reply", 18, 0},
-};
-
-static const struct icmp_name icmpv6_names[] = {
-    {"no-route", 1, 0},
-    {"communication-prohibited", 1, 1},
-    {"address-unreachable", 1, 3},
-    {"port-unreachable", 1, 4},
-    {"packet-too-big", 2, 0},
-    {"ttl-zero-during-transit", 3, 0},
-    {"ttl-zero-during-reassembly", 3, 1},
-    {"bad-header", 4, 0},
-    {"unknown-header-type", 4, 1},
-    {"unknown-option", 4, 2},
-    {"echo-request", 128, 0},
-    {"ping", 128, 0},
-    {"echo-reply", 129, 0},
-    {"pong", 129, 0},
-    {"router-solicitation", 133, 0},
-    {"router-advertisement", 134, 0},
-    {"neighbour-solicitation", 135, 0},
-    {"neigbour-solicitation", 135, 0},
-    {"neighbor-solicitation", 135, 0},
-    {"neighbour-advertisement", 136, 0},
-    {"neigbour-advertisement", 136, 0},
-    {"neighbor-advertisement", 136, 0},
-    {"redirect", 137, 0},
-};
-
-static int entry_icmp(struct ipset_reader *reader, enum family family, const struct word *word,
-		      struct text text, struct entry *entry)
+static int check_form(struct ipset_reader *reader, const struct set *set, const struct word *word,
+		      struct text text, enum address_form form, const struct entry_addresses *addresses)
 {
-	const struct icmp_name *names = family == FAMILY_IPV4 ? icmp_names : icmpv6_names;
-	size_t count = family == FAMILY_IPV4 ? sizeof(icmp_names) / sizeof(icmp_names[0])
-					     : sizeof(icmpv6_names) / sizeof(icmpv6_names[0]);
-	uint64_t type = 0, code = 0;
-	size_t at = 0;
-	while (at < count && !text_is(text, names[at].name))
-		at++;
-	const char *slash = find(text, '/');
-	if (at < count) {
-		type = names[at].type;
-		code = names[at].code;
-	} else if (!slash || number_parse(before(text, slash), UINT8_MAX, &type) < 0 ||
-		   number_parse(behind(text, slash), UINT8_MAX, &code) < 0) {
-		return bad_entry(reader, word, text, "is not an ICMP type and code",
-				 "write them as TYPE/CODE, 8/0, or by name, echo-request");
-	}
-	entry->first_port = entry->last_port = (uint16_t)(type << 8 | code);
+	bool ipv4 = set->family == FAMILY_IPV4, slash = text_find(text, '/');
+	if (addresses->is_range && (!ipv4 || form == FORM_SINGLE))
+		return entry_error(reader, word, text, "is a range",
+				   form == FORM_SINGLE ? "one address stands here"
+						       : "sets of family inet6 take none");
+	if (slash && (form == FORM_SINGLE || (!ipv4 && form == FORM_RANGE4 &&
+					      (addresses->prefix != 128 || set->type == SET_HASH_IP_MARK))))
+		return entry_error(reader, word, text, "is a network", "one address stands here");
+	if (slash && addresses->prefix == 0 && form != FORM_NET_OR_ALL)
+		return entry_error(reader, word, text, "has a wrong prefix length",
+				   ipv4 ? "lengths go from 1 to 32" : "lengths go from 1 to 128");
+	if (form >= FORM_NET && addresses->is_range && addresses->low == 0 &&
+	    addresses->high == family_max(set->family))
+		return entry_error(reader, word, text, "covers all addresses",
+				   "halve it: 0.0.0.0/1 and 128.0.0.0/1");
 	return 0;
 }
 
-static int port_number(struct ipset_reader *reader, uint8_t protocol, const struct word *word,
-		       struct text text, uint16_t *port)
+static int check_addresses(struct ipset_reader *reader, const struct set *set, const struct word *word,
+			   struct text text, struct entry_addresses *addresses)
 {
-	uint64_t number;
-	char copy[64];
-	int result = number_parse(text, UINT16_MAX, &number);
-	if (result == 0) {
-		*port = (uint16_t)number;
-		return 0;
-	}
-	const char *protocol_text = protocol == IPPROTO_UDP    ? "udp"
-				    : protocol == IPPROTO_SCTP ? "sctp"
-							       : "tcp";
-	if (result == -EINVAL && text.size && text.size < sizeof(copy) &&
-	    !memchr(text.data, '\0', text.size)) {
-		memcpy(copy, text.data, text.size);
-		copy[text.size] = '\0';
-		const struct servent *service = getservbyname(copy, protocol_text);
-		if (service) {
-			*port = ntohs((uint16_t)service->s_port);
+	if (set->type == SET_BITMAP_IP || set->type == SET_BITMAP_IP_MAC) {
+		address low = set_masked(set, addresses->low);
+		if (low >= set->low && addresses->high <= set->high)
 			return 0;
+		struct diagnostic *error =
+		    ipset_error(reader, word->span, "out-of-range", "`%.*s' is not in the set's range",
+				(int)text.size, text.data);
+		diagnostic_label(error, set->span, "created here");
+		diagnostic_hint(error, "create it with a wider range");
+		return -EINVAL;
+	}
+	if (set->type != SET_HASH_IP && set->type != SET_HASH_IP_PORT)
+		return 0;
+	if (set_masked(set, addresses->low) == 0) /* the kernel stores no zero in these */
+		return entry_error(reader, word, text, "cannot be stored in a set of this type",
+				   "use hash:net");
+	/* The kernel masks the first of a range only (hash_ip4_uadt(), hash_ipport4_uadt()): the others could
+	 * never match. */
+	bool steps = set->type == SET_HASH_IP && !set->has_bitmask;
+	if (!steps && set->mask != family_max(set->family) && addresses->low != addresses->high)
+		return entry_error(reader, word, text, "is more than one address, and the set has a mask",
+				   "add its networks one by one");
+	return 0;
+}
+
+static int entry_addresses(struct ipset_reader *reader, const struct set *set, const struct word *word,
+			   struct text text, struct entry *entry, bool second)
+{
+	struct entry_addresses *addresses = &entry->addresses[second];
+	int result = entry_range(reader, set->family, word, text, addresses);
+	if (result == 0)
+		result = check_form(reader, set, word, text, form_of(set->type, second), addresses);
+	return result || second ? result : check_addresses(reader, set, word, text, addresses);
+}
+
+/* Six numbers of base 16: ipset_parse_ether(). */
+static int entry_mac(struct ipset_reader *reader, const struct set *set, const struct word *word,
+		     struct text text, struct entry *entry)
+{
+	unsigned bytes = 0, digits = 0, value = 0, sum = 0;
+	bool wrong = text.size > 17;
+	for (size_t i = 0; i <= text.size && !wrong; i++) {
+		char c = i < text.size ? text.data[i] : ':';
+		unsigned digit = c >= '0' && c <= '9'	? (unsigned)(c - '0')
+				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
+							: 16;
+		if (digit < 16) {
+			value = value * 16 + digit;
+			wrong = value > UINT8_MAX;
+			digits++;
+		} else if (c == ':' && digits && bytes < 6) {
+			entry->mac[bytes++] = (uint8_t)value;
+			sum |= value;
+			value = digits = 0;
+		} else {
+			wrong = true;
 		}
 	}
-	diagnostic_hint(
-	    ipset_error(reader, word->span, "bad-port", "`%.*s' is not a port", (int)text.size, text.data),
-	    "a number from 0 to 65535 or a name in /etc/services; a range is 80-90");
+	if (wrong || bytes != 6)
+		return entry_error(reader, word, text, "is not a MAC address", "write 00:00:5e:00:53:01");
+	if (!sum && set->type != SET_BITMAP_IP_MAC)
+		return entry_error(reader, word, text, "cannot be stored in a set of this type",
+				   "the kernel takes zero for no MAC address");
+	entry->has_mac = true;
+	return 0;
+}
+
+static int entry_interface(struct ipset_reader *reader, const struct word *word, struct text text,
+			   struct entry *entry)
+{
+	if (text_starts(text, "physdev:")) {
+		entry->physdev = true;
+		text = (struct text){text.data + 8, text.size - 8};
+	}
+	if (text.size >= INTERFACE_NAME_MAX || (text.size && memchr(text.data, '\0', text.size)))
+		return entry_error(reader, word, text, "is not the name of an interface",
+				   "names have up to 15 characters");
+	memcpy(entry->interface, text.data, text.size);
+	return 0;
+}
+
+static int entry_set(struct ipset_reader *reader, const struct word *word, struct text text,
+		     struct entry *entry)
+{
+	const struct word name = {text, word->span};
+	entry->element = ipset_find(reader, &name);
+	if (!entry->element)
+		return -EINVAL;
+	if (entry->element->set->type != SET_LIST)
+		return 0;
+	struct diagnostic *error =
+	    ipset_error(reader, word->span, "list-in-list", "%.*s is a list itself", (int)text.size, text.data);
+	diagnostic_label(error, entry->element->set->span, "created here");
+	diagnostic_hint(error, "name the sets of that list");
 	return -EINVAL;
 }
 
-static int entry_port_range(struct ipset_reader *reader, const struct word *word, struct text text,
-			    struct entry *entry)
+static int entry_part(struct ipset_reader *reader, const struct set *set, const struct word *word,
+		      struct text text, enum set_part part, struct entry *entry, bool second)
 {
-	const char *dash = find(text, '-');
+	const struct word mark = {text, word->span};
 	uint64_t number;
-	if (dash && number_parse(before(text, dash), UINT64_MAX, &number) == -EINVAL)
-		dash = NULL; /* "ftp-data" is a name */
-	int result =
-	    port_number(reader, entry->protocol, word, dash ? before(text, dash) : text, &entry->first_port);
-	entry->last_port = entry->first_port;
-	if (result == 0 && dash)
-		result = port_number(reader, entry->protocol, word, behind(text, dash), &entry->last_port);
-	if (result == 0 && entry->first_port > entry->last_port) { /* so does the kernel */
-		uint16_t first = entry->last_port;
-		entry->last_port = entry->first_port;
-		entry->first_port = first;
+	int result;
+	switch (part) {
+	case SET_PART_NONE:
+		break;
+	case SET_PART_ADDRESS:
+	case SET_PART_NET:
+		return entry_addresses(reader, set, word, text, entry, second);
+	case SET_PART_PORT:
+		return entry_port(reader, set, word, text, entry);
+	case SET_PART_BARE_PORT:
+		result = entry_bare_port(reader, word, text, entry);
+		if (result == 0 && (entry->first_port < set->low || entry->last_port > set->high))
+			return entry_error(reader, word, text, "is not in the set's range",
+					   "create it with a wider range");
+		return result;
+	case SET_PART_MAC:
+		return entry_mac(reader, set, word, text, entry);
+	case SET_PART_MARK:
+		result = ipset_number(reader, &mark, "mark", 0, UINT32_MAX, &number);
+		entry->mark = (uint32_t)number & set->markmask;
+		return result;
+	case SET_PART_INTERFACE:
+		return entry_interface(reader, word, text, entry);
+	case SET_PART_SET:
+		return entry_set(reader, word, text, entry);
 	}
-	return result;
+	return 0;
 }
 
-/* [PROTOCOL:]PORT, default tcp: ipset_parse_proto_port(). */
-static int entry_port(struct ipset_reader *reader, const struct set *set, const struct word *word,
-		      struct text text, struct entry *entry)
+/* A comma at either end parts nothing: elem_separator(). */
+static const char *separator(struct text text)
 {
-	const char *colon = find(text, ':');
-	struct text port = colon ? behind(text, colon) : text;
-	entry->protocol = IPPROTO_TCP;
-	if (colon && (protocol_parse(before(text, colon), &entry->protocol) < 0 || entry->protocol == 0))
-		return bad_entry(reader, word, before(text, colon), "is not a protocol",
-				 "write ADDRESS,PROTOCOL:PORT; without a protocol tcp is meant");
-	switch (entry->protocol) {
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
-	case IPPROTO_SCTP:
-		return entry_port_range(reader, word, port, entry);
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		if ((entry->protocol == IPPROTO_ICMP) != (set->family == FAMILY_IPV4)) {
-			diagnostic_hint(ipset_error(reader, word->span, "wrong-family",
-						    "this kind of ICMP is of the other address family"),
-					"icmp goes with family inet, icmpv6 with inet6");
-			return -EINVAL;
-		}
-		return entry_icmp(reader, set->family, word, port, entry);
-	default:
-		if (!text_is(port, "0"))
-			return bad_entry(reader, word, text, "has a protocol without ports",
-					 "write 0 for the port");
-		entry->first_port = entry->last_port = 0;
-		return 0;
-	}
+	const char *comma = text_find(text, ',');
+	return comma && comma != text.data && text.data[text.size - 1] != ',' ? comma : NULL;
 }
 
 int ipset_entry(struct ipset_reader *reader, const struct set *set, const struct word *word,
 		struct entry *entry)
 {
+	static const char *const hints[SET_TYPE_COUNT] = {
+	    [SET_BITMAP_IP_MAC] = "ADDRESS or ADDRESS,MAC",
+	    [SET_HASH_IP_MAC] = "ADDRESS,MAC",
+	    [SET_HASH_IP_MARK] = "ADDRESS,MARK",
+	    [SET_HASH_IP_PORT] = "ADDRESS,PROTOCOL:PORT",
+	    [SET_HASH_IP_PORT_IP] = "ADDRESS,PROTOCOL:PORT,ADDRESS",
+	    [SET_HASH_IP_PORT_NET] = "ADDRESS,PROTOCOL:PORT,NETWORK",
+	    [SET_HASH_NET_NET] = "NETWORK,NETWORK",
+	    [SET_HASH_NET_PORT] = "NETWORK,PROTOCOL:PORT",
+	    [SET_HASH_NET_PORT_NET] = "NETWORK,PROTOCOL:PORT,NETWORK",
+	    [SET_HASH_NET_INTERFACE] = "NETWORK,INTERFACE",
+	};
+	const char *hint = hints[set->type] ? hints[set->type] : "one part alone";
+	struct text rest = word->text;
+	bool second = false;
 	*entry = (struct entry){0};
-	struct text text = word->text;
-	const char *comma = find(text, ',');
-	if (set->type == SET_HASH_IP_PORT) {
-		if (!comma || memchr(comma + 1, ',', behind(text, comma).size))
-			return bad_entry(reader, word, text, "is not an address and a port",
-					 "members of this set are written ADDRESS,PROTOCOL:PORT");
-		int result = entry_port(reader, set, word, behind(text, comma), entry);
+	for (int i = 0; i < set->dimensions; i++) {
+		enum set_part part = set_types[set->type].parts[i];
+		const char *comma = separator(rest);
+		bool ends = i + 1 == set->dimensions || (set->type == SET_BITMAP_IP_MAC && !comma);
+		if (!comma && !ends)
+			return entry_error(reader, word, word->text, "has too few parts for the set's type",
+					   hint);
+		if (comma && ends)
+			return entry_error(reader, word, word->text, "has more parts than the set's type",
+					   hint);
+		int result = entry_part(reader, set, word, comma ? text_before(rest, comma) : rest, part, entry,
+					second);
 		if (result < 0)
 			return result;
-		text = before(text, comma);
-	} else if (comma) {
-		return bad_entry(reader, word, text, "has more parts than the set's type",
-				 "one address or network");
+		if (ends)
+			return 0;
+		second |= part == SET_PART_ADDRESS || part == SET_PART_NET;
+		rest = text_behind(rest, comma);
 	}
-	int result = entry_addresses(reader, set, word, text, entry);
-	if (result < 0)
-		return result;
-	if (set->type == SET_HASH_IP) {
-		address mask = prefix_mask(set->family, set->netmask);
-		entry->low &= mask;
-		entry->high |= family_max(set->family) & ~mask;
-	}
-	if (set->type != SET_HASH_NET && entry->low == 0) /* the kernel stores no zero in these */
-		return bad_entry(reader, word, text, "cannot be stored in a set of this type",
-				 "use hash:net");
-	if (set->type == SET_HASH_NET && entry->low == 0 && entry->high == family_max(set->family))
-		return bad_entry(reader, word, text, "covers all addresses",
-				 "halve it: 0.0.0.0/1 and 128.0.0.0/1");
 	return 0;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What `ipset save` prints, and what `ipset restore` takes of the same kind: create, add, del, flush. */
+ * What `ipset save` prints and `ipset restore` takes, line by line: ipset 7.17, lib/ipset.c
+ * (ipset_parse_stream(), build_argv()). What stands in the sets at the end is what is read; commands that only
+ * show something are passed over. */
 #include "read/ipset.h"
-#include "read/names.h"
 #include "ruleset/name_index.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 struct diagnostic *ipset_error(struct ipset_reader *reader, struct span span, const char *code,
 			       const char *format, ...)
@@ -22,190 +24,203 @@ struct diagnostic *ipset_error(struct ipset_reader *reader, struct span span, co
 	return diagnostic;
 }
 
-/* NULL after a diagnostic. */
-static struct builder *builder_get(struct ipset_reader *reader, const struct word *word)
+int ipset_number(struct ipset_reader *reader, const struct word *word, const char *what, uint64_t min,
+		 uint64_t max, uint64_t *number)
+{
+	if (number_parse(word->text, max, number) == 0 && *number >= min)
+		return 0;
+	diagnostic_hint(ipset_error(reader, word->span, "bad-number", "`%.*s' is not a %s",
+				    (int)word->text.size, word->text.data, what),
+			"a number from %llu to %llu", (unsigned long long)min, (unsigned long long)max);
+	return -EINVAL;
+}
+
+int ipset_no_more(struct ipset_reader *reader, const struct word *words, size_t have, size_t count)
+{
+	if (have <= count)
+		return 0;
+	diagnostic_hint(ipset_error(reader, words[count].span, "unknown-option", "nothing is to follow here"),
+			"the command takes %zu argument%s", count, count == 1 ? "" : "s");
+	return -EINVAL;
+}
+
+struct builder *ipset_find(struct ipset_reader *reader, const struct word *word)
 {
 	if (reader->last && text_equal(reader->last->set->name, word->text))
 		return reader->last;
-	struct builder *builder = name_index_find(reader->builders, word->text);
-	if (builder)
-		return reader->last = builder;
-	diagnostic_hint(ipset_error(reader, word->span, "unknown-set", "set %.*s was not created",
-				    (int)word->text.size, word->text.data),
-			"a line \"create %.*s TYPE\" must come first", (int)word->text.size, word->text.data);
+	const struct binding *binding = name_index_find(reader->names, word->text);
+	if (binding && binding->builder)
+		return reader->last = binding->builder;
+	const struct set *other = ruleset_find_set(reader->ruleset, word->text);
+	struct diagnostic *error =
+	    ipset_error(reader, word->span, "unknown-set", other ? "set %.*s is in another file" : "set %.*s was not created",
+			(int)word->text.size, word->text.data);
+	if (other) {
+		diagnostic_label(error, other->span, "created here");
+		diagnostic_hint(error, "all lines about a set belong in one file");
+	} else {
+		diagnostic_hint(error, "a line \"create %.*s TYPE\" must come first", (int)word->text.size,
+				word->text.data);
+	}
 	return NULL;
 }
 
-enum add_option { ADD_TIMEOUT, ADD_COMMENT, ADD_COUNTER, ADD_SKB, ADD_NOMATCH, ADD_WILDCARD, ADD_POSITION };
-
-static const struct {
-	const char *name;
-	enum add_option option;
-} add_options[] = {
-    {"timeout", ADD_TIMEOUT},   {"comment", ADD_COMMENT}, {"packets", ADD_COUNTER}, {"bytes", ADD_COUNTER},
-    {"skbmark", ADD_SKB},       {"skbprio", ADD_SKB},     {"skbqueue", ADD_SKB},    {"nomatch", ADD_NOMATCH},
-    {"wildcard", ADD_WILDCARD}, {"before", ADD_POSITION}, {"after", ADD_POSITION},
-};
-#define ADD_OPTION_COUNT (sizeof(add_options) / sizeof(add_options[0]))
-
-static int needs_create_option(struct ipset_reader *reader, const struct set *set, const struct word *word,
-			       const char *create_option)
+struct binding *ipset_binding(struct ipset_reader *reader, struct text name)
 {
-	struct diagnostic *error = ipset_error(
-	    reader, word->span, "unknown-option", "%.*s cannot be used: set %.*s was created without %s",
-	    (int)word->text.size, word->text.data, (int)set->name.size, set->name.data, create_option);
-	diagnostic_label(error, set->span, "created here");
-	diagnostic_hint(error, "create it with %s", create_option);
-	return -EINVAL;
+	struct binding *binding = name_index_find(reader->names, name);
+	if (binding)
+		return binding;
+	binding = arena_alloc(reader->scratch, sizeof(*binding));
+	if (!binding || name_index_add(reader->scratch, &reader->names, name, binding) < 0)
+		return NULL;
+	return binding;
 }
 
-static int add_option_read(struct ipset_reader *reader, const struct set *set, enum add_option option,
-			   const struct word *name, const struct word *value, struct set_member *member)
+/* --- Words
+ * ------------------------------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
 {
-	uint64_t number;
-	int result = 0;
-	switch (option) {
-	case ADD_TIMEOUT:
-		if (!set->has_timeout)
-			return needs_create_option(reader, set, name, "timeout");
-		result = ipset_number(reader, value, "timeout", 0, SET_TIMEOUT_MAX, &number);
-		if (result == 0) {
-			member->timeout = (uint32_t)number;
-			member->timed = number != 0;
-		}
-		return result;
-	case ADD_COMMENT:
-		return set->comment ? 0 : needs_create_option(reader, set, name, "comment");
-	case ADD_COUNTER:
-		if (!set->counters)
-			return needs_create_option(reader, set, name, "counters");
-		return ipset_number(reader, value, "counter", 0, UINT64_MAX, &number);
-	case ADD_SKB:
-		return set->skbinfo ? 0 : needs_create_option(reader, set, name, "skbinfo");
-	case ADD_NOMATCH:
-		member->nomatch = true;
-		if (set->type == SET_HASH_NET || set->type == SET_OPAQUE)
-			return 0;
-		break;
-	case ADD_WILDCARD:
-	case ADD_POSITION:
-		if (set->type == SET_OPAQUE)
-			return 0;
-		break;
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static int word_add(struct ipset_reader *reader, struct span line, struct word word)
+{
+	if (reader->word_count == IPSET_WORDS_MAX) {
+		diagnostic_hint(ipset_error(reader, line, "too-many-words", "the line has too many words"),
+				"ipset takes up to %d", IPSET_WORDS_MAX);
+		return -EINVAL;
 	}
-	diagnostic_hint(ipset_error(reader, name->span, "unknown-option", "members of %.*s have no %.*s",
-				    (int)set->type_name.size, set->type_name.data, (int)name->text.size,
-				    name->text.data),
-			"nomatch is for networks");
-	return -EINVAL;
+	reader->words[reader->word_count++] = word;
+	return 0;
 }
 
-static int add_options_read(struct ipset_reader *reader, const struct set *set, const struct word *words,
-			    size_t count, struct set_member *member)
+/* A word with quotes somewhere in it: they keep blanks, and go away. An empty one is no word. */
+static int quoted_word(struct ipset_reader *reader, struct span line, uint32_t *at, size_t *used)
 {
-	for (size_t i = 0; i < count; i++) {
-		const struct word *name = &words[i];
-		const char *names[ADD_OPTION_COUNT];
-		size_t at = 0;
-		for (size_t j = 0; j < ADD_OPTION_COUNT; j++)
-			names[j] = add_options[j].name;
-		while (at < ADD_OPTION_COUNT && !text_is(name->text, names[at]))
+	const char *data = line.source->data;
+	uint32_t begin = *at, next = begin, quote = begin;
+	char *text = reader->quoted + *used;
+	size_t size = 0;
+	bool quoted = false;
+	for (; next < line.end && (quoted || !is_blank(data[next])); next++) {
+		if (data[next] != '"') {
+			text[size++] = data[next];
+			continue;
+		}
+		quoted = !quoted;
+		quote = next;
+	}
+	if (quoted) {
+		diagnostic_hint(ipset_error(reader, (struct span){line.source, quote, line.end},
+					    "unterminated-quote", "this quote does not end on its line"),
+				"close it with \"");
+		return -EINVAL;
+	}
+	*at = next;
+	*used += size;
+	return size ? word_add(reader, line, (struct word){{text, size}, {line.source, begin, next}}) : 0;
+}
+
+static int split(struct ipset_reader *reader, struct span line)
+{
+	const char *data = line.source->data;
+	size_t used = 0;
+	reader->word_count = 0;
+	if (memchr(data + line.begin, '"', line.end - line.begin) &&
+	    reader->quoted_size < line.end - line.begin) {
+		char *grown = realloc(reader->quoted, line.end - line.begin);
+		if (!grown)
+			return -ENOMEM;
+		reader->quoted = grown;
+		reader->quoted_size = line.end - line.begin;
+	}
+	for (uint32_t at = line.begin; at < line.end;) {
+		if (is_blank(data[at])) {
 			at++;
-		if (at == ADD_OPTION_COUNT) {
-			struct diagnostic *error =
-			    ipset_error(reader, name->span, "unknown-option", "add has no option `%.*s'",
-					(int)name->text.size, name->text.data);
-			const char *nearest =
-			    error ? nearest_name(name->text, names, ADD_OPTION_COUNT) : NULL;
-			if (nearest)
-				diagnostic_hint(error, "did you mean %s?", nearest);
-			else
-				diagnostic_hint(error, "ipset help %.*s lists them", (int)set->type_name.size,
-						set->type_name.data);
-			return -EINVAL;
+			continue;
 		}
-		enum add_option option = add_options[at].option;
-		const struct word *value = NULL;
-		if (option != ADD_NOMATCH && option != ADD_WILDCARD) {
-			if (++i == count) {
-				diagnostic_hint(ipset_error(reader, name->span, "missing-argument",
-							    "%.*s needs an argument", (int)name->text.size,
-							    name->text.data),
-						"the line ends here");
-				return -EINVAL;
-			}
-			value = &words[i];
+		uint32_t end = at;
+		while (end < line.end && !is_blank(data[end]) && data[end] != '"')
+			end++;
+		int result;
+		if (end < line.end && data[end] == '"') {
+			result = quoted_word(reader, line, &at, &used);
+		} else {
+			result = word_add(reader, line,
+					  (struct word){{data + at, end - at}, {line.source, at, end}});
+			at = end;
 		}
-		int result = add_option_read(reader, set, option, name, value, member);
 		if (result < 0)
 			return result;
 	}
 	return 0;
 }
 
-static int read_add(struct ipset_reader *reader, const struct word *words, size_t count, bool removal)
-{
-	if (count < 2) {
-		diagnostic_hint(
-		    ipset_error(reader, words[-1].span, "missing-argument", "a set and a member must follow"),
-		    "%s NAME MEMBER", removal ? "del" : "add");
-		return -EINVAL;
-	}
-	struct builder *builder = builder_get(reader, &words[0]);
-	if (!builder)
-		return -EINVAL;
-	struct set *set = builder->set;
-	struct set_member member = {.timed = set->has_timeout && set->timeout,
-				    .timeout = set->timeout,
-				    .begin = words[-1].span.begin,
-				    .end = words[count - 1].span.end};
-	struct entry entry;
-	int result = add_options_read(reader, set, words + 2, count - 2, &member);
-	if (result < 0 || set->type == SET_OPAQUE)
-		return result;
-	result = ipset_entry(reader, set, &words[1], &entry);
-	if (result < 0)
-		return result;
-	return removal ? builder_remove(reader, builder, &entry, &words[1])
-		       : builder_add(reader, builder, &entry, &member, &words[1]);
-}
-
-static int read_flush(struct ipset_reader *reader, const struct word *words, size_t count)
-{
-	if (count == 0) {
-		for (size_t i = 0; i < reader->touched_count; i++) {
-			builder_flush(reader->touched[i]);
-			reader->touched[i]->touched = false;
-		}
-		reader->touched_count = 0;
-		return 0;
-	}
-	struct builder *builder = builder_get(reader, &words[0]);
-	if (!builder)
-		return -EINVAL;
-	builder_flush(builder);
-	return 0;
-}
-
-/* Takes -exist and -! out of the words. */
-static size_t take_exist(struct word *words, size_t count, bool *exist)
+/* Takes out the options that ipset takes anywhere: -exist, and those that change nothing here. */
+static size_t take_options(struct word *words, size_t count, bool *exist)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (word_is_bare(&words[i]) &&
-		    (text_is(words[i].text, "-exist") || text_is(words[i].text, "-!")))
+		struct text text = words[i].text;
+		if (text_is(text, "-exist") || text_is(text, "-!") || text_is(text, "--exist"))
 			*exist = true;
-		else
+		else if (!text_is(text, "-q") && !text_is(text, "-quiet") && !text_is(text, "--quiet"))
 			words[kept++] = words[i];
 	}
 	return kept;
 }
 
-static bool is_command(struct text text, const char *name, const char *option, const char *letter)
+/* --- Commands
+ * ---------------------------------------------------------------------------------------------------- */
+
+enum command {
+	COMMAND_CREATE,
+	COMMAND_ADD,
+	COMMAND_DEL,
+	COMMAND_TEST,
+	COMMAND_DESTROY,
+	COMMAND_LIST,
+	COMMAND_SAVE,
+	COMMAND_RESTORE,
+	COMMAND_FLUSH,
+	COMMAND_RENAME,
+	COMMAND_SWAP,
+	COMMAND_HELP,
+	COMMAND_VERSION,
+	COMMAND_QUIT,
+	COMMAND_COUNT,
+};
+
+/* A command may be cut short: the first that begins so is meant. */
+static const struct {
+	const char *name, *other, *option;
+} commands[COMMAND_COUNT] = {
+    [COMMAND_CREATE] = {"create", "new", "-N"},    [COMMAND_ADD] = {"add", "add", "-A"},
+    [COMMAND_DEL] = {"del", "del", "-D"},	   [COMMAND_TEST] = {"test", "test", "-T"},
+    [COMMAND_DESTROY] = {"destroy", "x", "-X"},    [COMMAND_LIST] = {"list", "list", "-L"},
+    [COMMAND_SAVE] = {"save", "save", "-S"},	   [COMMAND_RESTORE] = {"restore", "restore", "-R"},
+    [COMMAND_FLUSH] = {"flush", "flush", "-F"},    [COMMAND_RENAME] = {"rename", "e", "-E"},
+    [COMMAND_SWAP] = {"swap", "w", "-W"},	   [COMMAND_HELP] = {"help", "help", "-h"},
+    [COMMAND_VERSION] = {"version", "version", "-v"}, [COMMAND_QUIT] = {"quit", "quit", "quit"},
+};
+
+static bool shortens(struct text text, const char *name)
 {
-	return text_is(text, name) ||
-	       (text_starts(text, "--") && text_is((struct text){text.data + 2, text.size - 2}, name)) ||
-	       text_is(text, option) || text_is(text, letter);
+	return text.size > 0 && text.size <= strlen(name) && memcmp(text.data, name, text.size) == 0;
+}
+
+static enum command command_find(struct text text)
+{
+	if (text_is(text, "add"))
+		return COMMAND_ADD;
+	if (text_starts(text, "--"))
+		text = (struct text){text.data + 2, text.size - 2};
+	for (enum command i = 0; i < COMMAND_COUNT; i++)
+		if (shortens(text, commands[i].name) || shortens(text, commands[i].other) ||
+		    text_is(text, commands[i].option))
+			return i;
+	return COMMAND_COUNT;
 }
 
 static int read_line(struct ipset_reader *reader, struct span line)
@@ -213,27 +228,60 @@ static int read_line(struct ipset_reader *reader, struct span line)
 	struct text text = span_text(line);
 	if (text.size == 0 || text.data[0] == '#' || text_is(text, "COMMIT"))
 		return 0;
-	int result = words_split(reader->scratch, reader->sink, line, QUOTING_IPSET, &reader->words);
+	int result = split(reader, line);
 	if (result < 0)
 		return result;
 	bool exist = false;
-	struct word *words = reader->words.words;
-	size_t count = take_exist(words, reader->words.count, &exist);
+	struct word *words = reader->words;
+	size_t count = take_options(words, reader->word_count, &exist);
 	if (count == 0)
 		return 0;
-	struct text command = words[0].text;
-	if (is_command(command, "add", "-A", "a"))
-		return read_add(reader, words + 1, count - 1, false);
-	if (is_command(command, "create", "-N", "n"))
+	switch (command_find(words[0].text)) {
+	case COMMAND_ADD:
+		return ipset_add(reader, IPSET_ADD, words + 1, count - 1, exist);
+	case COMMAND_CREATE:
 		return ipset_create(reader, words + 1, count - 1, exist);
-	if (is_command(command, "del", "-D", "d"))
-		return read_add(reader, words + 1, count - 1, true);
-	if (is_command(command, "flush", "-F", "f"))
-		return read_flush(reader, words + 1, count - 1);
+	case COMMAND_DEL:
+		return ipset_add(reader, IPSET_DEL, words + 1, count - 1, exist);
+	case COMMAND_TEST:
+		return ipset_add(reader, IPSET_TEST, words + 1, count - 1, exist);
+	case COMMAND_FLUSH:
+		return ipset_flush(reader, words + 1, count - 1);
+	case COMMAND_DESTROY:
+		return ipset_destroy(reader, words + 1, count - 1);
+	case COMMAND_RENAME:
+		return ipset_rename(reader, words + 1, count - 1);
+	case COMMAND_SWAP:
+		return ipset_swap(reader, words + 1, count - 1);
+	case COMMAND_LIST:
+	case COMMAND_SAVE:
+		if (ipset_no_more(reader, words + 1, count - 1, 1) < 0)
+			return -EINVAL;
+		return count < 2 || ipset_find(reader, &words[1]) ? 0 : -EINVAL;
+	default:
+		break;
+	}
 	diagnostic_hint(ipset_error(reader, words[0].span, "unsupported-command",
-				    "`%.*s' is not what ipset save prints", (int)command.size, command.data),
-			"load the file with ipset restore, and give weir what ipset save prints then");
+				    "`%.*s' is not a command of ipset restore", (int)words[0].text.size,
+				    words[0].text.data),
+			"ipset save prints create and add; restore takes del, flush, destroy, rename, swap and "
+			"test, too");
 	return -EINVAL;
+}
+
+/* What is in the places becomes the ruleset's, behind the sets of the inputs before. */
+static int finish(struct ipset_reader *reader)
+{
+	int result = 0;
+	for (size_t i = 0; i < reader->place_count && result == 0; i++) {
+		struct builder *builder = reader->places[i];
+		if (!builder)
+			continue;
+		result = builder_finish(builder);
+		if (result == 0)
+			result = ruleset_add_set(reader->ruleset, builder->set);
+	}
+	return result == -EEXIST ? 0 : result; /* create has said it */
 }
 
 int ipset_save_read(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source)
@@ -249,12 +297,12 @@ int ipset_save_read(struct ruleset *ruleset, struct diagnostics *sink, const str
 		if (result == -EINVAL)
 			result = 0;
 	}
-	for (size_t i = 0; i < ruleset->set_count; i++) {
-		struct builder *builder = name_index_find(reader.builders, ruleset->sets[i]->name);
-		if (builder)
-			builder_finish(builder);
-	}
-	words_fini(&reader.words);
+	if (result == 0)
+		result = finish(&reader);
+	for (size_t i = 0; i < reader.place_count; i++)
+		if (reader.places[i])
+			builder_fini(reader.places[i]);
+	free(reader.quoted);
 	arena_free(reader.scratch);
 	return result;
 }

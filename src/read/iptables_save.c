@@ -6,6 +6,7 @@
 #include "read/reader.h"
 #include "ruleset/name_index.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,23 +85,24 @@ bool chain_name_check(struct diagnostics *sink, const struct table *table, const
 {
 	struct text name = word->text;
 	if (name.size > CHAIN_NAME_MAX) {
-		diagnostic_hint(
-		    diagnostic_add(sink, SEVERITY_ERROR, "bad-chain-name", word->span,
-				   "the name of the chain is too long"),
-		    "names have up to %d characters", CHAIN_NAME_MAX);
+		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "bad-chain-name", word->span,
+					       "the name of the chain is too long"),
+				"names have up to %d characters", CHAIN_NAME_MAX);
 		return false;
 	}
-	if (name.size == 0 || name.data[0] == '-' || name.data[0] == '!' ||
-	    memchr(name.data, '\0', name.size)) {
+	bool blank = false;
+	for (size_t i = 0; i < name.size; i++)
+		blank |= isspace((unsigned char)name.data[i]) || !name.data[i];
+	if (name.size == 0 || name.data[0] == '-' || name.data[0] == '!' || blank) {
 		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "bad-chain-name", word->span,
 					       "not a name for a chain"),
-				"names do not begin with - or !");
+				"names do not begin with - or !, and have no blanks");
 		return false;
 	}
 	if (is_hook_name(name)) {
 		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "wrong-chain", word->span,
-					       "table %s has no built-in chain %.*s",
-					       table_names[table->id], (int)name.size, name.data),
+					       "table %s has no built-in chain %.*s", table_names[table->id],
+					       (int)name.size, name.data),
 				"is it in the wrong table?");
 		return false;
 	}
@@ -147,7 +149,8 @@ static struct chain *chain_get(struct file_reader *reader, const struct word *wo
 }
 
 /* `declared`: by a line with a colon. */
-static void read_policy(struct file_reader *reader, struct chain *chain, const struct word *word, bool declared)
+static void read_policy(struct file_reader *reader, struct chain *chain, const struct word *word,
+			bool declared)
 {
 	bool drop = text_is(word->text, "DROP"), accept = text_is(word->text, "ACCEPT");
 	if (chain->builtin && (drop || accept)) {
@@ -203,8 +206,9 @@ static int read_declaration(struct file_reader *reader, struct span line)
 	}
 	/* iptables-restore knows no quotes here: they would be part of the name. */
 	if (!word_is_bare(&words[0])) {
-		diagnostic_hint(file_error(reader, words[0].span, "bad-chain-name", "a chain's name in quotes"),
-				"write it without");
+		diagnostic_hint(
+		    file_error(reader, words[0].span, "bad-chain-name", "a chain's name in quotes"),
+		    "write it without");
 		return 0;
 	}
 	struct chain *chain = chain_get(reader, &words[0], true, &result);
@@ -222,9 +226,8 @@ static int read_declaration(struct file_reader *reader, struct span line)
 static void unsupported_command(struct file_reader *reader, const struct word *word)
 {
 	diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "unsupported-command", word->span,
-				       "`%.*s' is not what iptables-save prints", (int)word->text.size,
-				       word->text.data),
-			"load the file with iptables-restore, and give weir what iptables-save prints then");
+				       "`%.*s' is no command", (int)word->text.size, word->text.data),
+			"a line begins with -A, -I, -D, -N, -P or another command of iptables");
 }
 
 /* Where a line "-A CHAIN ..." or "[p:b] -A CHAIN ..." appends its rule; empty for other lines. */
@@ -287,7 +290,8 @@ static int add_builtin_chains(struct file_reader *reader)
 
 /* "[p:b]" in front of a command: iptables-restore takes it without a blank behind it, too. *rest is the line
  * behind it. False after a diagnostic. */
-static bool take_counters(struct file_reader *reader, struct span line, uint64_t counters[2], struct span *rest)
+static bool take_counters(struct file_reader *reader, struct span line, uint64_t counters[2],
+			  struct span *rest)
 {
 	struct text text = span_text(line);
 	const char *close = text.data[0] == '[' ? memchr(text.data, ']', text.size) : NULL;
@@ -434,7 +438,8 @@ static int table_start(struct file_reader *reader, struct span line)
 	struct table *table = &reader->ruleset->tables[reader->family][id];
 	if (table->present && !(reader->seen >> id & 1)) {
 		diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "duplicate-table", span,
-					       "table %s comes a second time, in another file", table_names[id]),
+					       "table %s comes a second time, in another file",
+					       table_names[id]),
 				"which of them counts cannot be known; leave out one of them");
 		return 0;
 	}

@@ -33,7 +33,9 @@ static struct text first_word(struct span line)
 
 static bool is_ipset_command(struct text word)
 {
-	static const char *const commands[] = {"create", "add", "--create", "--add", "flush", "-exist"};
+	static const char *const commands[] = {"create", "add", "--create", "--add", "flush",
+					       "-exist", "-!",  "destroy",  "del",   "-N",
+					       "-A",     "n",   "x",        "-X"};
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (text_is(word, commands[i]))
 			return true;
@@ -70,7 +72,8 @@ static bool takes_address(struct text word)
 
 static bool says_family(struct text word)
 {
-	return text_is(word, "-4") || text_is(word, "-6") || text_is(word, "--ipv4") || text_is(word, "--ipv6");
+	return text_is(word, "-4") || text_is(word, "-6") || text_is(word, "--ipv4") ||
+	       text_is(word, "--ipv6");
 }
 
 /* The first address in a rule's -s or -d: FAMILY_COUNT when there is none, and of a rule with -4 or -6, which

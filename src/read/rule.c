@@ -36,9 +36,9 @@ enum rule_option {
 
 /* "-s" and its kind, by their letter. */
 static const unsigned char short_options[256] = {
-    ['s'] = OPTION_SOURCE, ['d'] = OPTION_DESTINATION, ['p'] = OPTION_PROTOCOL, ['i'] = OPTION_IN,
-    ['o'] = OPTION_OUT,    ['f'] = OPTION_FRAGMENT,    ['c'] = OPTION_COUNTERS, ['j'] = OPTION_TARGET,
-    ['g'] = OPTION_GOTO,   ['m'] = OPTION_MATCH,       ['4'] = OPTION_IPV4,     ['6'] = OPTION_IPV6,
+    ['s'] = OPTION_SOURCE,  ['d'] = OPTION_DESTINATION, ['p'] = OPTION_PROTOCOL, ['i'] = OPTION_IN,
+    ['o'] = OPTION_OUT,     ['f'] = OPTION_FRAGMENT,    ['c'] = OPTION_COUNTERS, ['j'] = OPTION_TARGET,
+    ['g'] = OPTION_GOTO,    ['m'] = OPTION_MATCH,       ['4'] = OPTION_IPV4,     ['6'] = OPTION_IPV6,
     ['v'] = OPTION_VERBOSE,
 };
 
@@ -78,9 +78,9 @@ static enum rule_option option_find(const struct rule_reader *reader, struct tex
 	if (text.size == 2)
 		return (enum rule_option)short_options[(unsigned char)text.data[1]];
 	/* --proto abbreviates --protocol, but -m policy has an option of that name. */
-	if (text_is(text, "--proto") && reader->sink_item &&
-	    text_is(reader->items[reader->sink_item].name, "policy"))
-		return OPTION_NONE;
+	for (size_t i = 1; i < reader->item_count && text_is(text, "--proto"); i++)
+		if (!reader->items[i].is_target && text_is(reader->items[i].name, "policy"))
+			return OPTION_NONE;
 	for (size_t i = 0; i < sizeof(long_options) / sizeof(long_options[0]); i++) {
 		const char *name = long_options[i].name;
 		/* A look at the third character spares most comparisons. */
@@ -287,7 +287,9 @@ static int offer_implicit(struct rule_reader *reader)
 {
 	struct rule_parser *parser = &reader->parser;
 	uint8_t protocol = parser->rule->protocol;
-	const char *name = protocol == IPPROTO_ICMPV6 ? "icmp6" : protocol_name(protocol);
+	const char *name = protocol == IPPROTO_ICMPV6 ? "icmp6"
+			   : protocol == IPPROTO_MH   ? "mh"
+						      : protocol_name(protocol);
 	const struct match_type *type = name ? match_type_find(text_of(name), parser->family) : NULL;
 	if (!type || reader->implicit)
 		return 0;
@@ -342,13 +344,15 @@ static int read_option(struct rule_reader *reader)
 			own_words(reader, 0, from);
 		return result;
 	}
-	for (size_t i = reader->item_count; i-- > 1;) {
-		int result = reader->items[i].is_target ? 0 : offer(reader, i);
-		if (result)
-			return result < 0 ? result : 0;
+	int result = 0;
+	for (unsigned pass = 0; pass < 2 && result == 0; pass++) {
+		parser->abbreviated = pass;
+		for (size_t i = reader->item_count; i-- > 1 && result == 0;)
+			result = reader->items[i].is_target ? 0 : offer(reader, i);
+		if (result == 0 && reader->target && parser->rule->target.type != &target_opaque)
+			result = offer(reader, reader->target);
 	}
-	int result =
-	    reader->target && parser->rule->target.type != &target_opaque ? offer(reader, reader->target) : 0;
+	parser->abbreviated = false;
 	if (result == 0)
 		result = offer_implicit(reader);
 	if (result)
@@ -364,8 +368,8 @@ static int read_words(struct rule_reader *reader)
 	struct rule_parser *parser = &reader->parser;
 	while (parser->next < parser->count) {
 		const struct word *word = &parser->words[parser->next++];
-		/* A quoted word may be an argument of an option that nobody here knows; iptables itself knows no
-		 * difference. */
+		/* A quoted word may be an argument of an option that nobody here knows; iptables itself knows
+		 * no difference. */
 		bool bare = word_is_bare(word) || !reader->sink_item;
 		parser->option = word;
 		if (bare && text_is(word->text, "!") && !parser->inverted) {
@@ -590,8 +594,8 @@ static void rule_reader_start(struct rule_reader *reader, const struct word *wor
 	item_add(reader, (struct item){0}); /* item 0: the rule itself */
 }
 
-/* A rule with -4 or -6 may have addresses of its family before that. Only where the word before cannot take it
- * for its argument. */
+/* A rule with -4 or -6 may have addresses of its family before that. Only where the word before cannot take
+ * it for its argument. */
 static bool for_other_family(const struct rule_parser *parser)
 {
 	bool ipv4 = parser->family == FAMILY_IPV4;
@@ -600,7 +604,8 @@ static bool for_other_family(const struct rule_parser *parser)
 		struct text text = parser->words[i].text;
 		if (text.size != 2 && text.size != 6)
 			continue;
-		bool argument = i && parser->words[i - 1].text.size && parser->words[i - 1].text.data[0] == '-';
+		bool argument =
+		    i && parser->words[i - 1].text.size && parser->words[i - 1].text.data[0] == '-';
 		if (!argument && word_is_bare(&parser->words[i]) &&
 		    (text_is(text, ipv4 ? "-6" : "-4") || text_is(text, ipv4 ? "--ipv6" : "--ipv4")))
 			return true;
@@ -622,8 +627,8 @@ int rule_read(struct rule_reader *reader, struct chain *chain, const struct word
 	reader->rule.chain = chain;
 	reader->rule.packets = counters[0];
 	reader->rule.bytes = counters[1];
-	int result = for_other_family(&reader->parser) ? 0 : read_words(reader);
-	reader->other_family |= for_other_family(&reader->parser);
+	reader->other_family = for_other_family(&reader->parser);
+	int result = reader->other_family ? 0 : read_words(reader);
 	if (result == 0 && reader->other_family)
 		return 0; /* iptables-restore passes over rules with -6, ip6tables-restore over those with -4
 			   */

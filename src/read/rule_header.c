@@ -38,7 +38,8 @@ static int short_address_parse(struct text text, address *value)
 	return address_parse(FAMILY_IPV4, (struct text){full, size}, value);
 }
 
-/* Forms that getaddrinfo() takes for numbers, which iptables asks last: 0xc0000201, 0300.0.2.1, 3221225985. */
+/* Forms that getaddrinfo() takes for numbers, which iptables asks last: 0xc0000201, 0300.0.2.1, 3221225985.
+ */
 static int odd_address_parse(struct text text, address *value)
 {
 	char copy[64];

@@ -14,9 +14,8 @@
 /* Options whose argument is any text: iptables-save writes one that begins with a dash without quotes
  * (libxtables, xtables_save_string()). */
 static const char *const free_text_options[] = {
-    "--comment", "--log-prefix", "--nflog-prefix", "--helper",      "--label",
-    "--genre",   "--nfacct-name", "--rateest",     "--rateest1",    "--rateest2",
-    "--path",    "--string",      "--hex-string"};
+    "--comment", "--log-prefix", "--nflog-prefix", "--helper", "--label",  "--genre",     "--nfacct-name",
+    "--rateest", "--rateest1",   "--rateest2",     "--path",   "--string", "--hex-string"};
 
 static bool takes_free_text(const struct word *option)
 {
@@ -41,8 +40,8 @@ static bool is_bang(const struct word *word)
 const struct word *parser_argument(struct rule_parser *parser)
 {
 	bool free_text = takes_free_text(parser->option);
-	/* Before 1.4.3 "--option ! value" was how iptables-save printed it; 1.8 takes the "!" for the argument,
-	 * and refuses the value behind it. */
+	/* Before 1.4.3 "--option ! value" was how iptables-save printed it; 1.8 takes the "!" for the
+	 * argument, and refuses the value behind it. */
 	if (parser->next + 1 < parser->count && is_bang(&parser->words[parser->next]) &&
 	    !begins_option(&parser->words[parser->next + 1]) && !is_bang(&parser->words[parser->next + 1])) {
 		diagnostic_hint(parser_error(parser, &parser->words[parser->next], "bad-inversion",

@@ -1,155 +1,182 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Whether two rulesets have the same sets. Members that time out are left out; what remains is compared as
- * what it contains: 10.0.0.0/31 in a hash:ip is the same as its two addresses. */
+ * what it contains: 10.0.0.0/25 and 10.0.0.128/25 in a hash:net are the same as 10.0.0.0/24. */
 #include "ruleset/equal.h"
 
 #include <stdlib.h>
-
-struct member_list {
-	const struct set_member **members; /* sorted */
-	size_t count;
-};
-
-#define COMPARE(x, y)                                                                                        \
-	do {                                                                                                 \
-		if ((x) != (y))                                                                              \
-			return (x) < (y) ? -1 : 1;                                                           \
-	} while (0)
-
-static int compare_members(const void *left, const void *right)
-{
-	const struct set_member *a = *(const struct set_member *const *)left;
-	const struct set_member *b = *(const struct set_member *const *)right;
-	COMPARE(a->low, b->low);
-	COMPARE(a->high, b->high);
-	COMPARE(a->protocol, b->protocol);
-	COMPARE(a->port, b->port);
-	COMPARE(a->nomatch, b->nomatch);
-	return 0;
-}
-
-/* The members that stay, sorted. false when memory is short. */
-static bool member_list_init(struct member_list *list, const struct set *set)
-{
-	list->count = 0;
-	list->members = malloc((set->member_count + 1) * sizeof(*list->members));
-	if (!list->members)
-		return false;
-	for (size_t i = 0; i < set->member_count; i++)
-		if (!set->members[i].timed)
-			list->members[list->count++] = &set->members[i];
-	qsort(list->members, list->count, sizeof(*list->members), compare_members);
-	return true;
-}
-
-/* The longest stretch from members[*at] on that is one run of addresses. */
-static struct address_range next_run(const struct member_list *list, size_t *at)
-{
-	const struct set_member *first = list->members[(*at)++];
-	struct address_range run = {first->low, first->high};
-	while (*at < list->count) {
-		const struct set_member *next = list->members[*at];
-		if (next->low > run.high && next->low - run.high > 1)
-			break;
-		if (next->high > run.high)
-			run.high = next->high;
-		(*at)++;
-	}
-	return run;
-}
-
-static void print_element(const struct set *set, const struct set_member *member, struct buffer *out)
-{
-	address_print(set->family, member->low, out);
-	if (member->high != member->low) {
-		buffer_puts(out, "-");
-		address_print(set->family, member->high, out);
-	}
-	if (set->type == SET_HASH_IP_PORT)
-		buffer_printf(out, ",%u:%u", member->protocol, member->port);
-	if (member->nomatch)
-		buffer_puts(out, " nomatch");
-}
 
 static void say_only(const struct set *set, const struct set_member *member, bool here,
 		     struct buffer *difference)
 {
 	buffer_printf(difference, "set %.*s contains ", (int)set->name.size, set->name.data);
-	print_element(set, member, difference);
+	set_member_print(set, member, difference);
+	buffer_printf(difference, "%s only %s", member->nomatch ? " nomatch" : "", here ? "here" : "there");
+}
+
+/* A set with its members at hand. */
+struct side {
+	const struct ruleset *ruleset;
+	const struct set *set;
+	struct set_index index;
+};
+
+static bool side_init(struct side *side)
+{
+	for (size_t i = 0; i < side->set->member_count; i++)
+		if (set_index_add(&side->index, side->set, i) < 0)
+			return false;
+	return true;
+}
+
+/* Whether it stays and is on the other side the same. The MAC address of a bitmap may have been filled in by the
+ * first packet, so that only two that are there are held against each other. */
+static bool has_member(const struct side *side, const struct set_member *member)
+{
+	struct set_member key = *member, found;
+
+	if (member->set) {
+		key.set = ruleset_find_set(side->ruleset, member->set->name);
+		if (!key.set)
+			return false;
+	}
+	size_t number = set_index_find(&side->index, side->set, &key);
+	if (number == SET_NO_MEMBER)
+		return false;
+	set_member_get(side->set, number, &found);
+	if (found.timed || found.nomatch != member->nomatch || found.wildcard != member->wildcard)
+		return false;
+	return !found.has_mac || !member->has_mac || memcmp(found.mac, member->mac, sizeof(found.mac)) == 0;
+}
+
+/* Whether the other side has all that stay. */
+static bool holds_all(const struct side *side, const struct set *of, bool here, struct buffer *difference)
+{
+	for (size_t i = 0; i < of->member_count; i++) {
+		struct set_member member;
+		set_member_get(of, i, &member);
+		if (member.timed || has_member(side, &member))
+			continue;
+		say_only(of, &member, here, difference);
+		return false;
+	}
+	return true;
+}
+
+static bool elements_equal(const struct side *a, const struct side *b, struct buffer *difference)
+{
+	return holds_all(b, a->set, true, difference) && holds_all(a, b->set, false, difference);
+}
+
+/* The members that stay as ranges, sorted; *plain is whether that is all there is to them. */
+struct range_list {
+	struct address_range *ranges;
+	size_t count;
+};
+
+static int compare_ranges(const void *left, const void *right)
+{
+	const struct address_range *a = left, *b = right;
+
+	if (a->low != b->low)
+		return a->low < b->low ? -1 : 1;
+	return a->high < b->high ? -1 : a->high > b->high;
+}
+
+/* Sorted, and those that touch or overlap made one. false when memory is short. */
+static bool range_list_init(struct range_list *list, const struct set *set)
+{
+	size_t count = 0;
+
+	list->ranges = malloc((set->member_count + 1) * sizeof(*list->ranges));
+	if (!list->ranges)
+		return false;
+	for (size_t i = 0; i < set->member_count; i++) {
+		struct set_member member;
+		set_member_get(set, i, &member);
+		if (!member.timed)
+			list->ranges[count++] = (struct address_range){member.low, member.high};
+	}
+	qsort(list->ranges, count, sizeof(*list->ranges), compare_ranges);
+	for (size_t i = 0; i < count; i++) {
+		struct address_range *last = list->count ? &list->ranges[list->count - 1] : NULL;
+		if (!last || (list->ranges[i].low > last->high && list->ranges[i].low - last->high > 1))
+			list->ranges[list->count++] = list->ranges[i];
+		else if (list->ranges[i].high > last->high)
+			last->high = list->ranges[i].high;
+	}
+	return true;
+}
+
+static void print_range(const struct set *set, const struct range_list *list, const struct range_list *other,
+			size_t at, bool here, struct buffer *difference)
+{
+	address low = list->ranges[at].low, high = list->ranges[at].high;
+
+	/* what the other side has of its beginning is not the difference */
+	if (at < other->count && other->ranges[at].low == low)
+		low = other->ranges[at].high + 1;
+	else if (at < other->count && other->ranges[at].low <= high)
+		high = other->ranges[at].low - 1;
+	buffer_printf(difference, "set %.*s contains ", (int)set->name.size, set->name.data);
+	address_print(set->family, low, difference);
+	if (high != low) {
+		buffer_puts(difference, "-");
+		address_print(set->family, high, difference);
+	}
 	buffer_printf(difference, " only %s", here ? "here" : "there");
 }
 
-/* Element by element: where order of prefixes and nomatch decide, or ports. */
-static bool elements_equal(const struct set *set, const struct member_list *a, const struct member_list *b,
-			   struct buffer *difference)
+/* Networks without nomatch: what they hold together. */
+static bool ranges_equal(const struct set *a, const struct set *b, struct buffer *difference)
 {
-	for (size_t i = 0; i < a->count || i < b->count; i++) {
-		int order = i >= a->count   ? 1
-			    : i >= b->count ? -1
-					    : compare_members(&a->members[i], &b->members[i]);
-		if (order == 0)
-			continue;
-		say_only(set, order < 0 ? a->members[i] : b->members[i], order < 0, difference);
-		return false;
-	}
-	return true;
-}
+	struct range_list list_a = {0}, list_b = {0};
+	bool equal = false;
 
-static bool runs_equal(const struct set *set, const struct member_list *a, const struct member_list *b,
-		       struct buffer *difference)
-{
-	size_t at_a = 0, at_b = 0;
-	while (at_a < a->count || at_b < b->count) {
-		struct address_range run_a = {0}, run_b = {0};
-		bool has_a = at_a < a->count, has_b = at_b < b->count;
-		if (has_a)
-			run_a = next_run(a, &at_a);
-		if (has_b)
-			run_b = next_run(b, &at_b);
-		if (has_a && has_b && run_a.low == run_b.low && run_a.high == run_b.high)
-			continue;
-		struct set_member only;
-		bool here;
-		if (has_a && has_b && run_a.low == run_b.low) {
-			here = run_a.high > run_b.high;
-			only = (struct set_member){.low = (here ? run_b.high : run_a.high) + 1,
-						   .high = here ? run_a.high : run_b.high};
-		} else {
-			here = has_a && (!has_b || run_a.low < run_b.low);
-			struct address_range run = here ? run_a : run_b;
-			bool has_other = here ? has_b : has_a;
-			address other = here ? run_b.low : run_a.low;
-			only = (struct set_member){.low = run.low, .high = run.high};
-			if (has_other && other <= run.high)
-				only.high = other - 1;
+	if (!range_list_init(&list_a, a) || !range_list_init(&list_b, b)) {
+		buffer_puts(difference, "not enough memory to compare the sets");
+	} else {
+		size_t at = 0;
+		while (at < list_a.count && at < list_b.count &&
+		       compare_ranges(&list_a.ranges[at], &list_b.ranges[at]) == 0)
+			at++;
+		equal = at == list_a.count && at == list_b.count;
+		if (!equal) {
+			const struct address_range *x = at < list_a.count ? &list_a.ranges[at] : NULL,
+						   *y = at < list_b.count ? &list_b.ranges[at] : NULL;
+			bool here = x && (!y || x->low < y->low || (x->low == y->low && x->high > y->high));
+			print_range(here ? a : b, here ? &list_a : &list_b, here ? &list_b : &list_a, at, here,
+				    difference);
 		}
-		say_only(set, &only, here, difference);
-		return false;
 	}
-	return true;
+	free(list_a.ranges);
+	free(list_b.ranges);
+	return equal;
 }
 
-static bool has_nomatch(const struct member_list *list)
+static bool has_nomatch(const struct set *set)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (list->members[i]->nomatch)
+	for (size_t i = 0; i < set->member_count; i++) {
+		struct set_member member;
+		set_member_get(set, i, &member);
+		if (member.nomatch)
 			return true;
+	}
 	return false;
 }
 
-static bool members_equal(const struct set *a, const struct set *b, struct buffer *difference)
+static bool members_equal(struct side *a, struct side *b, struct buffer *difference)
 {
-	struct member_list list_a = {0}, list_b = {0};
 	bool equal = false;
-	if (!member_list_init(&list_a, a) || !member_list_init(&list_b, b))
+
+	if (a->set->type == SET_HASH_NET && !has_nomatch(a->set) && !has_nomatch(b->set))
+		return ranges_equal(a->set, b->set, difference);
+	if (!side_init(a) || !side_init(b))
 		buffer_puts(difference, "not enough memory to compare the sets");
-	else if (a->type == SET_HASH_IP_PORT || has_nomatch(&list_a) || has_nomatch(&list_b))
-		equal = elements_equal(a, &list_a, &list_b, difference);
 	else
-		equal = runs_equal(a, &list_a, &list_b, difference);
-	free(list_a.members);
-	free(list_b.members);
+		equal = elements_equal(a, b, difference);
+	set_index_fini(&a->index);
+	set_index_fini(&b->index);
 	return equal;
 }
 
@@ -162,8 +189,10 @@ static bool say_option(const struct set *set, const char *what, bool a, bool b, 
 	return false;
 }
 
-static bool set_equal(const struct set *a, const struct set *b, struct buffer *difference)
+static bool set_equal(struct side *side_a, struct side *side_b, struct buffer *difference)
 {
+	const struct set *a = side_a->set, *b = side_b->set;
+
 	static const char *const family_names[FAMILY_COUNT] = {"inet", "inet6"};
 	if (!text_equal(a->type_name, b->type_name)) {
 		buffer_printf(difference, "set %.*s is of type %.*s here and %.*s there", (int)a->name.size,
@@ -179,14 +208,17 @@ static bool set_equal(const struct set *a, const struct set *b, struct buffer *d
 	if (!say_option(a, "counters", a->counters, b->counters, difference) ||
 	    !say_option(a, "a timeout", a->has_timeout, b->has_timeout, difference))
 		return false;
-	if (a->type == SET_OPAQUE)
-		return true; /* nothing that weir does rests on what is in it */
-	if (a->netmask != b->netmask) {
-		buffer_printf(difference, "set %.*s has netmask %u here and %u there", (int)a->name.size,
-			      a->name.data, a->netmask, b->netmask);
+	if (a->mask != b->mask || a->markmask != b->markmask) {
+		buffer_printf(difference, "set %.*s has another mask here than there", (int)a->name.size,
+			      a->name.data);
 		return false;
 	}
-	return members_equal(a, b, difference);
+	if (a->low != b->low || a->high != b->high) {
+		buffer_printf(difference, "set %.*s has another range here than there", (int)a->name.size,
+			      a->name.data);
+		return false;
+	}
+	return members_equal(side_a, side_b, difference);
 }
 
 bool sets_equal(const struct ruleset *a, const struct ruleset *b, struct buffer *difference)
@@ -198,7 +230,8 @@ bool sets_equal(const struct ruleset *a, const struct ruleset *b, struct buffer 
 				      set->name.data);
 			return false;
 		}
-		if (!set_equal(set, other, difference))
+		struct side here = {.ruleset = a, .set = set}, there = {.ruleset = b, .set = other};
+		if (!set_equal(&here, &there, difference))
 			return false;
 	}
 	for (size_t i = 0; i < b->set_count; i++) {

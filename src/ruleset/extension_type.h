@@ -42,7 +42,8 @@ struct evaluation {
 	 * own must not go on counting where it is false: its state is unknown from then on. */
 	bool certain;
 	struct session *session; /* extension/session.h: state over the packets of a capture; NULL: none */
-	struct connection *connection; /* NULL: none, or not known; CONNMARK changes its mark */
+	/* NULL: none, or not known. CONNMARK changes its mark, and makes it NULL where that is not known then. */
+	struct connection *connection;
 	enum truth has_state;        /* NO before conntrack (raw): INVALID unless untracked */
 	bool state_known;            /* state below is certain */
 	enum connection_state state; /* at this point of the path: UNTRACKED behind NOTRACK */

@@ -24,6 +24,7 @@ struct rule_parser {
 	size_t count, next;        /* next word to be read */
 	const struct word *option; /* the option on offer: "--dport" */
 	bool inverted;             /* a "!" stood before it; the type that takes the option must look at it */
+	bool abbreviated; /* nobody has an option of that name: one that it abbreviates may be taken */
 };
 
 static inline bool parser_option_is(const struct rule_parser *parser, const char *name)

@@ -10,12 +10,11 @@
 #include "base/text.h"
 #include "packet/address.h"
 #include "packet/packet.h"
+#include "ruleset/set.h"
 
 struct match_type;
 struct name_index;
 struct target_type;
-struct set;
-struct set_lookup;
 
 enum table_id { TABLE_RAW, TABLE_MANGLE, TABLE_NAT, TABLE_FILTER, TABLE_SECURITY, TABLE_COUNT };
 enum hook { HOOK_PREROUTING, HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROUTING, HOOK_COUNT };
@@ -105,39 +104,6 @@ struct table {
 	struct chain **ordered;          /* chain_count of them, callees first */
 };
 
-enum set_type { SET_HASH_IP, SET_HASH_NET, SET_HASH_IP_PORT, SET_OPAQUE };
-
-struct set_member {
-	address low, high; /* inclusive; one prefix or address for hash:net, any range for hash:ip as added */
-	uint8_t prefix;    /* hash:net: length of the prefix low..high */
-	uint8_t protocol;  /* hash:ip,port */
-	bool nomatch;
-	bool timed;          /* has a timeout other than 0 */
-	uint16_t port;       /* hash:ip,port: host byte order; ICMP: type << 8 | code */
-	uint32_t timeout;    /* seconds left when the input was written */
-	uint32_t begin, end; /* span of the add line in the set's source */
-};
-
-struct set {
-	struct text name;
-	enum set_type type;
-	struct text type_name; /* "hash:ip" */
-	enum family family;
-	uint8_t dimensions;
-	struct span span;
-	bool counters, comment, has_timeout, forceadd, skbinfo;
-	bool changing; /* a SET target of the rules adds or deletes members: what is in it holds for no packet */
-	uint32_t timeout; /* default for members, seconds */
-	uint8_t netmask;  /* hash:ip with netmask: bits, else family_bits() */
-	uint32_t hashsize, maxelem;
-	size_t member_count, member_capacity;
-	struct set_member *members; /* in input order; of a repeated add the last one counts (ipset -exist) */
-	const struct source *source;
-	/* Index over the members for tests of single packets, made at the first one by extension/set_lookup.c
-	 * and shared by all rules; the only part that changes once the readers are done. */
-	struct set_lookup *lookup;
-};
-
 struct ruleset {
 	struct arena *arena;
 	struct table tables[FAMILY_COUNT][TABLE_COUNT];
@@ -164,6 +130,12 @@ struct chain *table_find_chain(const struct table *table, struct text name);
 /* Sets are found by hash: constant time. */
 struct set *ruleset_find_set(const struct ruleset *ruleset, struct text name);
 int ruleset_add_set(struct ruleset *ruleset, struct set *set); /* 0, -EEXIST, -ENOMEM */
+/* As `ipset save` of ipset 7.17 prints it: the create line, and a line for each member in the order of the
+ * input. What ipset 7.17 does not tell the kernel (forceadd) is not printed; initval is printed when the input
+ * has one. */
+void ruleset_print_set(const struct set *set, struct buffer *out);
+/* All of them, those of type list:set last. */
+void ruleset_print_sets(const struct ruleset *ruleset, struct buffer *out);
 
 /* The rule as iptables-save prints it, without "-A CHAIN " when `bare`, from the structure, not from the
  * span. */

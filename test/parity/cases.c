@@ -231,6 +231,47 @@ const struct fixed_case fixed_cases[] = {
 		}, .count = 5,
 	},
 	{
+		"what is forwarded has lost one of its TTL before FORWARD", FAMILY_IPV4, .forwarding = true,
+		.tables = RAW "-A PREROUTING -m ttl --ttl-eq 64\n-A PREROUTING -m u32 --u32 \"5&0xff=64\"\nCOMMIT\n" FILTER
+			"-A INPUT -m ttl --ttl-eq 64\n-A FORWARD -m ttl --ttl-eq 63 -j DROP\n-A FORWARD -m u32 --u32 \"5&0xff=64\"\nCOMMIT\n",
+		.packets = {
+			{false, {UDP, .destination_port = 53}, OTHER, BEHIND_IPV4},
+			{false, {UDP, .destination_port = 53}, OTHER, HOST_IPV4},
+		}, .count = 2,
+	},
+	{
+		"IPv6: what is forwarded has lost one of its hop limit before FORWARD", FAMILY_IPV6, .forwarding = true,
+		.tables = RAW6 "-A PREROUTING -m hl --hl-eq 64\nCOMMIT\n" FILTER
+			"-A INPUT -m hl --hl-eq 64\n-A FORWARD -m hl --hl-eq 63 -j DROP\nCOMMIT\n",
+		.packets = {
+			{false, {UDP, .destination_port = 53}, "2001:db8:9::7", BEHIND_IPV6},
+			{false, {UDP, .destination_port = 53}, "2001:db8:9::7", HOST_IPV6},
+		}, .count = 2,
+	},
+	{
+		"TCPMSS drops a SYN whose header is not whole, and adds to one that has no size", FAMILY_IPV4,
+		.tables = RAW "COMMIT\n" FILTER "-A INPUT -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1400\n"
+			"-A INPUT -m length --length 44\nCOMMIT\n",
+		.packets = {
+			{false, {TCP, .tcp_flags = 0x02, .destination_port = 80, .tcp_options = 12}, OTHER, HOST_IPV4},
+			{false, {TCP, .tcp_flags = 0x02, .destination_port = 80, .tcp_options = 13}, OTHER, HOST_IPV4},
+			{false, {TCP, .tcp_flags = 0x02, .destination_port = 80}, OTHER, HOST_IPV4},
+			{false, {TCP, .tcp_flags = 0x02, .destination_port = 80, .tcp_options = 1}, OTHER, HOST_IPV4},
+		}, .count = 4,
+	},
+	{
+		"a negated rule on chunks or options that cannot be read counts, and the packet is dropped", FAMILY_IPV4,
+		.tables = RAW "COMMIT\n" FILTER "-A INPUT -p sctp -m sctp ! --chunk-types any INIT -m length --length 0:65535\n"
+			"-A INPUT -p sctp -m sctp ! --chunk-types any INIT -m length --length 1\n"
+			"-A INPUT -p dccp -m dccp ! --dccp-option 44 -j RETURN\n-A INPUT -j ACCEPT\nCOMMIT\n",
+		.packets = {
+			{false, {.protocol = 132, .source_port = 1, .destination_port = 2, .variant = 7}, OTHER, HOST_IPV4},
+			{false, {.protocol = 132, .source_port = 1, .destination_port = 2, .variant = 0}, OTHER, HOST_IPV4},
+			{false, {.protocol = 33, .source_port = 1, .destination_port = 2, .variant = 13}, OTHER, HOST_IPV4},
+			{false, {.protocol = 33, .source_port = 1, .destination_port = 2, .variant = 0}, OTHER, HOST_IPV4},
+		}, .count = 4,
+	},
+	{
 		"a tracked packet may be NEW", FAMILY_IPV4, .tracked = true,
 		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstate NEW -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n",
 		.packets = {{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4}}, .count = 1,

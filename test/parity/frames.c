@@ -3,7 +3,7 @@
  * Plans are drawn first, then built: a test can look at the plan to know what the kernel will do with the
  * frame. Checksums are right unless the plan says otherwise, since conntrack calls a packet with a wrong one
  * INVALID. */
-#include "frames.h"
+#include "frames_header.h"
 
 #include <string.h>
 
@@ -18,10 +18,14 @@ enum {
 	PROTO_ROUTING = 43,
 	PROTO_FRAGMENT = 44,
 	PROTO_GRE = 47,
+	PROTO_DCCP = 33,
+	PROTO_ESP = 50,
 	PROTO_AUTH = 51,
 	PROTO_ICMP6 = 58,
 	PROTO_DSTOPTS = 60,
+	PROTO_COMPRESSED = 108,
 	PROTO_SCTP = 132,
+	PROTO_MOBILITY = 135,
 	PROTO_LITE = 136
 };
 
@@ -99,6 +103,46 @@ void frame_plan_random(struct frame_plan *plan, const struct pool *pool, bool ke
 	}
 }
 
+static void plan_headers(struct frame_plan *plan, struct random *random)
+{
+	static const uint8_t ttls[] = {1, 2, 3, 63, 64, 65, 66, 127, 128, 129, 254, 255};
+	static const uint8_t classes[] = {0x01, 0x02, 0x03, 0x10, 0x20, 0x28, 0x08, 0xb8, 0xff, 0x2a};
+	static const uint32_t numbers[] = {0, 1, 2, 3, 255, 256, 257, 0x10001, 0xffffffff};
+	bool odd = random_percent(random, 10); /* malformed on purpose */
+
+	plan->ttl = random_percent(random, 60) ? ttls[random_below(random, sizeof(ttls))] : 0;
+	plan->tos = random_percent(random, 40) ? classes[random_below(random, sizeof(classes))] : 0;
+	plan->source_mac = random_percent(random, 30) ? (uint8_t)(3 + random_below(random, 2)) : 0;
+	plan->spi = numbers[random_below(random, sizeof(numbers) / sizeof(*numbers))];
+	plan->tcp_options = random_percent(random, 60) ? random_below(random, odd ? TCP_LAYOUTS : 6) : 0;
+	plan->variant = random_below(random, 32);
+	plan->hop = random_below(random, odd ? OPTION_LAYOUTS : 4);
+	plan->destination_options = random_below(random, odd ? OPTION_LAYOUTS : 4);
+	plan->routing = random_below(random, odd ? ROUTING_LAYOUTS : ROUTING_LAYOUTS - 1);
+	plan->auth = random_below(random, AUTH_LAYOUTS);
+	plan->text = random_percent(random, 50) ? random_below(random, TEXTS) : 0;
+	if (random_percent(random, 15))
+		plan->identification = (uint16_t)random_below(random, 2);
+	plan->fragment_reserved = random_percent(random, 25) ? (uint8_t)(1 + random_below(random, 3)) : 0;
+}
+
+void frame_plan_rich(struct frame_plan *plan, const struct pool *pool, bool kernel, struct random *random)
+{
+	static const uint8_t others[FAMILY_COUNT][7] = {
+	    {PROTO_SCTP, PROTO_SCTP, PROTO_DCCP, PROTO_DCCP, PROTO_ESP, PROTO_AUTH, PROTO_COMPRESSED},
+	    {PROTO_SCTP, PROTO_SCTP, PROTO_DCCP, PROTO_DCCP, PROTO_ESP, PROTO_MOBILITY, PROTO_COMPRESSED}};
+
+	frame_plan_random(plan, pool, kernel, random);
+	plan_headers(plan, random);
+	if (random_percent(random, 20))
+		plan->protocol = others[pool->family][random_below(random, 7)];
+	if (random_percent(random, 15))
+		plan->extensions = random_below(random, 16);
+	/* Whole words for fragments, see above. */
+	if (plan->text && plan->fragment == FRAME_WHOLE)
+		plan->payload = random_below(random, 48);
+}
+
 static void put16(uint8_t *at, unsigned value)
 {
 	at[0] = (uint8_t)(value >> 8);
@@ -121,6 +165,12 @@ static uint16_t sum_fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
+static void put_ports(const struct frame_plan *plan, uint8_t *at)
+{
+	put16(at, plan->source_port);
+	put16(at + 2, plan->destination_port);
+}
+
 /* The transport header and payload at `at`; returns its size, whole. */
 static unsigned build_transport(const struct frame_plan *plan, uint8_t *at)
 {
@@ -128,32 +178,35 @@ static unsigned build_transport(const struct frame_plan *plan, uint8_t *at)
 
 	switch (plan->protocol) {
 	case PROTO_TCP:
-		header = 20;
-		put16(at, plan->source_port);
-		put16(at + 2, plan->destination_port);
-		at[7] = 1; /* sequence number */
-		at[12] = 5 << 4;
-		at[13] = plan->tcp_flags;
-		put16(at + 14, 1024); /* window */
+		header = header_tcp(plan, at);
+		put_ports(plan, at);
 		break;
 	case PROTO_UDP:
 	case PROTO_LITE:
-		put16(at, plan->source_port);
-		put16(at + 2, plan->destination_port);
+		put_ports(plan, at);
 		put16(at + 4, plan->protocol == PROTO_UDP ? 8 + plan->payload : 8);
 		break;
 	case PROTO_SCTP:
-		header = 16; /* common header and an INIT chunk's first four bytes */
-		put16(at, plan->source_port);
-		put16(at + 2, plan->destination_port);
-		at[12] = 1;
-		at[15] = 4;
+		header = header_sctp(plan, at);
+		put_ports(plan, at);
 		break;
-	case 33: /* DCCP: generic header */
-		header = 16;
-		put16(at, plan->source_port);
-		put16(at + 2, plan->destination_port);
-		at[4] = 4;
+	case PROTO_DCCP:
+		header = header_dccp(plan, at);
+		put_ports(plan, at);
+		break;
+	case PROTO_MOBILITY:
+		header = header_mobility(plan, at);
+		break;
+	case PROTO_AUTH:
+		header = header_auth(plan, at);
+		at[0] = 59;
+		break;
+	case PROTO_ESP:
+		put16(at, plan->spi >> 16);
+		put16(at + 2, plan->spi);
+		break;
+	case PROTO_COMPRESSED:
+		put16(at + 2, plan->spi);
 		break;
 	case PROTO_ICMP:
 	case PROTO_ICMP6:
@@ -166,8 +219,7 @@ static unsigned build_transport(const struct frame_plan *plan, uint8_t *at)
 	default:
 		break;
 	}
-	for (unsigned i = 0; i < plan->payload; i++)
-		at[header + i] = (uint8_t)(i * 7 + 1);
+	header_payload(plan, at + header);
 	return header + plan->payload;
 }
 
@@ -226,7 +278,8 @@ static unsigned build_ipv4(const struct frame_plan *plan, uint8_t *ip)
 		put16(ip + 6, 0x2000);
 	else if (plan->fragment == FRAME_LATER)
 		put16(ip + 6, (plan->last ? 0 : 0x2000) | plan->offset);
-	ip[8] = 64;
+	ip[1] = plan->tos;
+	ip[8] = plan->ttl ? plan->ttl : 64;
 	ip[9] = plan->protocol;
 	address_to_bytes(FAMILY_IPV4, plan->source, ip + 12);
 	address_to_bytes(FAMILY_IPV4, plan->destination, ip + 16);
@@ -236,25 +289,26 @@ static unsigned build_ipv4(const struct frame_plan *plan, uint8_t *ip)
 	return size;
 }
 
-/* One extension header of `size` bytes; `next` is filled in by the one behind. */
-static uint8_t *extension_add(uint8_t *at, uint8_t **next, uint8_t type)
+/* One extension header; `next` is filled in by the one behind. */
+static uint8_t *extension_add(const struct frame_plan *plan, uint8_t *at, uint8_t **next, uint8_t type)
 {
-	unsigned size = type == PROTO_AUTH ? 16 : 8;
+	unsigned size = 8;
 
 	**next = type;
 	*next = at;
 	memset(at, 0, size);
 	switch (type) {
 	case PROTO_HOP:
+		size = header_options(plan->hop, at);
+		break;
 	case PROTO_DSTOPTS:
-		at[2] = 1; /* PadN over the rest */
-		at[3] = 4;
+		size = header_options(plan->destination_options, at);
 		break;
 	case PROTO_ROUTING:
-		at[2] = 2; /* type 2, no segments left */
+		size = header_routing(plan, at);
 		break;
 	case PROTO_AUTH:
-		at[1] = 2; /* 32-bit words less 2 */
+		size = header_auth(plan, at);
 		break;
 	default:
 		break;
@@ -268,26 +322,28 @@ static unsigned build_ipv6(const struct frame_plan *plan, uint8_t *ip)
 	unsigned transport;
 
 	if (plan->extensions & 1)
-		at = extension_add(at, &next, PROTO_HOP);
+		at = extension_add(plan, at, &next, PROTO_HOP);
 	if (plan->extensions & 4)
-		at = extension_add(at, &next, PROTO_ROUTING);
+		at = extension_add(plan, at, &next, PROTO_ROUTING);
 	if (plan->fragment != FRAME_WHOLE) {
 		uint8_t *fragment = at;
 
-		at = extension_add(at, &next, PROTO_FRAGMENT);
+		at = extension_add(plan, at, &next, PROTO_FRAGMENT);
 		if (plan->fragment == FRAME_FIRST)
 			put16(fragment + 2, 1);
 		else if (plan->fragment == FRAME_LATER)
 			put16(fragment + 2, plan->offset << 3 | !plan->last);
 		put16(fragment + 6, plan->identification);
+		fragment[1] = plan->fragment_reserved;
+		fragment[3] |= (uint8_t)(plan->fragment_reserved << 1 & 6);
 	}
 	/* Headers behind the fragment header are split with the packet: a later fragment does not show them.
 	 */
 	if (plan->fragment != FRAME_LATER) {
 		if (plan->extensions & 8)
-			at = extension_add(at, &next, PROTO_AUTH);
+			at = extension_add(plan, at, &next, PROTO_AUTH);
 		if (plan->extensions & 2)
-			at = extension_add(at, &next, PROTO_DSTOPTS);
+			at = extension_add(plan, at, &next, PROTO_DSTOPTS);
 	}
 	*next = plan->protocol;
 	transport = build_transport(plan, at);
@@ -300,7 +356,9 @@ static unsigned build_ipv6(const struct frame_plan *plan, uint8_t *ip)
 		transport &= ~7u;
 	ip[0] = (uint8_t)((plan->wrong_version ? 4 : 6) << 4);
 	put16(ip + 4, (unsigned)(at - ip) - 40 + transport);
-	ip[7] = 64;
+	ip[0] |= plan->tos >> 4;
+	ip[1] = (uint8_t)(plan->tos << 4);
+	ip[7] = plan->ttl ? plan->ttl : 64;
 	address_to_bytes(FAMILY_IPV6, plan->source, ip + 8);
 	address_to_bytes(FAMILY_IPV6, plan->destination, ip + 24);
 	return (unsigned)(at - ip) + transport;
@@ -331,6 +389,8 @@ void frame_build(const struct frame_plan *plan, struct frame *frame)
 		break;
 	}
 	memcpy(at + 6, frame_peer_mac, 6);
+	if (plan->source_mac)
+		at[11] = plan->source_mac;
 	at += 12;
 	for (unsigned i = 0; i < plan->vlan_tags; i++) {
 		put16(at, i + 1 < plan->vlan_tags ? 0x88a8 : 0x8100);

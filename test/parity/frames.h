@@ -43,6 +43,13 @@ struct frame_plan {
 	bool bad_checksum;  /* of the IPv4 header */
 	bool wrong_version;
 	uint16_t identification; /* of a fragmented packet */
+	uint8_t ttl;             /* 0: 64 */
+	uint8_t tos;
+	uint8_t source_mac; /* last byte; 0: the peer's */
+	uint32_t spi;       /* AH, ESP; its lower half: IPComp */
+	/* Layouts: frames_header.h. 0: plain. */
+	unsigned tcp_options, variant, hop, destination_options, routing, auth, text;
+	uint8_t fragment_reserved; /* IPv6: bits in both reserved fields */
 };
 
 struct frame {
@@ -53,6 +60,8 @@ struct frame {
 
 /* kernel: only such frames of which the kernel's way with them is known for sure. */
 void frame_plan_random(struct frame_plan *plan, const struct pool *pool, bool kernel, struct random *random);
+/* As above, with what the matches beside the common ones look at. */
+void frame_plan_rich(struct frame_plan *plan, const struct pool *pool, bool kernel, struct random *random);
 void frame_build(const struct frame_plan *plan, struct frame *frame);
 
 #endif

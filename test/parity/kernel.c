@@ -3,35 +3,39 @@
  * Random rulesets and packets on the real kernel. The same frames are sent to a host under test twice and
  * more:
  *
- * 1. the rules alone: what iptables-save -c says of each rule and policy, in packets and bytes, must be what
- * the engine met;
+ * 1. the rules alone, loaded by iptables-legacy and in some by iptables-nft too: what iptables-save -c says of each
+ * rule and policy, in packets and bytes, must be what the engine met;
  * 2. weir in front of them, native and generic: for each rule weir's counter and the kernel's together must
  * be what the kernel alone counted.
  *
- * Only frames are sent of which the kernel's way is known for sure (testbed_way()), and in rulesets with
- * connection state only packets that meet the same rules in every state that conntrack could give them. The
- * host answers nobody, so no packet is ever a reply and none ESTABLISHED.
+ * Only frames are sent of which it is certain what they are counted on (predict.h, testbed_way()). The host answers
+ * nobody, so no packet is ever a reply. What disagrees is made as small as it goes (smaller.h) and printed.
  *
  * kernel [SECONDS [SEED]] */
+#include "cases.h"
+#include "coverage.h"
 #include "fixture.h"
+#include "flavours.h"
+#include "probe.h"
 #include "report.h"
-#include "tally.h"
+#include "smaller.h"
 #include "testbed.h"
 #include "weir_front.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define SECONDS 45
-#define FRAMES 160
+#define PROGRESS_SECONDS 30
 #define SEED 0x6b65726eu
-#define LINK_ETHERNET 1
+#define SMALLER_MAX 8 /* disagreements that are made small */
 
-enum { READ, LOADED, EQUAL, ENGINE_LEGACY, ENGINE_NFT, UNSEEN, NATIVE, GENERIC, ACCEPTED, EARLY, PROPERTIES };
+enum { READ, LOADED, EQUAL, ENGINE_LEGACY, ENGINE_NFT, UNSEEN, NATIVE, GENERIC, ACCEPTED, EARLY, FIXED, FLAVOURS,
+       PROPERTIES };
 
 static struct property properties[PROPERTIES] = {
     [READ] = {.name = "generated rulesets are read"},
@@ -44,238 +48,61 @@ static struct property properties[PROPERTIES] = {
     [GENERIC] = {.name = "with weir in front (generic) each rule's counters add up to the kernel's alone"},
     [ACCEPTED] = {.name = "with weir in front the rules accept as many packets as without"},
     [EARLY] = {.name = "weir drops early in a good part of the rulesets"},
+    [FLAVOURS] = {.name = "iptables-legacy and iptables-nft differ where it is documented"},
+    [FIXED] = {.name = "fixed cases: the kernel counts what the engine meets"},
 };
 
-struct trial {
-	uint64_t seed;
-	struct random random;
-	struct pool pool;
-	struct rules_options rules;
-	struct rules_text text;
-	bool nft;
-	/* With fragments, and packets that the routing drops: weir counts such where the kernel may not (it
-	 * puts fragments together, and has no rule for what has no route), so only verdicts are compared. */
-	bool odd;
-	struct ruleset *ruleset;
-	struct frame frames[FRAMES];
-	size_t frame_count, unseen;
-	struct rule_tally engine, alone;
-};
+static struct totals {
+	uint64_t rulesets, unsure_rulesets, packets, unsure;
+	unsigned small;
+} totals;
 
 static bool check(const struct trial *trial, int property, bool right, const char *what)
 {
 	struct report_place place = {trial->seed, &trial->text, NULL, NULL};
 
-	return report(&properties[property], &place, right, "%s %s, %s: %s",
-		      trial->pool.family == FAMILY_IPV4 ? "IPv4" : "IPv6", trial->nft ? "nft" : "legacy",
-		      trial->rules.forwarding ? "forwarding" : "not forwarding", what);
+	return report(&properties[property], &place, right, "%s, %s%s: %s",
+		      trial->family == FAMILY_IPV4 ? "IPv4" : "IPv6",
+		      trial->rules.forwarding ? "forwarding" : "not forwarding",
+		      trial->rules.session ? ", in order" : "", what ? what : "");
 }
 
-/* --- what conntrack may call a packet
- * ------------------------------------------------------------------------------ */
+/* --- the rules alone
+ * -------------------------------------------------------------------------------------------------- */
 
-/* Bits of enum connection_state. First packets only: the host never answers. */
-static unsigned possible_states(const struct packet *packet)
+/* What it counted is in `alone`. Whether they agree. */
+static bool run_alone(const struct trial *trial, bool nft, int property, struct rule_tally *alone)
 {
-	bool v4 = packet->family == FAMILY_IPV4;
-
-	switch (packet->protocol) {
-	case IPPROTO_TCP:
-		/* A SYN alone is NEW; others may be picked up (tcp_loose), be ignored or be refused. */
-		return (packet->tcp_flags & 0x3f) == 0x02 ? 1u << STATE_NEW
-							  : 1u << STATE_NEW | 1u << STATE_INVALID;
-	case IPPROTO_UDP:
-		return 1u << STATE_NEW;
-	case IPPROTO_ICMP:
-		if (v4 && packet->icmp_type == 8)
-			return 1u << STATE_NEW;
-		break;
-	case IPPROTO_ICMPV6:
-		if (!v4 && packet->icmp_type == 128)
-			return 1u << STATE_NEW;
-		break;
-	default:
-		break;
-	}
-	return 1u << STATE_NEW | 1u << STATE_INVALID | 1u << STATE_RELATED | 1u << STATE_UNTRACKED;
-}
-
-/* --- frames
- * -------------------------------------------------------------------------------------------------------- */
-
-/* For a packet that the routing drops: a trace up to the tables of INPUT. */
-struct cut_trace {
-	struct trace trace;
-	bool whole, stopped;
-};
-
-static void trace_cut(void *context, const struct step *step)
-{
-	struct cut_trace *cut = context;
-
-	if (step->kind == STEP_TABLE && step->chain->hook != HOOK_PREROUTING && !cut->whole)
-		cut->stopped = true;
-	if (!cut->stopped)
-		trace_record(&cut->trace, step);
-}
-
-static bool same_trace(const struct trace *a, const struct trace *b)
-{
-	return a->count == b->count && !memcmp(a->items, b->items, a->count * sizeof(*a->items));
-}
-
-static bool certain(const struct trace *trace)
-{
-	for (size_t i = 0; i < trace->count; i++)
-		if (trace->items[i].truth != TRUTH_YES)
-			return false;
-	return true;
-}
-
-static void engine_trace_packet(const struct trial *trial, struct packet *packet, enum testbed_way way,
-				struct cut_trace *cut)
-{
-	struct outcome outcome;
-
-	*cut = (struct cut_trace){.whole = way != WAY_PREROUTING};
-	if (engine_run(trial->ruleset, packet, way == WAY_FORWARD ? PATH_FORWARD : PATH_INPUT, trace_cut, cut,
-		       &outcome))
-		exit(99);
-}
-
-/* Adds the packet's way to the engine's tally when it is the same in every state that it may have. */
-static bool tally_packet(struct trial *trial, struct packet *packet, enum testbed_way way)
-{
-	unsigned states = trial->rules.stateful ? possible_states(packet) : 1u << STATE_NEW;
-	struct cut_trace first = {0};
-	bool sure = true, begun = false;
-
-	packet->known |= KNOWN_STATE;
-	for (int state = 0; state < STATE_COUNT && sure; state++) {
-		struct cut_trace cut;
-
-		if (!(states >> state & 1))
-			continue;
-		packet->state = (enum connection_state)state;
-		engine_trace_packet(trial, packet, way, &cut);
-		if (!begun) {
-			first = cut;
-			begun = true;
-			sure = certain(&first.trace);
-			continue;
-		}
-		sure = same_trace(&first.trace, &cut.trace);
-		trace_fini(&cut.trace);
-	}
-	if (sure)
-		tally_add_trace(&trial->engine, &first.trace, packet->length);
-	trace_fini(&first.trace);
-	return sure;
-}
-
-/* Adds what the engine says of the frame. Whether it may be sent. */
-static bool tally_frame(struct trial *trial, const struct frame_plan *plan, const struct frame *frame)
-{
-	struct packet packet;
-	enum link_verdict verdict;
-	const char *out;
-	enum testbed_way way = testbed_way(plan, trial->rules.forwarding, trial->rules.stateful, &out);
-
-	if (!trial->odd && (way == WAY_PREROUTING || plan->fragment != FRAME_WHOLE))
-		return false;
-	/* iptables-nft translates tcp and udp into payload expressions, which neither hot-drop where a header
-	 * is cut off nor treat later fragments as the matches of x_tables do. The engine is of x_tables. */
-	if (trial->nft && (plan->cut || plan->fragment != FRAME_WHOLE))
-		return false;
-	if (way == WAY_UNSURE ||
-	    packet_decode(LINK_ETHERNET, frame->data, frame->size, frame->size, &packet, &verdict))
-		return false;
-	if (way == WAY_UNSEEN) {
-		trial->unseen++;
-		return true;
-	}
-	if (verdict != FRAME_OK)
-		return true; /* dropped before any rule */
-	packet.known |= KNOWN_IN | KNOWN_OUT;
-	snprintf(packet.in, sizeof(packet.in), "%s", TEST_INTERFACE);
-	snprintf(packet.out, sizeof(packet.out), "%s", out);
-	return tally_packet(trial, &packet, way);
-}
-
-static void draw_frames(struct trial *trial)
-{
-	struct frame_plan plan;
-	struct frame frame;
-
-	for (int i = 0; i < FRAMES; i++) {
-		frame_plan_random(&plan, &trial->pool, true, &trial->random);
-		frame_build(&plan, &trial->frames[trial->frame_count]);
-		trial->frame_count += tally_frame(trial, &plan, &trial->frames[trial->frame_count]);
-	}
-	testbed_sentinel(trial->pool.family, &plan);
-	frame_build(&plan, &frame);
-	if (!tally_frame(trial, &plan, &frame))
-		printf("# the sentinel's way is not sure\n");
-}
-
-/* --- one ruleset
- * ----------------------------------------------------------------------------------------------- */
-
-/* Sends all frames to what is loaded and adds what the kernel counted. */
-static bool send_and_count(struct trial *trial, struct rule_tally *tally, struct buffer *why)
-{
-	struct buffer saved __attribute__((cleanup(buffer_fini))) = {0},
-			    difference __attribute__((cleanup(buffer_fini))) = {0};
-	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
-	int error = testbed_send(trial->frames, trial->frame_count, trial->pool.family, trial->nft, &saved);
-	bool equal;
-
-	if (error) {
-		buffer_printf(why, "sending: %s", strerror(-error));
-		return false;
-	}
-	ruleset = fixture_load_saved(&saved, &trial->text, why);
-	if (!ruleset || tally_add_saved(tally, ruleset)) {
-		buffer_puts(why, "what the kernel saved has other chains or rules");
-		return false;
-	}
-	/* iptables-nft says some rules otherwise than they were given: `! --sport 0:443` as `--sport
-	 * 444:65535`. */
-	if (trial->nft)
-		return true;
-	equal = ruleset_equal(trial->ruleset, ruleset, &difference);
-	check(trial, EQUAL, equal, difference.data ? difference.data : "");
-	return true;
-}
-
-static bool reload(const struct trial *trial, struct buffer *why)
-{
-	testbed_flush();
-	return testbed_load(&trial->text, trial->pool.family, trial->nft, why) == 0;
-}
-
-static bool run_alone(struct trial *trial)
-{
-	struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
-	int engine = trial->nft ? ENGINE_NFT : ENGINE_LEGACY;
+	struct buffer why __attribute__((cleanup(buffer_fini))) = {0},
+		      difference __attribute__((cleanup(buffer_fini))) = {0};
+	struct ruleset *saved __attribute__((cleanup(ruleset_cleanup))) = NULL;
 	bool right;
 
-	right = reload(trial, &why);
-	if (!check(trial, LOADED, right, why.data ? why.data : ""))
+	right = trial_load(trial, nft, &why);
+	if (!check(trial, LOADED, right, why.data) || tally_init(alone, trial->ruleset, trial->family))
 		return false;
-	if (tally_init(&trial->alone, trial->ruleset, trial->pool.family))
-		return false;
-	if (!send_and_count(trial, &trial->alone, &why)) {
-		check(trial, engine, false, why.data);
-		return false;
+	if (!trial_send(trial, nft, alone, &saved, &why))
+		return check(trial, property, false, why.data);
+	/* iptables-nft says some rules otherwise than they were given: `! --sport 0:443` as `--sport
+	 * 444:65535`. */
+	if (!nft) {
+		right = ruleset_equal(trial->ruleset, saved, &difference);
+		check(trial, EQUAL, right, difference.data);
 	}
-	right = !tally_difference(&trial->engine, &trial->alone, !trial->nft, &why);
-	check(trial, engine, right, why.data ? why.data : "");
+	right = !tally_difference(&trial->prediction.tally, alone, !nft, &why);
+	check(trial, property, right, why.data);
+	if (!right && totals.small++ < SMALLER_MAX)
+		smaller_print(trial, nft);
 	/* They are among the frames; had one been counted, the tallies would differ. */
-	if (right && trial->unseen)
+	if (right && trial->prediction.unseen)
 		check(trial, UNSEEN, true, "");
+	if (right)
+		coverage_add(alone);
 	return right;
 }
+
+/* --- weir in front
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* What the filter table accepts leaves the rules: nothing of it may have gone before. */
 static bool accepts_differ(struct rule_tally *alone, struct rule_tally *both, struct buffer *why)
@@ -303,15 +130,15 @@ static bool accepts_differ(struct rule_tally *alone, struct rule_tally *both, st
 	return false;
 }
 
-static void add_early(struct trial *trial, int property, const struct weir_front *front,
-		      struct rule_tally *both)
+static void add_early(const struct trial *trial, int property, const struct weir_front *front,
+		      const struct rule_tally *alone, struct rule_tally *both)
 {
 	struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
 	struct rule_tally early = {0};
 	uint64_t dropped = 0;
 	bool right;
 
-	if (tally_init(&early, trial->ruleset, trial->pool.family) ||
+	if (tally_init(&early, trial->ruleset, trial->family) ||
 	    weir_front_count(front, &early, &dropped, &why)) {
 		check(trial, property, false, why.data ? why.data : "");
 		tally_fini(&early);
@@ -323,13 +150,13 @@ static void add_early(struct trial *trial, int property, const struct weir_front
 		both->counts[i].bytes += early.counts[i].bytes;
 	}
 	if (!trial->odd) {
-		right = !weir_front_difference(front, &trial->alone, both, !trial->nft, &why);
+		right = !weir_front_difference(front, alone, both, !trial->nft, &why);
 		check(trial, property, right, why.data ? why.data : "");
 	}
 	tally_fini(&early);
 }
 
-static void run_with_weir(struct trial *trial, bool generic)
+static void run_with_weir(const struct trial *trial, bool generic, struct rule_tally *alone)
 {
 	int property = generic ? GENERIC : NATIVE;
 	struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
@@ -337,59 +164,226 @@ static void run_with_weir(struct trial *trial, bool generic)
 	struct weir_front front = {0};
 	bool right;
 
-	if (!reload(trial, &why) || tally_init(&both, trial->ruleset, trial->pool.family)) {
+	if (!trial_load(trial, trial->nft, &why) || tally_init(&both, trial->ruleset, trial->family)) {
 		check(trial, property, false, "the rules cannot be loaded again");
-	} else if (weir_front_attach(&front, trial->ruleset, trial->pool.family, generic, &why) ||
-		   !send_and_count(trial, &both, &why)) {
+	} else if (weir_front_attach(&front, trial->ruleset, trial->family, generic, &why) ||
+		   !trial_send(trial, trial->nft, &both, NULL, &why)) {
 		check(trial, property, false, why.data ? why.data : "");
 	} else {
 		if (!trial->nft) { /* nftables does not count policies */
-			right = !accepts_differ(&trial->alone, &both, &why);
+			right = !accepts_differ(alone, &both, &why);
 			check(trial, ACCEPTED, right, why.data ? why.data : "");
 		}
-		add_early(trial, property, &front, &both);
+		add_early(trial, property, &front, alone, &both);
 	}
 	weir_front_detach(&front);
 	tally_fini(&both);
 }
 
-static void trial_run(uint64_t seed)
+/* --- one ruleset
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void run_all(struct trial *trial, bool in_front)
+{
+	struct rule_tally alone = {0}, nft = {0};
+	bool right = run_alone(trial, false, ENGINE_LEGACY, &alone);
+
+	if (right && trial->nft)
+		right = run_alone(trial, true, ENGINE_NFT, &nft);
+	if (right && in_front) {
+		run_with_weir(trial, false, trial->nft ? &nft : &alone);
+		run_with_weir(trial, true, trial->nft ? &nft : &alone);
+	}
+	totals.rulesets++;
+	totals.packets += trial->frame_count;
+	totals.unsure += trial->prediction.unsure;
+	tally_fini(&alone);
+	tally_fini(&nft);
+}
+
+static void draw_rules(struct trial *trial, const struct extension_choice *choices, struct random *random)
+{
+	struct pool pool;
+
+	pool_fill(&pool, random_percent(random, 50) ? FAMILY_IPV4 : FAMILY_IPV6, random);
+	trial->family = pool.family;
+	trial->nft = random_percent(random, 35);
+	trial->rules = (struct rules_options){
+	    .kernel = true,
+	    .stateful = random_percent(random, 40),
+	    .forwarding = random_percent(random, 50),
+	    .effects = random_percent(random, 40),
+	    .nft = trial->nft,
+	};
+	if (random_percent(random, 80)) {
+		trial->rules.extensions = &choices[trial->nft];
+		trial->rules.session = random_percent(random, 35);
+		trial->rules.unknown = random_percent(random, 10);
+	}
+	trial->tracked = trial->rules.stateful;
+	trial->odd = !trial->rules.session && random_percent(random, 40);
+	rules_generate(&trial->text, &pool, &trial->rules, random);
+	for (size_t i = 0; i < TRIAL_FRAMES; i++) {
+		struct sent_frame *sent = &trial->frames[i];
+
+		if (trial->rules.extensions)
+			frame_plan_rich(&sent->plan, &pool, true, random);
+		else
+			frame_plan_random(&sent->plan, &pool, true, random);
+		/* Of the same connection as one before. */
+		if (trial->rules.session && i && random_percent(random, 25)) {
+			uint8_t flags = sent->plan.tcp_flags;
+
+			sent->plan = trial->frames[random_below(random, (uint32_t)i)].plan;
+			sent->plan.tcp_flags = flags;
+		}
+		frame_build(&sent->plan, &sent->frame);
+	}
+	trial->frame_count = TRIAL_FRAMES;
+}
+
+static void trial_run(uint64_t seed, const struct extension_choice *choices)
 {
 	struct trial *trial = calloc(1, sizeof(*trial));
 	struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
-	struct random *random;
+	struct random random = {seed};
+	int error;
 
 	if (!trial)
 		exit(99);
 	trial->seed = seed;
-	trial->random.state = seed;
-	random = &trial->random;
-	pool_fill(&trial->pool, random_percent(random, 50) ? FAMILY_IPV4 : FAMILY_IPV6, random);
-	trial->nft = random_percent(random, 25);
-	trial->odd = random_percent(random, 40);
-	trial->rules = (struct rules_options){
-	    .kernel = true,
-	    .stateful = random_percent(random, 50),
-	    .forwarding = random_percent(random, 50),
-	    .effects = random_percent(random, 40),
-	};
-	rules_generate(&trial->text, &trial->pool, &trial->rules, random);
-	trial->ruleset = fixture_load(&trial->text, &why);
-	if (check(trial, READ, trial->ruleset, why.data ? why.data : "") &&
-	    !tally_init(&trial->engine, trial->ruleset, trial->pool.family)) {
-		testbed_forwarding(trial->rules.forwarding);
-		draw_frames(trial);
-		if (run_alone(trial)) {
-			run_with_weir(trial, false);
-			run_with_weir(trial, true);
-		}
+	draw_rules(trial, choices, &random);
+	error = trial_prepare(trial, &why);
+	check(trial, READ, error != -EINVAL, why.data);
+	if (!error)
+		run_all(trial, !trial->rules.session && random_percent(&random, 60));
+	else if (error == -EDOM)
+		totals.unsure_rulesets++;
+	else if (error != -EINVAL)
+		check(trial, ENGINE_LEGACY, false, strerror(-error));
+	testbed_flush();
+	trial_fini(trial);
+	free(trial);
+}
+
+/* --- fixed cases
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void run_case(const struct fixed_case *fixed)
+{
+	struct trial *trial = calloc(1, sizeof(*trial));
+	struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
+	struct rule_tally alone = {0};
+	int error;
+
+	if (!trial)
+		exit(99);
+	trial->family = fixed->family;
+	trial->tracked = fixed->tracked;
+	trial->odd = true;
+	trial->rules.forwarding = fixed->forwarding;
+	trial->rules.session = fixed->session;
+	buffer_printf(&trial->text.tables, "# Generated by ip%stables-save v1.8.9\n%s",
+		      fixed->family == FAMILY_IPV4 ? "" : "6", fixed->tables);
+	if (fixed->sets)
+		buffer_puts(&trial->text.sets, fixed->sets);
+	for (size_t i = 0; i < fixed->count; i++) {
+		case_plan(fixed, i, &trial->frames[i].plan);
+		frame_build(&trial->frames[i].plan, &trial->frames[i].frame);
+	}
+	trial->frame_count = fixed->count;
+	error = trial_prepare(trial, &why);
+	if (error) {
+		buffer_printf(&why, "%s: %s", fixed->name, strerror(-error));
+		check(trial, FIXED, false, why.data);
+	} else {
+		run_alone(trial, false, FIXED, &alone);
 	}
 	testbed_flush();
-	tally_fini(&trial->engine);
-	tally_fini(&trial->alone);
-	ruleset_cleanup(&trial->ruleset);
-	rules_text_fini(&trial->text);
+	tally_fini(&alone);
+	trial_fini(trial);
 	free(trial);
+}
+
+/* --- where the flavours differ
+ * ---------------------------------------------------------------------------------------- */
+
+/* Whether the last rule counted the frame. -errno. */
+static int flavour_counts(const struct flavour_case *flavour, bool nft, const struct frame *frame, struct buffer *why)
+{
+	struct trial trial = {.family = flavour->family};
+	struct buffer saved __attribute__((cleanup(buffer_fini))) = {0};
+	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	const struct chain *chain;
+
+	buffer_printf(&trial.text.tables,
+		      "# Generated by ip%stables-save v1.8.9\n*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n"
+		      "-A PREROUTING -s %s -j DROP\n-A PREROUTING %s\nCOMMIT\n",
+		      flavour->family == FAMILY_IPV4 ? "" : "6",
+		      flavour->family == FAMILY_IPV4 ? SENTINEL_IPV4 "/32" : SENTINEL_IPV6 "/128", flavour->rule);
+	if (!trial_load(&trial, nft, why) || testbed_send(frame, 1, flavour->family, nft, &saved) ||
+	    !(ruleset = fixture_load_saved(&saved, &trial.text, why))) {
+		rules_text_fini(&trial.text);
+		return -EIO;
+	}
+	rules_text_fini(&trial.text);
+	chain = ruleset->tables[flavour->family][TABLE_RAW].chains[0];
+	return chain->rules[chain->rule_count - 1].packets != 0;
+}
+
+static void run_flavour(const struct flavour_case *flavour)
+{
+	struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
+	struct report_place place = {0};
+	bool v4 = flavour->family == FAMILY_IPV4;
+	struct frame_plan plan = flavour->plan;
+	struct frame frame;
+
+	plan.family = flavour->family;
+	plan.source = pool_parse(plan.family, v4 ? "203.0.113.9" : "2001:db8:9::7");
+	plan.destination = pool_parse(plan.family, v4 ? HOST_IPV4 : HOST_IPV6);
+	frame_build(&plan, &frame);
+	for (int nft = 0; nft < 2; nft++) {
+		int counted = flavour_counts(flavour, nft, &frame, &why);
+
+		report(&properties[FLAVOURS], &place, counted == flavour->counted[nft], "%s, %s: %s%s",
+		       flavour->name, nft ? "nft" : "legacy", counted ? "counted" : "not counted",
+		       why.data ? why.data : "");
+	}
+	testbed_flush();
+}
+
+/* --- all of them
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void print_totals(const char *when)
+{
+	printf("# %s: %" PRIu64 " rulesets, %" PRIu64 " packets sent, %" PRIu64 " rules compared, which counted %" PRIu64
+	       " packets; %" PRIu64 " packets and %" PRIu64 " rulesets left out, as what they meet is not certain\n",
+	       when, totals.rulesets, totals.packets, coverage_rules, coverage_packets, totals.unsure,
+	       totals.unsure_rulesets);
+	fflush(stdout);
+}
+
+static void run_for(unsigned long seconds, uint64_t seed, const struct extension_choice *choices)
+{
+	time_t begin = time(NULL), end = begin + (time_t)seconds, shown = begin;
+
+	for (size_t i = 0; i < flavour_case_count; i++)
+		run_flavour(&flavour_cases[i]);
+	for (size_t i = 0; i < fixed_case_count; i++)
+		if (strstr(fixed_cases[i].tables, SENTINEL_IPV4) || strstr(fixed_cases[i].tables, SENTINEL_IPV6))
+			run_case(&fixed_cases[i]);
+	for (uint64_t i = 0; time(NULL) < end; i++) {
+		char when[32];
+
+		trial_run(random_seed(seed, i), choices);
+		if (time(NULL) - shown < PROGRESS_SECONDS)
+			continue;
+		shown = time(NULL);
+		snprintf(when, sizeof(when), "after %ld s", (long)(shown - begin));
+		print_totals(when);
+	}
 }
 
 int main(int argc, char **argv)
@@ -397,16 +391,25 @@ int main(int argc, char **argv)
 	unsigned long seconds = argc > 1 ? strtoul(argv[1], NULL, 0) : SECONDS;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : SEED;
 	struct buffer why __attribute__((cleanup(buffer_fini))) = {0};
-	time_t end = time(NULL) + (time_t)seconds;
+	struct extension_choice choices[2];
+	struct report_place place = {0};
+	size_t unread;
 
 	if (testbed_make(&why)) {
 		printf("1..0 # SKIP %s\n", why.data ? why.data : "no testbed");
 		return 0;
 	}
 	printf("# seed 0x%016" PRIx64 ", for %lu seconds\n", seed, seconds);
+	for (size_t i = 0; i < extension_left_out_count; i++)
+		printf("# left out: %s: %s\n", extensions_left_out[i].names, extensions_left_out[i].reason);
+	unread = probe_extensions(&choices[0], &choices[1], &why);
+	report(&properties[READ], &place, !unread, "%zu lines that iptables loads: %s", unread,
+	       why.data ? why.data : "");
 	if (!seconds)
-		trial_run(seed);
-	for (uint64_t i = 0; time(NULL) < end; i++)
-		trial_run(random_seed(seed, i));
+		trial_run(seed, choices);
+	else
+		run_for(seconds, seed, choices);
+	coverage_print();
+	print_totals("all");
 	return report_finish(properties, PROPERTIES);
 }

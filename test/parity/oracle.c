@@ -36,7 +36,8 @@ void trace_record(void *context, const struct step *step)
 		trace->capacity = capacity;
 	}
 	trace->items[trace->count++] = (struct traced){
-	    step->kind == STEP_RULE ? (const void *)step->rule : (const void *)step->chain, step->truth};
+	    step->kind == STEP_RULE ? (const void *)step->rule : (const void *)step->chain, step->truth,
+	    step->packet->length};
 }
 
 size_t trace_times(const struct trace *trace, const void *counted)

@@ -13,6 +13,7 @@ struct trace {
 	struct traced {
 		const void *counted;
 		enum truth truth;
+		uint32_t bytes; /* that the packet had there: TCPMSS adds some */
 	} * items;
 	bool hot_drop;
 	bool routed; /* behind PREROUTING, perhaps */

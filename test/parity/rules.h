@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "pool.h"
+#include "rules_extension.h"
 
 struct rules_options {
 	bool kernel; /* to be loaded and counted: names the sentinel, keeps silent in OUTPUT, no guesswork */
@@ -14,11 +15,16 @@ struct rules_options {
 	bool forwarding; /* FORWARD is worth rules */
 	bool effects;    /* LOG, REJECT, sets with counters */
 	bool timed;      /* sets with members that time out */
+	bool session;    /* what hangs on the packets before: limit, quota, SET ... */
+	bool unknown;    /* matches of which weir mostly cannot know the answer */
+	bool nft;        /* to be loaded by iptables-nft, too */
+	const struct extension_choice *extensions; /* the other matches and targets; NULL: none */
 };
 
 struct rules_text {
 	struct buffer tables; /* iptables-save */
 	struct buffer sets;   /* ipset save; empty when there is none */
+	unsigned places;      /* enum extension_place, of all lines that were used */
 };
 
 #define TEST_INTERFACE "par0" /* where packets arrive in every test */

@@ -58,7 +58,7 @@ static struct count *find_counted(struct rule_tally *tally, const void *counted)
 	return NULL;
 }
 
-void tally_add_trace(struct rule_tally *tally, const struct trace *trace, uint32_t bytes)
+void tally_add_trace(struct rule_tally *tally, const struct trace *trace)
 {
 	for (size_t i = 0; i < trace->count; i++) {
 		struct count *count = find_counted(tally, trace->items[i].counted);
@@ -66,7 +66,7 @@ void tally_add_trace(struct rule_tally *tally, const struct trace *trace, uint32
 		if (!count || trace->items[i].truth != TRUTH_YES)
 			continue;
 		count->packets++;
-		count->bytes += bytes;
+		count->bytes += trace->items[i].bytes;
 	}
 }
 

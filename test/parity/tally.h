@@ -30,7 +30,7 @@ void tally_fini(struct rule_tally *tally);
 /* Where rule `number` (0: the policy) of that chain is counted; NULL when there is none. */
 struct count *tally_find(struct rule_tally *tally, enum table_id table, struct text chain, uint32_t number);
 /* Adds what a trace met for sure. */
-void tally_add_trace(struct rule_tally *tally, const struct trace *trace, uint32_t bytes);
+void tally_add_trace(struct rule_tally *tally, const struct trace *trace);
 /* Adds the counters that were read with another ruleset of the same shape; -ESRCH when a chain or rule is not
  * in both. */
 int tally_add_saved(struct rule_tally *tally, const struct ruleset *saved);

@@ -11,6 +11,10 @@
 #include <fcntl.h>
 #include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
@@ -100,6 +104,29 @@ int testbed_forwarding(bool on)
 	for (size_t i = 0; i < 2 && !error; i++)
 		error = set_kernel(paths[i], on ? "1" : "0");
 	return error;
+}
+
+/* What `conntrack -F` does: to delete without saying what. */
+int testbed_forget(void)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nfgenmsg family;
+	} request = {{sizeof(request), NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
+		      NLM_F_REQUEST | NLM_F_ACK, 1, 0},
+		     {AF_UNSPEC, NFNETLINK_V0, 0}};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+	} answer = {0};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (send(fd, &request, sizeof(request), 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
+		error = -errno;
+	close(fd);
+	return error ? error : answer.error.error;
 }
 
 /* Generic receive offload would make one packet of several. */
@@ -209,7 +236,10 @@ static const char *program(enum family family, bool nft, bool save)
 	return names[family][nft][save];
 }
 
-/* Rules go before the sets that they hold. The other flavour's may be there, too: both are emptied. */
+/* What was loaded since it was last taken away. */
+static bool loaded[FAMILY_COUNT][2], loaded_sets;
+
+/* Rules go before the sets that they hold. */
 void testbed_flush(void)
 {
 	static const char tables[] = "*raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
@@ -223,12 +253,17 @@ void testbed_flush(void)
 		for (int family = 0; family < FAMILY_COUNT; family++) {
 			const char *const argv[] = {program((enum family)family, nft, false), NULL};
 
+			if (!loaded[family][nft])
+				continue;
+			loaded[family][nft] = false;
 			buffer_fini(&input);
 			input = (struct buffer){0};
 			buffer_puts(&input, tables);
 			testbed_run(argv, &input, NULL);
 		}
-	testbed_run(sets, NULL, NULL);
+	if (loaded_sets)
+		testbed_run(sets, NULL, NULL);
+	loaded_sets = false;
 }
 
 int testbed_load(const struct rules_text *text, enum family family, bool nft, struct buffer *why)
@@ -237,6 +272,8 @@ int testbed_load(const struct rules_text *text, enum family family, bool nft, st
 	const char *const argv[] = {program(family, nft, false), "-c", NULL};
 	int error = 0;
 
+	loaded[family][nft] = true;
+	loaded_sets |= text->sets.size != 0;
 	if (text->sets.size)
 		error = testbed_run(sets, &text->sets, why);
 	return error ? error : testbed_run(argv, &text->tables, why);
@@ -282,11 +319,11 @@ void testbed_sentinel(enum family family, struct frame_plan *plan)
 }
 
 /* The sentinel's rule is the first one of raw PREROUTING: "[1:28] -A PREROUTING -s 198.19.255.254/32 -j
- * ACCEPT". */
+ * DROP". */
 static uint64_t sentinels_counted(enum family family, const struct buffer *saved)
 {
-	const char *rule = family == FAMILY_IPV4 ? "] -A PREROUTING -s " SENTINEL_IPV4 "/32 -j ACCEPT"
-						 : "] -A PREROUTING -s " SENTINEL_IPV6 "/128 -j ACCEPT";
+	const char *rule = family == FAMILY_IPV4 ? "] -A PREROUTING -s " SENTINEL_IPV4 "/32 -j "
+						 : "] -A PREROUTING -s " SENTINEL_IPV6 "/128 -j ";
 	const char *found = saved->data ? strstr(saved->data, rule) : NULL;
 
 	while (found && found > saved->data && *found != '[')
@@ -378,9 +415,9 @@ enum testbed_way testbed_way(const struct frame_plan *plan, bool forwarding, boo
 		return plan->vlan_tags > 1 || plan->vlan_id == 0 ? WAY_UNSURE : WAY_UNSEEN;
 	if (tracked && (plan->fragment != FRAME_WHOLE || plan->cut))
 		return WAY_UNSURE;
-	/* The routing header and IPsec have ways of their own. */
-	if (plan->extensions & 12)
-		return WAY_UNSURE;
-	return plan->family == FAMILY_IPV4 ? path_ipv4(plan, forwarding, out)
-					   : path_ipv6(plan, forwarding, out);
+	enum testbed_way way = plan->family == FAMILY_IPV4 ? path_ipv4(plan, forwarding, out)
+							   : path_ipv6(plan, forwarding, out);
+
+	/* Its time is exceeded. */
+	return way == WAY_FORWARD && plan->ttl == 1 ? WAY_PREROUTING : way;
 }

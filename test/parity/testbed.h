@@ -43,5 +43,7 @@ enum testbed_way {
 };
 /* tracked: conntrack is in use, so fragments are put together first. *out: the interface it leaves by. */
 enum testbed_way testbed_way(const struct frame_plan *plan, bool forwarding, bool tracked, const char **out);
+/* Makes conntrack forget what it has seen. */
+int testbed_forget(void);
 
 #endif

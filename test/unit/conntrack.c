@@ -445,7 +445,9 @@ static void entries_time_out(void **state)
 	host.now += 29 * SECOND;
 	expect(&host, udp(PEER, 53, HOST, 5000), "NEW");
 	expect(&host, udp(HOST, 5000, PEER, 53), "ESTABLISHED");
-	host.now += 31 * SECOND; /* replied, but older than two seconds: 120 */
+	/* Older than two seconds when the next one after the reply comes: 120. */
+	expect(&host, udp(PEER, 53, HOST, 5000), "ESTABLISHED");
+	host.now += 31 * SECOND;
 	expect(&host, udp(PEER, 53, HOST, 5000), "ESTABLISHED");
 	host.now += 119 * SECOND;
 	expect(&host, udp(PEER, 53, HOST, 5000), "ESTABLISHED");
@@ -590,6 +592,90 @@ static void a_full_table_says_so(void **state)
 	host_free(&host);
 }
 
+/* --- the way
+ * ---------------------------------------------------------------------------------------------------------- */
+
+#define SAY(chain, word) "-A " chain " -p udp -m comment --comment " word "\n"
+#define NAT_CHAINS NAT(SAY("PREROUTING", "np") SAY("INPUT", "ni") SAY("OUTPUT", "no") SAY("POSTROUTING", "nq"))
+#define OTHER_TABLES                                                                                         \
+	"*security\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" SAY("INPUT", "si")    \
+	    SAY("FORWARD", "sf") SAY("OUTPUT", "so") "COMMIT\n"                                               \
+	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" SAY("INPUT", "fi")      \
+	    SAY("FORWARD", "ff") SAY("OUTPUT", "fo") "COMMIT\n"                                               \
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "      \
+	"[0:0]\n:POSTROUTING ACCEPT [0:0]\n" SAY("PREROUTING", "mp") SAY("INPUT", "mi") SAY("FORWARD", "mf")  \
+	    SAY("OUTPUT", "mo") SAY("POSTROUTING", "mq") "COMMIT\n"                                           \
+	RAW(SAY("PREROUTING", "rp") SAY("OUTPUT", "ro"))
+
+/* The comments of the rules that matched, in order. */
+static void expect_way(struct host *host, struct sent sent, const char *way)
+{
+	char words[256] = "";
+	pass(host, sent);
+	for (const char *at = host->matched; (at = strstr(at, "--comment "));) {
+		at += strlen("--comment ");
+		size_t used = strlen(words);
+		snprintf(words + used, sizeof(words) - used, "%.2s ", at);
+	}
+	assert_string_equal(words, way);
+}
+
+static void tables_come_in_the_order_of_the_kernel(void **state)
+{
+	(void)state;
+	struct host host = host_new(OTHER_TABLES NAT_CHAINS);
+	expect_way(&host, udp(PEER, 1, HOST, 2), "rp mp np mi fi si ni ");
+	expect_way(&host, udp(PEER, 1, HOST, 2), "rp mp mi fi si "); /* nat is asked once */
+	expect_way(&host, udp(PEER, 1, OTHER, 2), "rp mp np mf ff sf mq nq ");
+	expect_way(&host, udp(HOST, 2, PEER, 1), "ro mo fo so mq ");
+	/* What begins with the host's address may have got it from nat. */
+	expect_way(&host, udp(HOST, 3, PEER, 4), "");
+	host_free(&host);
+	host = host_new(OTHER_TABLES NAT(SAY("OUTPUT", "no")));
+	expect_way(&host, udp(HOST, 3, PEER, 4), "ro mo no fo so mq ");
+	host_free(&host);
+}
+
+static void marks_are_carried_from_table_to_table(void **state)
+{
+	(void)state;
+	struct host host =
+	    host_new("*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "
+		     "[0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -s 198.51.100.7/32 -j MARK --set-xmark "
+		     "0x7/0xffffffff\nCOMMIT\n"
+		     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		     "-A INPUT -m mark --mark 0x7 -j DROP\nCOMMIT\n");
+	pass(&host, udp(PEER, 1, HOST, 2));
+	assert_int_equal(host.outcome.verdicts, VERDICT_DROP);
+	pass(&host, udp(OTHER, 1, HOST, 2));
+	assert_int_equal(host.outcome.verdicts, VERDICT_ACCEPT);
+	host_free(&host);
+}
+
+static void a_mark_perhaps_set_is_not_known(void **state)
+{
+	(void)state;
+	struct host host =
+	    host_new("*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "
+		     "[0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -i eth9 -j MARK --set-xmark "
+		     "0x7/0xffffffff\nCOMMIT\n"
+		     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		     "-A INPUT -m mark --mark 0x7 -j DROP\nCOMMIT\n");
+	pass(&host, udp(PEER, 1, HOST, 2));
+	assert_int_equal(host.outcome.verdicts, VERDICT_DROP | VERDICT_ACCEPT);
+	host_free(&host);
+}
+
+static void a_zone_is_not_followed(void **state)
+{
+	(void)state;
+	struct host host = host_new(RAW("-A PREROUTING -s 198.51.100.7/32 -j CT --zone 5\n"
+					"-A PREROUTING -s 198.51.100.7/32 -j NOTRACK\n") FILTER);
+	expect(&host, udp(PEER, 1, HOST, 2), "?");
+	expect(&host, udp(OTHER, 1, HOST, 2), "NEW");
+	host_free(&host);
+}
+
 /* --- NAT
  * ------------------------------------------------------------------------------------------------------------ */
 
@@ -619,6 +705,17 @@ static void dnat_rewrites_the_connection_both_ways(void **state)
 	host_free(&host);
 }
 
+static void an_error_that_left_quotes_what_nat_made(void **state)
+{
+	(void)state;
+	struct host host = host_new(NAT("-A PREROUTING -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353\n") FILTER);
+	struct sent query = udp(PEER, 5000, HOST, 53);
+	expect(&host, query, "NEW");
+	struct sent error = {.source = HOST, .destination = PEER, .protocol = 1, .type = 3, .code = 3, .about = &query};
+	expect(&host, error, "?");
+	host_free(&host);
+}
+
 static void redirected_packets_stay_here(void **state)
 {
 	(void)state;
@@ -645,7 +742,8 @@ static void an_address_of_a_range_is_not_known(void **state)
 {
 	(void)state;
 	struct host host =
-	    host_new(NAT("-A PREROUTING -p udp -j DNAT --to-destination 198.18.0.1-198.18.0.9\n") FILTER);
+	    host_new(NAT("-A PREROUTING -d 192.0.2.1/32 -p udp -j DNAT --to-destination 198.18.0.1-198.18.0.9\n")
+			 FILTER);
 	pass(&host, udp(PEER, 5000, HOST, 53));
 	assert_true(host.unsure); /* delivered or forwarded */
 	/* The answer may be any inside host's. */
@@ -706,7 +804,12 @@ int main(void)
 	    cmocka_unit_test(fragments_leave_the_rest_open),
 	    cmocka_unit_test(what_was_under_way_before_the_capture_is_not_known),
 	    cmocka_unit_test(a_full_table_says_so),
+	    cmocka_unit_test(tables_come_in_the_order_of_the_kernel),
+	    cmocka_unit_test(marks_are_carried_from_table_to_table),
+	    cmocka_unit_test(a_mark_perhaps_set_is_not_known),
+	    cmocka_unit_test(a_zone_is_not_followed),
 	    cmocka_unit_test(dnat_rewrites_the_connection_both_ways),
+	    cmocka_unit_test(an_error_that_left_quotes_what_nat_made),
 	    cmocka_unit_test(redirected_packets_stay_here),
 	    cmocka_unit_test(netmap_replaces_the_network),
 	    cmocka_unit_test(an_address_of_a_range_is_not_known),

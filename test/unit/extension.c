@@ -31,6 +31,47 @@ static const char *const sets = "create a hash:ip family inet hashsize 1024 maxe
 				"add m 192.0.2.0\n"
 				"create o bitmap:port range 0-1023\n"
 				"add o 80\n"
+				"create i hash:net,iface\n"
+				"add i 192.0.2.0/24,eth0\n"
+				"add i 192.0.0.0/16,eth1\n"
+				"add i 198.51.100.0/24,eth wildcard\n"
+				"add i 198.51.100.1,eth0 nomatch\n"
+				"create k hash:ip,mark markmask 0xff\n"
+				"add k 192.0.2.1,0x17\n"
+				"create x hash:ip,mac\n"
+				"add x 192.0.2.1,02:00:00:00:00:01\n"
+				"create y hash:mac\n"
+				"add y 02:00:00:00:00:01\n"
+				"create bm bitmap:ip,mac range 192.0.2.0/24\n"
+				"add bm 192.0.2.1,02:00:00:00:00:01\n"
+				"add bm 192.0.2.2\n"
+				"create bi bitmap:ip range 0.0.0.0-0.0.0.255 netmask 28\n"
+				"add bi 0.0.0.0\n"
+				"create pp hash:ip,port,ip\n"
+				"add pp 192.0.2.1,tcp:80,198.51.100.1\n"
+				"create pn hash:ip,port,net\n"
+				"add pn 192.0.2.1,tcp:80,198.51.100.0/24\n"
+				"add pn 192.0.2.1,tcp:80,198.51.100.128/25 nomatch\n"
+				"create nn hash:net,net\n"
+				"add nn 192.0.2.0/24,198.51.100.0/24\n"
+				"add nn 192.0.2.0/25,198.51.100.0/25 nomatch\n"
+				"add nn 192.0.0.0/16,198.51.100.0/28\n"
+				"create np hash:net,port\n"
+				"add np 192.0.2.0/24,udp:53\n"
+				"add np 192.0.2.1,udp:53 nomatch\n"
+				"create npn hash:net,port,net\n"
+				"add npn 192.0.2.0/24,udp:53,198.51.100.0/24\n"
+				"create bits hash:ip bitmask 255.0.0.255\n"
+				"add bits 192.0.2.7\n"
+				"create nc hash:net counters\n"
+				"add nc 192.0.2.0/24 nomatch\n"
+				"add nc 192.0.0.0/16\n"
+				"create l list:set\n"
+				"add l a\nadd l n\nadd l np\n"
+				"create lk list:set\n"
+				"add lk k\nadd lk c\n"
+				"create lm list:set counters timeout 60\n"
+				"add lm bm\n"
 				"create a6 hash:ip family inet6 hashsize 1024 maxelem 65536\n"
 				"add a6 2001:db8::1\n";
 
@@ -164,7 +205,7 @@ static const struct refused_case refused_cases[] = {
     {FAMILY_IPV4, "raw", "-p tcp --dport 90:80", "bad-port"},
     {FAMILY_IPV4, "raw", "-p tcp --dport 70000", "bad-port"},
     {FAMILY_IPV4, "raw", "-p tcp --dport 080", "bad-port"},
-    {FAMILY_IPV4, "raw", "-p udp --dport 010", "bad-port"},
+    {FAMILY_IPV4, "raw", "-p udp --dport 0x10", "bad-port"},
     {FAMILY_IPV4, "raw", "-p icmp --icmp-type 08", "bad-icmp-type"},
     {FAMILY_IPV4, "raw", "-p tcp --dport nosuchservice", "bad-port"},
     {FAMILY_IPV4, "raw", "-p tcp --dport 80 --dport 90", "duplicate-option"},
@@ -352,10 +393,63 @@ static const struct packet_case packet_cases[] = {
     {"-m set --match-set t src", "src=203.0.113.8", TRUTH_YES, false},
     {"-m set --match-set m src", "src=192.0.2.77", TRUTH_YES, false},
     {"-m set --match-set m src", "src=192.0.3.77", TRUTH_NO, false},
-    {"-m set --match-set o dst", "proto=tcp dport=80", TRUTH_UNKNOWN, false},
+    {"-m set --match-set o dst", "proto=tcp dport=80", TRUTH_YES, false},
+    {"-m set --match-set o dst", "proto=sctp dport=80", TRUTH_NO, false},
+    {"-m set --match-set o dst", "proto=udp dport=81", TRUTH_NO, false},
+    {"-m set --match-set o src", "dport=80", TRUTH_UNKNOWN, false},
+    /* A network that is there for another interface ends the search. */
+    {"-m set --match-set i src,src", "src=192.0.2.1 in=eth0", TRUTH_YES, false},
+    {"-m set --match-set i src,src", "src=192.0.2.1 in=eth1", TRUTH_NO, false},
+    {"-m set --match-set i src,src", "src=192.0.3.1 in=eth1", TRUTH_YES, false},
+    {"-m set --match-set i src,src", "src=198.51.100.2 in=eth7", TRUTH_YES, false},
+    {"-m set --match-set i src,src", "src=198.51.100.1 in=eth0", TRUTH_NO, false},
+    {"-m set --match-set i src,src --return-nomatch", "src=198.51.100.1 in=eth0", TRUTH_YES, false},
+    {"-m set --match-set i src,src", "src=198.51.100.1 in=eth1", TRUTH_NO, false},
+    {"-m set --match-set i src,dst", "src=192.0.2.1 in=eth0", TRUTH_NO, false},
+    {"-m set --match-set i src,src", "src=192.0.2.1", TRUTH_UNKNOWN, false},
+    {"-m set --match-set k src,src", "src=192.0.2.1 mark=0xf17", TRUTH_YES, false},
+    {"-m set --match-set k src,src", "src=192.0.2.1 mark=0x18", TRUTH_NO, false},
+    {"-m set --match-set x src,src", "src=192.0.2.1 mac=02:00:00:00:00:01", TRUTH_YES, false},
+    {"-m set --match-set x src,src", "src=192.0.2.1 mac=02:00:00:00:00:02", TRUTH_NO, false},
+    {"-m set --match-set x src,dst", "src=192.0.2.1 mac=02:00:00:00:00:01", TRUTH_UNKNOWN, false},
+    {"-m set --match-set y src", "mac=02:00:00:00:00:01", TRUTH_YES, false},
+    {"-m set --match-set y src", "src=192.0.2.1", TRUTH_UNKNOWN, false},
+    {"-m set --match-set bm src,src", "src=192.0.2.1 mac=02:00:00:00:00:01", TRUTH_YES, false},
+    {"-m set --match-set bm src,src", "src=192.0.2.1 mac=02:00:00:00:00:02", TRUTH_NO, false},
+    {"-m set --match-set bm src,src", "src=192.0.2.2 mac=02:00:00:00:00:02", TRUTH_UNKNOWN, false},
+    {"-m set --match-set bm src,src", "src=192.0.2.3 mac=02:00:00:00:00:02", TRUTH_NO, false},
+    {"-m set --match-set bi src", "src=0.0.0.9", TRUTH_YES, false},
+    {"-m set --match-set bi src", "src=0.0.0.16", TRUTH_NO, false},
+    {"-m set --match-set pp src,dst,dst", "src=192.0.2.1 dst=198.51.100.1 proto=tcp dport=80", TRUTH_YES, false},
+    {"-m set --match-set pp src,dst,dst", "src=192.0.2.1 dst=198.51.100.2 proto=tcp dport=80", TRUTH_NO, false},
+    {"-m set --match-set pp dst,src,src", "dst=192.0.2.1 src=198.51.100.1 proto=tcp sport=80", TRUTH_YES, false},
+    {"-m set --match-set pn src,dst,dst", "src=192.0.2.1 dst=198.51.100.1 proto=tcp dport=80", TRUTH_YES, false},
+    {"-m set --match-set pn src,dst,dst", "src=192.0.2.1 dst=198.51.100.200 proto=tcp dport=80", TRUTH_NO, false},
+    {"-m set --match-set pn src,dst", "src=192.0.2.1 dst=198.51.100.1 proto=tcp dport=80", TRUTH_NO, false},
+    {"-m set --match-set nn src,dst", "src=192.0.2.1 dst=198.51.100.1", TRUTH_NO, false},
+    {"-m set --match-set nn src,dst", "src=192.0.2.1 dst=198.51.100.200", TRUTH_YES, false},
+    {"-m set --match-set nn src,dst", "src=192.0.2.200 dst=198.51.100.1", TRUTH_YES, false},
+    {"-m set --match-set nn src,dst", "src=192.0.3.1 dst=198.51.100.1", TRUTH_YES, false},
+    {"-m set --match-set nn src,dst", "src=192.0.3.1 dst=198.51.100.17", TRUTH_NO, false},
+    {"-m set --match-set np src,dst", "src=192.0.2.1 proto=udp dport=53", TRUTH_NO, false},
+    {"-m set --match-set np src,dst", "src=192.0.2.2 proto=udp dport=53", TRUTH_YES, false},
+    {"-m set --match-set npn src,dst,dst", "src=192.0.2.2 dst=198.51.100.1 proto=udp dport=53", TRUTH_YES, false},
+    {"-m set --match-set npn src,dst,dst", "src=192.0.2.2 dst=198.51.101.1 proto=udp dport=53", TRUTH_NO, false},
+    {"-m set --match-set bits src", "src=192.51.100.7", TRUTH_YES, false},
+    {"-m set --match-set bits src", "src=192.51.100.8", TRUTH_NO, false},
+    {"-m set --match-set l src", "src=192.0.2.1", TRUTH_YES, false},
+    {"-m set --match-set l src", "src=192.0.2.2 proto=udp dport=53", TRUTH_NO, false},
+    {"-m set --match-set l src,dst", "src=192.0.2.2 proto=udp dport=53", TRUTH_YES, false},
+    {"-m set --match-set l src", "src=198.51.100.129", TRUTH_NO, false},
+    {"-m set --match-set l src --return-nomatch", "src=198.51.100.129", TRUTH_YES, false},
+    {"-m set ! --match-set l src", "dst=192.0.2.1", TRUTH_UNKNOWN, false},
+    {"-m set --match-set nc src", "src=192.0.2.1", TRUTH_NO, false},
+    {"-m set --match-set nc src --packets-gt 3", "src=192.0.2.1", TRUTH_UNKNOWN, false},
+    {"-m set --match-set nc src --packets-gt 3", "src=192.1.2.1", TRUTH_NO, false},
+    {"-m set --match-set a src --packets-gt 3", "src=192.0.2.1", TRUTH_YES, false},
     {"-m set --match-set c src --packets-gt 3", "src=192.0.2.1", TRUTH_UNKNOWN, false},
     {"-m set --match-set c src --packets-gt 3", "src=192.0.2.2", TRUTH_NO, false},
-    {"-m set ! --match-set c src --packets-gt 3", "src=192.0.2.2", TRUTH_UNKNOWN, false},
+    {"-m set ! --match-set c src --packets-gt 3", "src=192.0.2.2", TRUTH_YES, false},
     {"-m comment --comment x", "", TRUTH_YES, false},
     {"-m limit --limit 3/min", "src=192.0.2.1", TRUTH_UNKNOWN, false},
 };
@@ -400,6 +494,15 @@ static const struct {
     {"-m set --match-set c src", EFFECT_COUNTER, false},
     {"-m set --match-set c src ! --update-counters", 0, false},
     {"-m set --match-set o dst", 0, false},
+    {"-m set --match-set bm src,src", EFFECT_STATE, false},
+    {"-m set --match-set bm src", 0, false},
+    {"-m set --match-set k src,src", 0, true},
+    {"-m set --match-set l src", 0, false},
+    {"-m set --match-set lk src", EFFECT_COUNTER, false},
+    {"-m set --match-set lk src,src", EFFECT_COUNTER, true},
+    {"-m set --match-set lk src ! --update-counters", 0, false},
+    {"-m set --match-set lk src ! --update-subcounters", 0, false},
+    {"-m set --match-set lm src,src ! --update-subcounters", EFFECT_COUNTER | EFFECT_STATE, false},
     {"-m limit --limit 3/min", EFFECT_STATE, false},
     {"-m recent --update --seconds 5 --name x", EFFECT_STATE, false},
     {"-m connlimit --connlimit-above 5", EFFECT_STATE, true},
@@ -448,8 +551,8 @@ static void knows_targets_by_kind(void **state)
 	    {"raw", "-j RETURN", TARGET_RETURN, 0},
 	    {"raw", "-j NOTRACK", TARGET_NOTRACK, 0},
 	    {"raw", "-j CT --notrack", TARGET_NOTRACK, 0},
-	    {"raw", "-j CT --zone 5", TARGET_OPAQUE, EFFECT_UNKNOWN},
-	    {"raw", "-j CT --notrack --zone 5", TARGET_OPAQUE, EFFECT_UNKNOWN},
+	    {"raw", "-j CT --zone 5", TARGET_REWRITE, 0},
+	    {"raw", "-j CT --notrack --zone 5", TARGET_NOTRACK, 0},
 	    {"filter", "-j REJECT", TARGET_REJECT, EFFECT_REJECT},
 	    {"filter", "-j LOG", TARGET_CONTINUE, EFFECT_LOG},
 	    {"filter", "-p tcp", TARGET_CONTINUE, 0},

@@ -33,7 +33,16 @@ static const char *const sets4 = "create a hash:ip family inet hashsize 1024 max
 				 "create z hash:ip family inet hashsize 1024 maxelem 65536 netmask 30\n"
 				 "add z 192.0.2.4\n"
 				 "create e hash:ip family inet hashsize 1024 maxelem 65536\n"
-				 "create o list:set size 8\n";
+				 "create c hash:ip family inet hashsize 1024 maxelem 65536 counters\n"
+				 "add c 192.0.2.1\nadd c 192.0.2.3\n"
+				 "create b bitmap:ip range 192.0.2.0/24 netmask 30\n"
+				 "add b 192.0.2.4\n"
+				 "create bp bitmap:port range 0-65535\n"
+				 "add bp 53\nadd bp 80\n"
+				 "create np hash:net,port\n"
+				 "add np 192.0.2.0/30,udp:53\n"
+				 "create o list:set size 8\n"
+				 "add o a\nadd o np\n";
 
 static const char *const sets6 = "create p hash:ip,port family inet6 hashsize 1024 maxelem 65536\n"
 				 "add p 2001:db8::1,tcp:80\n"
@@ -88,12 +97,16 @@ static const char *const rules4[] = {
     "-m set ! --match-set t dst",
     "-m set --match-set z src",
     "-m set --match-set e src",
-    "-m set --match-set o src",
+    "~-m set --match-set o src",
+    "-m set --match-set c src --packets-gt 3",
+    "-m set ! --match-set c src --packets-gt 3",
     "-m set --match-set a src --packets-gt 3",
-    "-m set ! --match-set a src --packets-gt 3",
+    "-m set --match-set b src",
+    "~-m set --match-set bp dst",
+    "~-m set ! --match-set np src,dst",
     "-m comment --comment x",
     "-m limit --limit 3/min",
-    "-m mark ! --mark 0x1",
+    "~-m mark ! --mark 0x1",
 };
 
 static const char *const rules6[] = {
@@ -280,8 +293,10 @@ static void opaque_matches_share_what_may_be_shared(void **state)
 	     false, false},
 	    {"-m conntrack --ctdir REPLY\n-m conntrack --ctdir REPLY", true, false},
 	    {"-m conntrack --ctexpire 5\n-m conntrack --ctexpire 5", false, false},
-	    {"-m set --match-set a src --packets-gt 3\n-m set --match-set a src --packets-gt 3", false,
+	    {"-m set --match-set c src --packets-gt 3\n-m set --match-set c src --packets-gt 3", false,
 	     false},
+	    {"-m set --match-set np src,dst\n-m set --match-set np src,dst", true, false},
+	    {"-m set --match-set np src,dst\n-m set ! --match-set np src,dst", false, true},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		bool same, opposite;
@@ -302,7 +317,9 @@ static void a_plain_set_has_a_meaning(void **state)
 	    {"-m set ! --match-set a src", false},
 	    {"-m set --match-set p src", false},
 	    {"-m set --match-set n src --return-nomatch", false},
-	    {"-m set --match-set a src --packets-gt 3", false},
+	    {"-m set --match-set c src --packets-gt 3", false},
+	    {"-m set --match-set np src,dst", false},
+	    {"-m set --match-set b src", true},
 	    {"-m comment --comment x", false},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

@@ -109,6 +109,17 @@ static inline void packet_field(struct packet *packet, struct evaluation *evalua
 	} else if (!strcmp(key, "dport")) {
 		packet->destination_port = (uint16_t)atoi(value);
 		packet->known |= KNOWN_DESTINATION_PORT;
+	} else if (!strcmp(key, "in")) {
+		snprintf(packet->in, sizeof(packet->in), "%s", value);
+		packet->known |= KNOWN_IN;
+	} else if (!strcmp(key, "mark")) {
+		packet->mark = (uint32_t)strtoul(value, NULL, 0);
+		packet->known |= KNOWN_MARK;
+	} else if (!strcmp(key, "mac")) {
+		assert_int_equal(sscanf(value, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &packet->mac[0], &packet->mac[1],
+					&packet->mac[2], &packet->mac[3], &packet->mac[4], &packet->mac[5]),
+				 6);
+		packet->known |= KNOWN_MAC;
 	} else if (!strcmp(key, "flags")) {
 		packet->tcp_flags = 2; /* syn is the only one used */
 		packet->known |= KNOWN_TCP_FLAGS;

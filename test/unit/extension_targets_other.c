@@ -6,6 +6,7 @@
 #include "extension_rules.h"
 
 #include "extension/extension.h"
+#include "extension/session.h"
 #include "ruleset/rule_parser.h"
 
 static const char *const sets = "create a hash:ip family inet hashsize 1024 maxelem 65536\n"
@@ -25,6 +26,9 @@ static const struct print_case print_cases[] = {
     {FAMILY_IPV4, "raw", "-j CT --notrack", NULL},
     {FAMILY_IPV4, "raw", "-j CT --notrack --zone 5", NULL},
     {FAMILY_IPV4, "raw", "-j CT --zone 5", NULL},
+    {FAMILY_IPV4, "raw", "-j CT --cte new --zone-o 5", "-j CT --ctevents new --zone-orig 5"},
+    {FAMILY_IPV4, "filter", "-j NFLOG --nflog-pre x", "-j NFLOG --nflog-prefix x"},
+    {FAMILY_IPV4, "filter", "-j SET --add a src --time 5", "-j SET --add-set a src --timeout 5"},
     {FAMILY_IPV4, "raw", "-j CT --zone 0", "-j CT"},
     {FAMILY_IPV4, "raw", "-j CT --zone 65535", NULL},
     {FAMILY_IPV4, "raw", "-j CT --zone 0x10", "-j CT --zone 16"},
@@ -222,6 +226,13 @@ struct refused_case {
 };
 
 static const struct refused_case refused_cases[] = {
+    {FAMILY_IPV4, "raw", "-j CT --zo 5"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-b 1:2"},
+    {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-bal 5:1"},
+    {FAMILY_IPV4, "mangle", "-j TEE --gate 0.0.0.0"},
+    {FAMILY_IPV4, "filter", "-j IDLETIMER --time 5 --lab power"},
+    {FAMILY_IPV4, "filter", "-j SET --del a src"},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src --ex"},
     {FAMILY_IPV4, "raw", "-j CT --zone 65536"},
     {FAMILY_IPV4, "raw", "-j CT --zone -1"},
     {FAMILY_IPV4, "raw", "-j CT --zone foo"},
@@ -489,8 +500,9 @@ static const struct kind_case {
     {FAMILY_IPV4, "filter", "-j NFLOG", TARGET_CONTINUE, EFFECT_LOG, false},
     {FAMILY_IPV4, "filter", "-j NFQUEUE --queue-bypass", TARGET_QUEUE, 0, true},
     {FAMILY_IPV4, "mangle", "-j TEE --gateway 192.0.2.1", TARGET_CONTINUE, EFFECT_UNKNOWN, false},
-    {FAMILY_IPV4, "filter", "-j SET --add-set a src", TARGET_CHANGE, EFFECT_STATE, false},
-    {FAMILY_IPV4, "mangle", "-j SET --map-set s src --map-prio", TARGET_CHANGE, EFFECT_STATE, false},
+    {FAMILY_IPV4, "filter", "-j SET --add-set a src", TARGET_CHANGE, EFFECT_STATE | EFFECT_UNKNOWN, false},
+    {FAMILY_IPV4, "mangle", "-j SET --map-set s src --map-prio", TARGET_CHANGE, EFFECT_STATE | EFFECT_UNKNOWN,
+     false},
     {FAMILY_IPV4, "filter", "-j AUDIT --type drop", TARGET_CONTINUE, EFFECT_LOG, false},
     {FAMILY_IPV4, "raw", "-j TRACE", TARGET_CONTINUE, EFFECT_LOG, false},
     {FAMILY_IPV4, "filter", "-p tcp -j SYNPROXY", TARGET_QUEUE, 0, true},
@@ -622,6 +634,114 @@ static void forgets_marks_it_cannot_work_out(void **state)
 	}
 }
 
+/* --- Sets that packets change
+ * ------------------------------------------------------------------------------------ */
+
+static const char *const changing_sets =
+    "create a hash:ip family inet hashsize 1024 maxelem 65536\n"
+    "add a 192.0.2.1\n"
+    "create t hash:ip family inet hashsize 1024 maxelem 65536 timeout 60\n"
+    "create p hash:ip,port family inet hashsize 1024 maxelem 65536\n"
+    "create n hash:net family inet hashsize 1024 maxelem 65536\n"
+    "create f hash:ip family inet hashsize 64 maxelem 2\n"
+    "add f 192.0.2.1\n";
+
+/* What happens one after the other: '+' the SET rule runs for a source, '?' it runs perhaps; else the set is
+ * asked for a source, and the answer is what it must be: 'y', 'n', 'u'. */
+struct set_event {
+	char what;
+	uint8_t source; /* 192.0.2.SOURCE */
+	unsigned seconds;
+};
+
+static const struct set_case {
+	const char *name, *change, *match;
+	struct set_event events[10];
+} set_cases[] = {
+    {"what is added is in it, and nothing else",
+     "-j SET --add-set a src",
+     "-m set --match-set a src",
+     {{'y', 1, 0}, {'n', 5, 0}, {'+', 5, 1}, {'y', 5, 2}, {'n', 6, 2}, {'y', 1, 900}}},
+    {"what is deleted is not in it",
+     "-j SET --del-set a src",
+     "-m set --match-set a src",
+     {{'y', 1, 0}, {'+', 1, 0}, {'n', 1, 0}, {'+', 7, 0}, {'n', 7, 0}}},
+    {"the negation",
+     "-j SET --add-set a src",
+     "-m set ! --match-set a src",
+     {{'n', 1, 0}, {'y', 5, 0}, {'+', 5, 1}, {'n', 5, 2}}},
+    {"perhaps added",
+     "-j SET --add-set a src",
+     "-m set --match-set a src",
+     {{'?', 5, 0}, {'u', 5, 0}, {'n', 6, 0}, {'+', 5, 0}, {'y', 5, 0}}},
+    {"the set's timeout is not started anew without --exist",
+     "-j SET --add-set t src",
+     "-m set --match-set t src",
+     {{'+', 5, 0}, {'y', 5, 59}, {'+', 5, 59}, {'u', 5, 60}, {'n', 5, 61}, {'+', 5, 70}, {'y', 5, 71}}},
+    {"it is with --exist, and --timeout is another one",
+     "-j SET --add-set t src --exist --timeout 10",
+     "-m set --match-set t src",
+     {{'+', 5, 0}, {'+', 5, 9}, {'y', 5, 18}, {'n', 5, 20}}},
+    {"timeout 0 is for ever",
+     "-j SET --add-set t src --timeout 0",
+     "-m set --match-set t src",
+     {{'+', 5, 0}, {'y', 5, 9000}}},
+    {"too few directions add nothing",
+     "-j SET --add-set p src",
+     "-m set --match-set p src,dst",
+     {{'+', 5, 0}, {'n', 5, 0}}},
+    {"prefixes are not followed",
+     "-j SET --add-set n src",
+     "-m set --match-set n src",
+     {{'n', 5, 0}, {'+', 5, 0}, {'u', 5, 0}, {'u', 6, 0}}},
+    {"a set that is full",
+     "-j SET --add-set f src",
+     "-m set --match-set f src",
+     {{'+', 5, 0}, {'y', 5, 0}, {'n', 6, 0}, {'+', 6, 0}, {'u', 6, 0}, {'u', 5, 0}}},
+};
+
+static void run_event(const struct set_case *each, const struct rule *asked, const struct target *change,
+		      struct session *session, const struct set_event *event)
+{
+	struct packet packet = {.family = FAMILY_IPV4, .known = KNOWN_SOURCE | KNOWN_TIME};
+	struct evaluation evaluation = {.session = session, .certain = event->what != '?'};
+
+	memcpy(packet.source, (uint8_t[]){192, 0, 2, event->source}, 4);
+	packet.time = (1700000000u + event->seconds) * (uint64_t)1000000000;
+	if (event->what == '+' || event->what == '?') {
+		change->type->apply(change, &packet, &evaluation);
+		return;
+	}
+	const struct match *match = &asked->matches[0];
+	enum truth truth = match->type->evaluate(match, asked, &packet, &evaluation);
+	if (truth != (event->what == 'y' ? TRUTH_YES : event->what == 'n' ? TRUTH_NO : TRUTH_UNKNOWN)) {
+		print_error("%s: 192.0.2.%u after %u s: %d\n", each->name, event->source, event->seconds,
+			    (int)truth);
+		fail();
+	}
+	/* Of a packet by itself nobody knows what was before it. */
+	evaluation.session = NULL;
+	assert_int_equal(match->type->evaluate(match, asked, &packet, &evaluation), TRUTH_UNKNOWN);
+}
+
+static void follows_what_packets_do_to_sets(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(set_cases) / sizeof(*set_cases); i++) {
+		const struct set_case *each = &set_cases[i];
+		char rules[256];
+		snprintf(rules, sizeof(rules), "%s\n%s", each->match, each->change);
+		struct loaded loaded = load_rules(FAMILY_IPV4, "filter", changing_sets, rules);
+		struct session *session = session_new(1);
+		assert_non_null(loaded.rule);
+		assert_non_null(session);
+		for (size_t at = 0; at < 10 && each->events[at].what; at++)
+			run_event(each, loaded.rule - 1, &loaded.rule->target, session, &each->events[at]);
+		session_free(session);
+		loaded_free(&loaded);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -632,6 +752,7 @@ int main(void)
 	    cmocka_unit_test(tells_where_copies_go),
 	    cmocka_unit_test(tells_conntracks_template),
 	    cmocka_unit_test(forgets_marks_it_cannot_work_out),
+	    cmocka_unit_test(follows_what_packets_do_to_sets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 #define BASE ((address)0xc6120000) /* 198.18.0.0 */
 
 static uint64_t state;
+static struct arena *arena; /* of the sets */
 
 static uint64_t random_next(void)
 {
@@ -33,22 +34,42 @@ static int seed_random(void **context)
 	const char *seed = getenv("WEIR_TEST_SEED");
 	state = seed ? strtoull(seed, NULL, 0) | 1 : 0x9e3779b97f4a7c15u;
 	print_message("# WEIR_TEST_SEED=%#llx\n", (unsigned long long)state);
+	arena = arena_new();
+	return arena ? 0 : -1;
+}
+
+static int free_sets(void **context)
+{
+	(void)context;
+	arena_free(arena);
 	return 0;
 }
 
 static const bool src[2] = {true, true}, dst[2] = {false, false}, src_dst[2] = {true, false},
 		  dst_src[2] = {false, true};
 
-static struct set make_set(const char *name, enum set_type type, struct set_member *members, size_t count)
+static void fill(struct set *set, const struct set_member *members, size_t count)
 {
-	return (struct set){
+	set_prepare(set);
+	for (size_t i = 0; i < count; i++) {
+		struct set_member member = members[i];
+		member.timeout = member.timed;
+		assert_int_equal(set_member_append(arena, set, &member), 0);
+	}
+}
+
+static struct set make_set(const char *name, enum set_type type, const struct set_member *members, size_t count)
+{
+	struct set set = {
 	    .name = {name, strlen(name)},
 	    .type = type,
+	    .dimensions = set_types[type].dimensions,
 	    .family = FAMILY_IPV4,
 	    .netmask = 32,
-	    .members = members,
-	    .member_count = count,
+	    .has_timeout = true,
 	};
+	fill(&set, members, count);
+	return set;
 }
 
 /* Ascending, disjoint, as the header promises. */
@@ -65,37 +86,27 @@ static void check_ranges(const struct predicate *predicate)
 static int kernel_lookup(const struct set *set, address value, uint32_t gone)
 {
 	int best = -1;
-	address netmask = prefix_mask(set->family, set->netmask);
-	if (set->type == SET_HASH_IP && (value & netmask) == 0)
+	struct set_member found = {0};
+	if (set->type == SET_HASH_IP && set_masked(set, value) == 0)
 		return -1;
 	for (size_t i = 0; i < set->member_count; i++) {
-		const struct set_member *member = &set->members[i];
-		address low = member->low, high = member->high;
-		if (set->type == SET_HASH_IP) {
-			low &= netmask;
-			high |= family_max(set->family) & ~netmask;
-		}
-		if (value < low || value > high)
+		struct set_member member;
+		set_member_get(set, i, &member);
+		if (value < member.low || value > member.high || (best >= 0 && member.prefix < found.prefix))
 			continue;
 		/* A later add of the same element replaces the earlier one before anything expires. */
-		if (set->type == SET_HASH_IP || best < 0 || member->prefix >= set->members[best].prefix) {
-			bool replaced = false;
-			for (size_t j = i + 1; j < set->member_count; j++) {
-				const struct set_member *other = &set->members[j];
-				address other_low = other->low, other_high = other->high;
-				if (set->type == SET_HASH_IP) {
-					other_low &= netmask;
-					other_high |= family_max(set->family) & ~netmask;
-					replaced |= value >= other_low && value <= other_high;
-				} else {
-					replaced |= other_low == low && other->prefix == member->prefix;
-				}
-			}
-			if (!replaced && !(member->timed && gone >> i & 1))
-				best = (int)i;
+		bool replaced = false;
+		for (size_t j = i + 1; j < set->member_count; j++) {
+			struct set_member other;
+			set_member_get(set, j, &other);
+			replaced |= other.low == member.low && other.prefix == member.prefix;
+		}
+		if (!replaced && !(member.timed && gone >> i & 1)) {
+			best = (int)i;
+			found = member;
 		}
 	}
-	return best >= 0 && set->members[best].nomatch ? -1 : best;
+	return best >= 0 && found.nomatch ? -1 : best;
 }
 
 static void check_set(const struct set *set, address low, address high)
@@ -123,13 +134,17 @@ static void check_set(const struct set *set, address low, address high)
 		int64_t element = certain >= 0 ? certain : timed;
 		if (element >= 0) {
 			assert_true((size_t)element < set->member_count);
-			assert_false(set->members[element].nomatch);
-			assert_true(set->type != SET_HASH_NET || (value >= set->members[element].low &&
-								  value <= set->members[element].high));
+			struct set_member member;
+			set_member_get(set, (size_t)element, &member);
+			assert_false(member.nomatch);
+			assert_true(value >= member.low && value <= member.high);
 		}
 		bool any_timed = false;
-		for (size_t i = 0; i < set->member_count; i++)
-			any_timed |= set->members[i].timed;
+		for (size_t i = 0; i < set->member_count; i++) {
+			struct set_member member;
+			set_member_get(set, i, &member);
+			any_timed |= member.timed;
+		}
 		if (!any_timed)
 			assert_int_equal(element, kernel_lookup(set, value, 0));
 	}
@@ -140,16 +155,21 @@ static void test_addresses_as_the_kernel_finds_them(void **context)
 {
 	(void)context;
 	struct set_member members[7];
-	for (int round = 0; round < 150; round++) {
-		memset(members, 0, sizeof(members));
-		struct set set = make_set("bans", SET_HASH_IP, members, random_next() % 8);
+	for (int round = 0; round < 300; round++) {
+		struct set set = {.name = TEXT("bans"), .type = SET_HASH_IP, .has_timeout = true};
+		size_t count = random_next() % 8;
 		address base = round % 5 ? BASE : 0;
-		for (size_t i = 0; i < set.member_count; i++) {
-			members[i].low = base + random_next() % 60;
-			members[i].high = members[i].low + (random_next() % 2 ? random_next() % 20 : 0);
-			members[i].timed = random_next() % 3 == 0;
+		if (round % 4 == 3) {
+			set.type = SET_BITMAP_IP;
+			set.high = family_max(FAMILY_IPV4);
 		}
 		set.netmask = round % 3 ? 32 : 32 - random_next() % 5;
+		memset(members, 0, sizeof(members));
+		for (size_t i = 0; i < count; i++) {
+			members[i].low = (base + random_next() % 60) & prefix_mask(FAMILY_IPV4, set.netmask);
+			members[i].timed = random_next() % 3 == 0;
+		}
+		fill(&set, members, count);
 		check_set(&set, base, base + 100);
 	}
 }
@@ -159,17 +179,16 @@ static void test_networks_as_the_kernel_finds_them(void **context)
 	(void)context;
 	struct set_member members[7];
 	for (int round = 0; round < 300; round++) {
+		size_t count = random_next() % 8;
 		memset(members, 0, sizeof(members));
-		struct set set = make_set("nets", SET_HASH_NET, members, random_next() % 8);
-		for (size_t i = 0; i < set.member_count; i++) {
+		for (size_t i = 0; i < count; i++) {
 			members[i].prefix = 26 + random_next() % 7;
 			members[i].low =
 			    (BASE + random_next() % 64) & prefix_mask(FAMILY_IPV4, members[i].prefix);
-			members[i].high = members[i].low | (family_max(FAMILY_IPV4) &
-							    ~prefix_mask(FAMILY_IPV4, members[i].prefix));
 			members[i].timed = round % 2 && random_next() % 2;
 			members[i].nomatch = random_next() % 3 == 0;
 		}
+		struct set set = make_set("nets", SET_HASH_NET, members, count);
 		check_set(&set, BASE, BASE + 66);
 	}
 }
@@ -178,23 +197,20 @@ static void test_the_ends_of_the_address_space(void **context)
 {
 	(void)context;
 	struct set_member members[] = {
-	    {.low = 0, .high = 0x7fffffff, .prefix = 1},
-	    {.low = 0x80000000, .high = 0xffffffff, .prefix = 1},
-	    {.low = 0xffffffff, .high = 0xffffffff, .prefix = 32, .nomatch = true},
+	    {.low = 0, .prefix = 1},
+	    {.low = 0x80000000, .prefix = 1},
+	    {.low = 0xffffffff, .prefix = 32, .nomatch = true},
 	};
 	struct set set = make_set("all", SET_HASH_NET, members, 3);
 	check_set(&set, 0, 3);
 	check_set(&set, 0xfffffffd, 0xffffffff);
-	set.type = SET_HASH_IP;
-	members[2].nomatch = false;
+	set = (struct set){.name = TEXT("halves"), .type = SET_HASH_IP, .netmask = 1};
+	fill(&set, members, 2);
 	check_set(&set, 0, 3);
 	check_set(&set, 0xfffffffd, 0xffffffff);
-	struct set_member six[] = {{.low = 0, .high = ~(address)0, .prefix = 0},
-				   {.low = 7, .high = 7, .prefix = 128}};
-	set.type = SET_HASH_NET;
-	set.members = six;
-	set.member_count = 2;
-	set.family = FAMILY_IPV6;
+	struct set_member six[] = {{.low = 0, .prefix = 0}, {.low = 7, .prefix = 128}};
+	set = (struct set){.name = TEXT("six"), .type = SET_HASH_NET, .family = FAMILY_IPV6};
+	fill(&set, six, 2);
 	struct fields *fields = fields_new(FAMILY_IPV6);
 	struct set_meaning meaning;
 	assert_int_equal(fields_need_set(fields, &set, 1, dst, &meaning), 0);
@@ -209,14 +225,15 @@ static void test_pairs(void **context)
 {
 	(void)context;
 	struct set_member members[] = {
-	    {.low = BASE, .high = BASE + 2, .protocol = IPPROTO_TCP, .port = 80},
-	    {.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_ICMP, .port = 8 << 8},
-	    {.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_GRE, .port = 99}, /* kept as port 0 */
-	    {.low = BASE + 5, .high = BASE + 5, .protocol = IPPROTO_UDP, .port = 53, .timed = true},
-	    {.low = BASE + 2, .high = BASE + 2, .protocol = IPPROTO_TCP, .port = 80},
-	    {.low = BASE + 1, .high = BASE + 1, .protocol = IPPROTO_ICMPV6, .port = 5}, /* port 0 in IPv4 */
+	    {.low = BASE, .protocol = IPPROTO_TCP, .port = 80},
+	    {.low = BASE + 1, .protocol = IPPROTO_ICMP, .port = 8 << 8},
+	    {.low = BASE + 1, .protocol = IPPROTO_GRE, .port = 99}, /* kept as port 0 */
+	    {.low = BASE + 5, .protocol = IPPROTO_UDP, .port = 53, .timed = true},
+	    {.low = BASE + 2, .protocol = IPPROTO_TCP, .port = 80},
+	    {.low = BASE + 1, .protocol = IPPROTO_ICMPV6, .port = 5}, /* port 0 in IPv4 */
+	    {.low = BASE + 2, .protocol = IPPROTO_TCP, .port = 80},
 	};
-	struct set set = make_set("pairs", SET_HASH_IP_PORT, members, 6);
+	struct set set = make_set("pairs", SET_HASH_IP_PORT, members, 7);
 	struct fields *fields = fields_new(FAMILY_IPV4);
 	struct set_meaning meaning, other;
 	assert_int_equal(fields_need_set(fields, &set, 2, src_dst, &meaning), 0);
@@ -225,10 +242,10 @@ static void test_pairs(void **context)
 	assert_int_equal(meaning.certain->kind, PREDICATE_PAIR);
 	assert_true(meaning.certain->pair_source_address);
 	assert_false(meaning.certain->pair_source_port);
-	assert_int_equal(meaning.certain->point_count, 6); /* 3 + 1 + 1 + 1: the repeated one counts once */
+	assert_int_equal(meaning.certain->point_count, 5); /* the repeated one counts once */
 	assert_int_equal(meaning.timed->point_count, 1);
 	assert_int_equal(predicate_find_point(meaning.certain, BASE, IPPROTO_TCP, 80), 0);
-	assert_int_equal(predicate_find_point(meaning.certain, BASE + 2, IPPROTO_TCP, 80), 4);
+	assert_int_equal(predicate_find_point(meaning.certain, BASE + 2, IPPROTO_TCP, 80), 6);
 	assert_int_equal(predicate_find_point(meaning.certain, BASE + 1, IPPROTO_GRE, 0), 2);
 	assert_int_equal(predicate_find_point(meaning.certain, BASE + 1, IPPROTO_GRE, 99), -1);
 	assert_int_equal(predicate_find_point(meaning.certain, BASE + 1, IPPROTO_ICMPV6, 0), 5);
@@ -255,10 +272,10 @@ static void test_sets_that_never_match_and_sets_not_understood(void **context)
 {
 	(void)context;
 	struct set_member members[] = {
-	    {.low = BASE, .high = BASE + 3, .prefix = 30, .protocol = 6, .port = 1}};
+	    {.low = BASE, .prefix = 30, .protocol = 6, .port = 1}};
 	struct set pairs = make_set("pairs", SET_HASH_IP_PORT, members, 1);
 	struct set nets = make_set("nets", SET_HASH_NET, members, 1);
-	struct set opaque = make_set("list", SET_OPAQUE, members, 0);
+	struct set opaque = make_set("list", SET_HASH_NET_PORT, members, 1);
 	struct fields *fields = fields_new(FAMILY_IPV4), *six = fields_new(FAMILY_IPV6);
 	struct set_meaning few, family, unknown, again, odd;
 	assert_int_equal(fields_need_set(fields, &pairs, 1, src, &few), 0);
@@ -272,8 +289,10 @@ static void test_sets_that_never_match_and_sets_not_understood(void **context)
 	assert_int_equal(unknown.expiry->kind, PREDICATE_OPAQUE);
 	assert_ptr_equal(unknown.expiry, again.expiry);
 	assert_string_equal(unknown.expiry->name, "set list src");
-	members[0].high = BASE + 2; /* not a prefix: whatever it is, it is not understood */
-	assert_int_equal(fields_need_set(fields, &nets, 1, src, &odd), 0);
+	/* A mask with holes makes no ranges. */
+	struct set holes = {.name = TEXT("holes"), .type = SET_HASH_IP, .has_bitmask = true, .mask = 0xff0000ff};
+	fill(&holes, members, 1);
+	assert_int_equal(fields_need_set(fields, &holes, 1, src, &odd), 0);
 	assert_null(odd.certain);
 	assert_int_equal(fields_seal(fields, BUDGET), 0);
 	assert_int_equal(fields_set(fields, &few), DIAGRAM_FALSE);
@@ -525,19 +544,18 @@ static void world_init(struct world *world, enum family family)
 	for (size_t i = 0; i < 24; i++) {
 		struct set_member *member = &world->members[i];
 		member->low = base + random_next() % 32;
-		member->high = i < 12 ? member->low + random_next() % 4 : member->low;
 		member->protocol = (uint8_t[]){6, 17, 1, 58, 47, 33}[random_next() % 6];
 		member->port = random_next() % 3 + 79;
 		member->timed = i % 5 == 0;
 	}
-	world->sets[0] = make_set("a", SET_HASH_IP, world->members, 6);
-	world->sets[1] = make_set("b", SET_HASH_IP, world->members + 6, 6);
-	world->sets[2] = make_set("c", SET_HASH_IP_PORT, world->members + 12, 6);
-	world->sets[3] = make_set("d", SET_HASH_IP_PORT, world->members + 18, 6);
+	static const char *const names[] = {"a", "b", "c", "d"};
 	struct set_meaning meaning;
 	for (size_t i = 0; i < 4; i++) {
-		world->sets[i].family = family;
-		world->sets[i].netmask = family_bits(family);
+		world->sets[i] = (struct set){.name = text_of(names[i]),
+					      .type = i < 2 ? SET_HASH_IP : SET_HASH_IP_PORT,
+					      .family = family,
+					      .has_timeout = true};
+		fill(&world->sets[i], world->members + 6 * i, 6);
 		assert_int_equal(fields_need_set(world->fields, &world->sets[i], 2, src_dst, &meaning), 0);
 		assert_int_equal(fields_need_set(world->fields, &world->sets[i], 2, dst, &meaning), 0);
 	}
@@ -654,5 +672,5 @@ int main(void)
 	    cmocka_unit_test(test_packets_for_assignments),
 	    cmocka_unit_test(test_contradictions_have_no_packet),
 	};
-	return cmocka_run_group_tests(tests, seed_random, NULL);
+	return cmocka_run_group_tests(tests, seed_random, free_sets);
 }

@@ -6,6 +6,8 @@
 #include "read/load.h"
 #include "ruleset/rule_parser.h"
 
+#include "iptables_save_lines.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,7 +134,7 @@ static void prints_as_iptables_save_does(void **state)
 static void reads_old_and_odd_spellings(void **state)
 {
 	(void)state;
-	assert_prints("-A INPUT -s ! 192.0.2.1 --protocol tcp -j DROP\r\n"
+	assert_prints("-A INPUT ! -s 192.0.2.1 --protocol tcp -j DROP\r\n"
 		      "  [5:6]  --append INPUT --source 192.0.2.1   --jump DROP  \n"
 		      "# a comment\n\n"
 		      "-A INPUT -6 -j DROP\n" /* for the other program */
@@ -178,25 +180,26 @@ static void keeps_counters_policies_flavour(void **state)
 	ruleset_free(ruleset);
 }
 
-/* What is not modelled keeps all of its words; none of them gets lost or goes to another match. */
+/* What is not modelled, such as what xtables-addons has, keeps all of its words; none of them gets lost or
+ * goes to another match. */
 static void opaque_takes_what_nobody_knows(void **state)
 {
 	(void)state;
 	struct ruleset *ruleset =
-	    load_good("*filter\n-A INPUT -p tcp -m policy --dir in --proto esp -m tcp --dport 80 "
-		      "-m string --string \"-s x\" --algo bm -j NFLOG --nflog-prefix \"a b\"\nCOMMIT\n",
+	    load_good("*filter\n-A INPUT -p tcp -m geoip --source-country DE -m tcp --dport 80 "
+		      "-m psd --psd-note \"-s x\" --psd-delay-threshold 3 -j TARPIT --note \"a b\"\nCOMMIT\n",
 		      ".v4");
 	const struct rule *rule = &chain_of(ruleset, FAMILY_IPV4, TABLE_FILTER, "INPUT")->rules[0];
 	assert_int_equal(rule->match_count, 3);
 	assert_int_equal(rule->protocol, 6);
-	const struct opaque_data *policy = rule->matches[0].data, *string = rule->matches[2].data;
+	const struct opaque_data *geoip = rule->matches[0].data, *psd = rule->matches[2].data;
 	const struct opaque_data *target = rule->target.data;
 	assert_ptr_equal(rule->matches[0].type, &match_opaque);
-	assert_true(text_is(policy->text, "-m policy --dir in --proto esp"));
-	assert_true(text_is(string->text, "-m string --string \"-s x\" --algo bm"));
+	assert_true(text_is(geoip->text, "-m geoip --source-country DE"));
+	assert_true(text_is(psd->text, "-m psd --psd-note \"-s x\" --psd-delay-threshold 3"));
 	assert_ptr_equal(rule->target.type, &target_opaque);
-	assert_true(text_is(target->name, "NFLOG"));
-	assert_true(text_is(target->text, "-j NFLOG --nflog-prefix \"a b\""));
+	assert_true(text_is(target->name, "TARPIT"));
+	assert_true(text_is(target->text, "-j TARPIT --note \"a b\""));
 	ruleset_free(ruleset);
 }
 
@@ -259,11 +262,80 @@ static void refuses_rules_of_too_many_words_or_addresses(void **state)
 	buffer_fini(&addresses);
 }
 
+static void reads_rules_as_iptables_does(void **state)
+{
+	(void)state;
+	assert_lines(lines, sizeof(lines) / sizeof(*lines));
+}
+
+/* -I, -D, -F and their kind; the same table twice; counters, comments, blanks. */
+static void reads_files_as_iptables_restore_does(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		struct diagnostics *sink = diagnostics_new();
+		struct ruleset *ruleset = NULL;
+		struct buffer printed = {0};
+		int result = load(files[i].text, ".v4", sink, &ruleset);
+		assert_true(result == 0 || result == -EINVAL);
+		if (!result) {
+			table_print(&ruleset->tables[FAMILY_IPV4][TABLE_FILTER], true, &printed);
+			ruleset_free(ruleset);
+		}
+		const char *got = result ? "refused\n" : printed.data;
+		const char *expected = files[i].printed ? files[i].printed : "refused\n";
+		if (strcmp(got, expected) != 0)
+			fail_msg("%s\nis:\n%snot:\n%s", files[i].text, got, expected);
+		buffer_fini(&printed);
+		diagnostics_free(sink);
+	}
+}
+
+/* Jumps to chains that are declared further down, which iptables-restore refuses, keep their place while
+ * rules before them come and go. */
+static void keeps_jumps_while_rules_move(void **state)
+{
+	(void)state;
+	struct ruleset *ruleset =
+	    load_good("*filter\n:a - [0:0]\n-A INPUT -s 192.0.2.1\n-A INPUT -j late\n"
+		      "-I INPUT -s 192.0.2.2\n-D INPUT -s 192.0.2.1\n-I INPUT 1 -g late\n"
+		      "-R INPUT 2 -s 192.0.2.3 -j a\n:late - [0:0]\n-E late later\nCOMMIT\n",
+		      ".v4");
+	struct buffer printed = {0};
+	table_print(&ruleset->tables[FAMILY_IPV4][TABLE_FILTER], false, &printed);
+	assert_string_equal(printed.data,
+			    "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+			    ":a - [0:0]\n:later - [0:0]\n-A INPUT -g later\n-A INPUT -s 192.0.2.3/32 -j a\n"
+			    "-A INPUT -j later\nCOMMIT\n");
+	const struct chain *input = chain_of(ruleset, FAMILY_IPV4, TABLE_FILTER, "INPUT");
+	for (uint32_t i = 0; i < input->rule_count; i++)
+		assert_int_equal(input->rules[i].number, i + 1);
+	buffer_fini(&printed);
+	ruleset_free(ruleset);
+}
+
+/* What would take hours: rules put before thousands of others, again and again. */
+static void refuses_files_that_change_themselves_too_often(void **state)
+{
+	(void)state;
+	struct buffer text = {0};
+	buffer_puts(&text, "*filter\n");
+	for (int i = 0; i < 12000; i++)
+		buffer_puts(&text, "-I INPUT -j DROP\n");
+	buffer_puts(&text, "COMMIT\n");
+	assert_refused(text.data, "error[too-many-edits]");
+	buffer_fini(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(prints_as_iptables_save_does),
 	    cmocka_unit_test(reads_old_and_odd_spellings),
+	    cmocka_unit_test(reads_rules_as_iptables_does),
+	    cmocka_unit_test(reads_files_as_iptables_restore_does),
+	    cmocka_unit_test(keeps_jumps_while_rules_move),
+	    cmocka_unit_test(refuses_files_that_change_themselves_too_often),
 	    cmocka_unit_test(keeps_counters_policies_flavour),
 	    cmocka_unit_test(opaque_takes_what_nobody_knows),
 	    cmocka_unit_test(refuses),
