@@ -19,6 +19,13 @@ bench: all
 	ninja -C $(BUILD)
 	bench/run.sh
 
+# Random rulesets and packets, weir against the kernel; see test/parity/. PARITY_SEED repeats a run.
+PARITY_SECONDS ?= 600
+PARITY_SEED ?=
+parity: configure
+	ninja -C $(BUILD) test/parity_kernel
+	cd $(BUILD) && test/parity_kernel $(PARITY_SECONDS) $(PARITY_SEED)
+
 fuzz: packages
 	BUILD=$(BUILD) tools/fuzz.sh
 
@@ -38,4 +45,4 @@ packages:
 configure: packages
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
 
-.PHONY: all run check bench fuzz lint install clean packages configure
+.PHONY: all run check bench parity fuzz lint install clean packages configure

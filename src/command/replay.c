@@ -4,9 +4,9 @@
  * what depends on things that a capture does not show (connection state, interfaces, matches that are not
  * modelled) is undecided, and the rule that it depends on is named. Fragments are judged one by one, as
  * without conntrack's reassembly. */
+#include "command/replay.h"
 #include "command/command.h"
 #include "command/region_options.h"
-#include "command/replay.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -27,7 +27,8 @@ static const char help[] =
     "  --state STATE           what conntrack says of tracked packets: new, established, related,\n"
     "                          invalid, untracked; not given: unknown\n"
     "  --path input|forward    which way they go (input)\n"
-    "  --local ADDR[/LEN]      these are the host's own (repeatable): packets to them go to INPUT, others to\n"
+    "  --local ADDR[/LEN]      these are the host's own (repeatable): packets to them go to INPUT, others "
+    "to\n"
     "                          FORWARD; packets from them left the host, and go through OUTPUT\n"
     "  --conntrack HOW         unknown: states are not known; follow: connections are followed, those that\n"
     "                          may have been there before the capture are not known; empty: followed, and\n"
@@ -126,7 +127,8 @@ static int take_conntrack(struct replay *replay)
 			return EXIT_DONE;
 		}
 	}
-	return command_fail("replay", EXIT_USAGE, "--conntrack %s: expected unknown, follow or empty", optarg);
+	return command_fail("replay", EXIT_USAGE, "--conntrack %s: expected unknown, follow or empty",
+			    optarg);
 }
 
 static int take_way(struct replay *replay, int option)

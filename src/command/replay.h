@@ -19,9 +19,9 @@ struct rule_count {
 	    undecided_target;         /* packets that are undecided for this rule first of all */
 	const struct packet *example; /* the first of undecided_match */
 	struct tee_count {
-		uint64_t copies;          /* written */
-		uint64_t not_written;     /* what was to be sent is not known */
-		uint64_t again, perhaps;  /* copied again by a host with these rules */
+		uint64_t copies;         /* written */
+		uint64_t not_written;    /* what was to be sent is not known */
+		uint64_t again, perhaps; /* copied again by a host with these rules */
 	} tee;
 };
 
@@ -50,7 +50,7 @@ struct replay {
 	size_t local_count;
 
 	struct engine *engine;
-	struct replay_tee *tee; /* NULL: no rule of the ruleset is a TEE */
+	struct replay_tee *tee;                                /* NULL: no rule of the ruleset is a TEE */
 	struct chain_count *chains[FAMILY_COUNT][TABLE_COUNT]; /* by chain->order */
 	uint64_t frames, other, malformed, frame_bytes;
 	struct count totals[TOTAL_COUNT], sent;

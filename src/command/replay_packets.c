@@ -357,7 +357,8 @@ static int check_output(const char *path)
 	struct stat status;
 	if (!path || lstat(path, &status) != 0 || S_ISREG(status.st_mode))
 		return EXIT_DONE;
-	return command_fail("replay", EXIT_USAGE, "%s: exists and is no regular file: it is not replaced", path);
+	return command_fail("replay", EXIT_USAGE, "%s: exists and is no regular file: it is not replaced",
+			    path);
 }
 
 static int run(struct replay *replay, struct capture *capture)
@@ -389,7 +390,8 @@ int replay_capture(struct replay *replay)
 	buffer_fini(&reason);
 	struct session *session = session_new(replay->seed);
 	result = open_engine(replay, session);
-	int code = result ? command_fail("replay", EXIT_SYSTEM, "%s", strerror(-result)) : run(replay, capture);
+	int code =
+	    result ? command_fail("replay", EXIT_SYSTEM, "%s", strerror(-result)) : run(replay, capture);
 	replay_tee_close(replay);
 	engine_free(replay->engine);
 	replay->engine = NULL;

@@ -199,7 +199,7 @@ void replay_print(const struct replay *replay)
 	if (!first && !(replay->interface && stated))
 		printf("a capture does not show everything: say %s\n",
 		       replay->interface ? "--state STATE, or --conntrack"
-		       : stated		 ? "--interface NAME"
+		       : stated          ? "--interface NAME"
 					 : "--interface NAME, --state STATE or --conntrack");
 	print_notes(replay);
 }
@@ -280,9 +280,9 @@ int replay_print_json(const struct replay *replay)
 	struct json_object *object = json_object_new_object(), *verdicts = json_object_new_object();
 	json_object_object_add(object, "capture", json_object_new_string(replay->capture_path));
 	json_object_object_add(object, "path",
-			       json_object_new_string(replay->local_count	     ? "by address"
+			       json_object_new_string(replay->local_count          ? "by address"
 						      : replay->path == PATH_INPUT ? "input"
-										    : "forward"));
+										   : "forward"));
 	json_object_object_add(object, "packets", json_number(replay->frames));
 	for (unsigned total = 0; total < TOTAL_COUNT; total++) {
 		struct json_object *count = json_object_new_object();
@@ -301,4 +301,3 @@ int replay_print_json(const struct replay *replay)
 	json_object_object_add(object, "undecided", report.reasons);
 	return command_print_json(object);
 }
-

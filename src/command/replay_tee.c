@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What TEE would send: the packet as it is at that rule, with the time to live of nf_dup_ipv4() and nf_dup_ipv6()
- * (net/ipv4/netfilter/nf_dup_ipv4.c), to a gateway. And what becomes of it there, if the gateway has these rules
- * too: a copy that is copied again may go round.
+ * What TEE would send: the packet as it is at that rule, with the time to live of nf_dup_ipv4() and
+ * nf_dup_ipv6() (net/ipv4/netfilter/nf_dup_ipv4.c), to a gateway. And what becomes of it there, if the
+ * gateway has these rules too: a copy that is copied again may go round.
  *
  * The Ethernet addresses of a copy are those of the gateway and of the interface towards it, which a capture
  * does not show: they are written as zeros. */
@@ -97,11 +97,11 @@ static void write_16(uint8_t *data, uint32_t value)
  * count in it. */
 static uint32_t checksum_offset(const struct packet *packet, bool *addresses)
 {
-	uint32_t offset = packet->protocol == IPPROTO_TCP					    ? 16
+	uint32_t offset = packet->protocol == IPPROTO_TCP                                          ? 16
 			  : packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_UDPLITE ? 6
-			  : packet->protocol == IPPROTO_ICMPV6					    ? 2
-			  : packet->protocol == IPPROTO_DCCP					    ? 6
-												    : 0;
+			  : packet->protocol == IPPROTO_ICMPV6                                     ? 2
+			  : packet->protocol == IPPROTO_DCCP                                       ? 6
+												   : 0;
 	*addresses = offset != 0;
 	if (!offset || !packet->transport || packet->fragment_offset)
 		return 0;
@@ -157,7 +157,7 @@ static void write_ipv4(const struct packet *packet, uint8_t ttl, uint8_t *bytes)
 	for (uint32_t i = 0; i + 1 < header; i += 2)
 		sum += read_16(bytes + i);
 	sum = (sum & 0xffff) + (sum >> 16);
-	write_16(bytes + 10, (uint16_t)~((sum & 0xffff) + (sum >> 16)));
+	write_16(bytes + 10, (uint16_t) ~((sum & 0xffff) + (sum >> 16)));
 }
 
 static void write_ipv6(const struct packet *packet, uint8_t hop_limit, uint8_t *bytes)
@@ -221,7 +221,8 @@ static void watch(void *context, const struct step *step)
 
 /* Whether it would be copied again: it comes by an interface and from a neighbour that are not known, for the
  * gateway itself or to be forwarded. */
-static int look_again(struct replay *replay, const struct packet *packet, uint8_t ttl, struct tee_count *count)
+static int look_again(struct replay *replay, const struct packet *packet, uint8_t ttl,
+		      struct tee_count *count)
 {
 	struct replay_tee *tee = replay->tee;
 	struct packet copy = *packet;
@@ -233,8 +234,7 @@ static int look_again(struct replay *replay, const struct packet *packet, uint8_
 	for (unsigned path = 0; path < 2; path++) {
 		struct outcome outcome;
 		tee->met = TRUTH_NO;
-		int result =
-		    engine_packet(tee->again[path], &copy, ORIGIN_RECEIVED, watch, tee, &outcome);
+		int result = engine_packet(tee->again[path], &copy, ORIGIN_RECEIVED, watch, tee, &outcome);
 		if (result)
 			return result;
 		met[path] = tee->met;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The table of connections: found by key in either direction, timed out by the capture's clock, confirmed when
- * the first packet came through. resolve_normal_ct() and nf_conntrack_in() are what to read beside it.
+ * The table of connections: found by key in either direction, timed out by the capture's clock, confirmed
+ * when the first packet came through. resolve_normal_ct() and nf_conntrack_in() are what to read beside it.
  *
  * A flow is `known` or doubted. Of a doubted flow only this is kept: that the kernel may have it, until the
  * longest timeout after its last packet has passed. Each doubt is for good, but where later packets settle it
- * whatever was there before: one packet each way (both of which surely passed), and for TCP, where the doubt is
- * only what was there before the capture, a whole handshake. */
+ * whatever was there before: one packet each way (both of which surely passed), and for TCP, where the doubt
+ * is only what was there before the capture, a whole handshake. */
 #include "engine/conntrack.h"
 #include "base/arena.h"
 #include "packet/address.h"
@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Around the moment of a timeout nothing is known: the capture's clock is not the kernel's, which has ticks of
- * up to 10 ms. */
+/* Around the moment of a timeout nothing is known: the capture's clock is not the kernel's, which has ticks
+ * of up to 10 ms. */
 #define SLACK (SECOND / 20)
 
 #define TIMEOUT_UDP 30
@@ -126,7 +126,7 @@ static uint32_t *blind_of(struct conntrack *conntrack, struct flow *flow, enum f
 	if (unknown == (PART_SOURCE | PART_DESTINATION))
 		return &conntrack->blind_all;
 	return blind_slot(conntrack, &flow->keys[direction],
-			  unknown == 0		   ? END_BOTH
+			  unknown == 0             ? END_BOTH
 			  : unknown == PART_SOURCE ? END_DESTINATION
 						   : END_SOURCE);
 }
@@ -188,7 +188,8 @@ static void grow(struct conntrack *conntrack)
 }
 
 /* --- flows
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static void flow_release(struct conntrack *conntrack, struct flow *flow)
 {
@@ -346,7 +347,8 @@ static struct flow *find(struct conntrack *conntrack, const struct flow_key *key
 }
 
 /* Whether a key that is not found surely has no entry. */
-static bool surely_absent(struct conntrack *conntrack, const struct flow_key *key, const struct segment *segment)
+static bool surely_absent(struct conntrack *conntrack, const struct flow_key *key,
+			  const struct segment *segment)
 {
 	if (conntrack->missed || is_blind(conntrack, key))
 		return false;
@@ -448,9 +450,9 @@ static void track_flow(struct conntrack *conntrack, struct tracked *tracked, str
 /* --- doubted flows
  * --------------------------------------------------------------------------------------------------- */
 
-/* A handshake seen whole: an entry that was there before, of the same direction, has been taken over or brought
- * into step, see resynchronise() in conntrack_tcp.c. One of the other direction, which calls it INVALID, is left
- * out of account: no host is called from the port that it calls itself. */
+/* A handshake seen whole: an entry that was there before, of the same direction, has been taken over or
+ * brought into step, see resynchronise() in conntrack_tcp.c. One of the other direction, which calls it
+ * INVALID, is left out of account: no host is called from the port that it calls itself. */
 static void settle_tcp(struct conntrack *conntrack, struct flow *flow, enum flow_direction direction,
 		       const struct segment *segment)
 {
@@ -515,7 +517,8 @@ static int doubt_key(struct conntrack *conntrack, const struct flow_key *key, co
 }
 
 /* --- new flows
- * --------------------------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool icmp_may_begin(const struct flow_key *key)
 {
@@ -560,12 +563,13 @@ static int begin(struct conntrack *conntrack, const struct flow_key *key, const 
 }
 
 /* --- the packet
- * --------------------------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
-/* nf_conntrack_inet_error(): RELATED to the flow whose packet it is about, provided that it goes to where that
- * packet came from. */
-static void follow_error(struct conntrack *conntrack, const struct flow_key *quoted, const struct packet *packet,
-			 struct tracked *tracked)
+/* nf_conntrack_inet_error(): RELATED to the flow whose packet it is about, provided that it goes to where
+ * that packet came from. */
+static void follow_error(struct conntrack *conntrack, const struct flow_key *quoted,
+			 const struct packet *packet, struct tracked *tracked)
 {
 	struct flow_key key;
 	enum flow_direction direction;
@@ -716,7 +720,8 @@ int conntrack_packet(struct conntrack *conntrack, const struct packet *packet, c
 	bool certain = reaches == TRUTH_YES && sound == TRUTH_YES;
 	if (kind == KEY_ERROR_NONE || kind == KEY_ERROR) {
 		/* What was captured leaving quotes the packet as NAT made it. */
-		if (!arrival->received && (conntrack->options.nat_source || conntrack->options.nat_destination))
+		if (!arrival->received &&
+		    (conntrack->options.nat_source || conntrack->options.nat_destination))
 			return 0;
 		if (certain && kind == KEY_ERROR)
 			follow_error(conntrack, &key, packet, tracked);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Connections followed over the packets of a capture, as nf_conntrack_in() and nf_conntrack_confirm() do
- * (net/netfilter/nf_conntrack_core.c). What cannot be followed exactly leaves the state unknown: an entry that
- * may or may not be there is one of which nothing is known, and a table that may hold what was not seen says
- * "new" of nothing. Nobody above this folder includes it.
+ * (net/netfilter/nf_conntrack_core.c). What cannot be followed exactly leaves the state unknown: an entry
+ * that may or may not be there is one of which nothing is known, and a table that may hold what was not seen
+ * says "new" of nothing. Nobody above this folder includes it.
  *
  * What is taken for granted, since a capture cannot show it: the timeouts and switches are the kernel's
  * defaults (tcp_be_liberal apart); checksums of packets that the snapshot length cut are right; entries go by
@@ -17,12 +17,12 @@
 
 struct conntrack_options {
 	bool tcp_be_liberal;
-	/* At the first packet the table is empty. Else connections may be under way: a first packet is new only
-	 * once every entry that could have been there has timed out. */
+	/* At the first packet the table is empty. Else connections may be under way: a first packet is new
+	 * only once every entry that could have been there has timed out. */
 	bool empty;
 	/* Some rule may rewrite: of what is doubted the translation is not known either. */
 	bool nat_source, nat_destination;
-	bool helpers;  /* CT --helper or the like: what looks new may be expected (RELATED) */
+	bool helpers;   /* CT --helper or the like: what looks new may be expected (RELATED) */
 	uint32_t limit; /* connections; 0: CONNECTIONS_MAX */
 };
 
@@ -42,9 +42,9 @@ struct tracked {
 };
 
 struct arrival {
-	enum truth reaches;  /* conntrack: for sure, or perhaps (TRUTH_UNKNOWN) */
-	bool received;       /* at PREROUTING, where checksums are looked at */
-	struct flow *flow;   /* known beforehand, by conntrack_find_leaving(); else NULL */
+	enum truth reaches; /* conntrack: for sure, or perhaps (TRUTH_UNKNOWN) */
+	bool received;      /* at PREROUTING, where checksums are looked at */
+	struct flow *flow;  /* known beforehand, by conntrack_find_leaving(); else NULL */
 	enum flow_direction direction;
 };
 
@@ -56,12 +56,12 @@ int conntrack_packet(struct conntrack *conntrack, const struct packet *packet, c
  * that conntrack_packet() was. */
 void conntrack_end(struct conntrack *conntrack, struct tracked *tracked, enum truth accepted, bool rejected);
 
-/* A packet that was captured as it left, behind NAT: the entry whose other direction it answers, and which way
- * it goes; NULL when there is none. */
+/* A packet that was captured as it left, behind NAT: the entry whose other direction it answers, and which
+ * way it goes; NULL when there is none. */
 struct flow *conntrack_find_leaving(struct conntrack *conntrack, const struct packet *packet,
 				    enum flow_direction *direction);
-/* Makes the fresh flow one that is known by its reply only: it was seen behind NAT, its original key has these
- * unknown parts. */
+/* Makes the fresh flow one that is known by its reply only: it was seen behind NAT, its original key has
+ * these unknown parts. */
 void conntrack_leaving(struct tracked *tracked, unsigned unknown);
 
 /* Whether another connection has this key. */
@@ -78,13 +78,14 @@ bool flow_key_inverse(const struct flow_key *key, struct flow_key *inverse);
 
 enum key_kind {
 	KEY_FOUND,
-	KEY_NONE,        /* headers too short: no connection, INVALID */
-	KEY_UNKNOWN,     /* may be any */
-	KEY_FRAGMENT,    /* key is found when it is the first one; the kernel sees the whole packet */
-	KEY_LATER,       /* no key of its own: a later fragment, headers that end in the middle, an error that is cut */
+	KEY_NONE,     /* headers too short: no connection, INVALID */
+	KEY_UNKNOWN,  /* may be any */
+	KEY_FRAGMENT, /* key is found when it is the first one; the kernel sees the whole packet */
+	KEY_LATER,    /* no key of its own: a later fragment, headers that end in the middle, an error that is
+			 cut */
 	KEY_NOT_FOLLOWED, /* SCTP, DCCP, GRE, UDP-Lite */
-	KEY_ERROR,       /* ICMP error: key is that of the packet it is about */
-	KEY_ERROR_NONE,  /* ICMP error about what cannot be read */
+	KEY_ERROR,        /* ICMP error: key is that of the packet it is about */
+	KEY_ERROR_NONE,   /* ICMP error about what cannot be read */
 };
 
 enum key_kind flow_key_of(const struct packet *packet, struct flow_key *key);

@@ -49,7 +49,8 @@ static bool is_error(enum family family, uint8_t type)
 /* What a type of ICMP is answered by, or answers; -1: neither. */
 static int icmp_inverse(enum family family, uint8_t type)
 {
-	static const uint8_t ipv4[][2] = {{8, 0}, {13, 14}, {15, 16}, {17, 18}}, ipv6[][2] = {{128, 129}, {139, 140}};
+	static const uint8_t ipv4[][2] = {{8, 0}, {13, 14}, {15, 16}, {17, 18}},
+			     ipv6[][2] = {{128, 129}, {139, 140}};
 	const uint8_t(*pairs)[2] = family == FAMILY_IPV4 ? ipv4 : ipv6;
 	size_t count = family == FAMILY_IPV4 ? 4 : 2;
 	for (size_t i = 0; i < count; i++) {
@@ -95,9 +96,7 @@ static enum key_kind read_ports(const uint8_t *header, struct flow_key *key)
 /* Bytes of the header that ports are read from; 0: there are none. */
 static uint32_t ports_size(enum family family, uint8_t protocol)
 {
-	return is_icmp(family, protocol)				     ? 8
-	       : protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ? 4
-								     : 0;
+	return is_icmp(family, protocol) ? 8 : protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ? 4 : 0;
 }
 
 static bool not_followed(uint8_t protocol)
@@ -111,8 +110,8 @@ static bool not_followed(uint8_t protocol)
 
 struct quoted {
 	const uint8_t *data;
-	uint32_t size;  /* at hand */
-	bool whole;     /* what is behind `size` does not exist */
+	uint32_t size; /* at hand */
+	bool whole;    /* what is behind `size` does not exist */
 };
 
 static enum key_kind quoted_missing(const struct quoted *quoted)
@@ -242,8 +241,14 @@ static bool checksum_right(const struct packet *packet, bool pseudo)
 	uint64_t sum = sum_bytes(packet->bytes + packet->transport, length);
 	if (pseudo) {
 		size_t size = packet->family == FAMILY_IPV4 ? 4 : 16;
-		uint8_t tail[8] = {(uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
-				   (uint8_t)length, 0, 0, 0, packet->protocol};
+		uint8_t tail[8] = {(uint8_t)(length >> 24),
+				   (uint8_t)(length >> 16),
+				   (uint8_t)(length >> 8),
+				   (uint8_t)length,
+				   0,
+				   0,
+				   0,
+				   packet->protocol};
 		/* As they are in the packet: what the rules changed is not what was received. */
 		const uint8_t *addresses = packet->bytes + (packet->family == FAMILY_IPV4 ? 12 : 8);
 		sum += sum_bytes(addresses, 2 * size) + sum_bytes(tail, sizeof(tail));

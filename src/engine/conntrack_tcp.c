@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * TCP connections as net/netfilter/nf_conntrack_proto_tcp.c follows them, with its defaults: tcp_loose=1,
- * tcp_max_retrans=3, tcp_ignore_invalid_rst=0, and its timeouts. Where kernels differ this is 6.1 and newer: a
- * segment below the window, or an acknowledgement too old, leaves the packet its connection; before 6.1 it was
- * INVALID.
+ * tcp_max_retrans=3, tcp_ignore_invalid_rst=0, and its timeouts. Where kernels differ this is 6.1 and newer:
+ * a segment below the window, or an acknowledgement too old, leaves the packet its connection; before 6.1 it
+ * was INVALID.
  *
  * The windows are not those of the ends: a middle box only sees what passes it. "Real Stateful TCP Packet
  * Filtering in IP Filter", Guido van Rooij, SANE 2000, is what the kernel's checks come from. */
@@ -48,9 +48,9 @@ static const uint8_t transitions[FLOW_DIRECTIONS][6][TCP_STATES] = {
 /* clang-format on */
 
 static const uint32_t timeouts[TCP_STATES] = {
-    [TCP_SYN_SENT] = 120, [TCP_SYN_RECEIVED] = 60, [TCP_ESTABLISHED] = 432000, [TCP_FIN_WAIT] = 120,
-    [TCP_CLOSE_WAIT] = 60, [TCP_LAST_ACK] = 30, [TCP_TIME_WAIT] = 120, [TCP_CLOSE] = 10,
-    [TCP_SYN_SENT2] = 120,
+    [TCP_SYN_SENT] = 120,  [TCP_SYN_RECEIVED] = 60, [TCP_ESTABLISHED] = 432000,
+    [TCP_FIN_WAIT] = 120,  [TCP_CLOSE_WAIT] = 60,   [TCP_LAST_ACK] = 30,
+    [TCP_TIME_WAIT] = 120, [TCP_CLOSE] = 10,        [TCP_SYN_SENT2] = 120,
 };
 #define TIMEOUT_RETRANSMITTED 300
 #define TIMEOUT_UNACKNOWLEDGED 300
@@ -201,8 +201,7 @@ static enum window_answer check_window(struct tcp_side *sender, const struct tcp
 {
 	if (!before(sequence, sender->max_end + 1)) {
 		uint32_t overshot = end - sender->max_end + 1;
-		bool in_window =
-		    receiver->max_window && after(end, sender->end - receiver->max_window - 1);
+		bool in_window = receiver->max_window && after(end, sender->end - receiver->max_window - 1);
 		if (in_window && !sack_old(sender, receiver, sack) && overshot <= receiver->max_window &&
 		    before(sack, receiver->end + 1)) {
 			/* More than the receiver allowed, but its acknowledgement must be understood. */
@@ -224,8 +223,7 @@ static void count_retransmissions(struct tcp_tracking *tcp, enum flow_direction 
 				  uint32_t end)
 {
 	if (tcp->last_direction == direction && tcp->last_sequence == sequence &&
-	    tcp->last_acknowledgement == ack && tcp->last_end == end &&
-	    tcp->last_window == segment->window) {
+	    tcp->last_acknowledgement == ack && tcp->last_end == end && tcp->last_window == segment->window) {
 		tcp->retransmissions++;
 		return;
 	}

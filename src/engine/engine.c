@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The ways of a packet through the hooks, in the order of the kernel's priorities (enum nf_ip_hook_priorities):
- * raw, conntrack, mangle, nat of destinations, filter, security, nat of sources, confirmation. */
+ * The ways of a packet through the hooks, in the order of the kernel's priorities (enum
+ * nf_ip_hook_priorities): raw, conntrack, mangle, nat of destinations, filter, security, nat of sources,
+ * confirmation. */
 #include "engine/engine.h"
 #include "engine/walk.h"
 #include "extension/extension.h"
@@ -214,8 +215,9 @@ static int enter_conntrack(struct journey *journey)
 	if (walker->untracked == TRUTH_YES && journey->certain)
 		arrival.reaches = TRUTH_NO;
 	walker->follows = true;
-	return conntrack_packet(journey->engine->conntrack, walker->leaving ? walker->leaving : &walker->packet,
-				&arrival, &walker->tracked);
+	return conntrack_packet(journey->engine->conntrack,
+				walker->leaving ? walker->leaving : &walker->packet, &arrival,
+				&walker->tracked);
 }
 
 /* PREROUTING, or OUTPUT down to nat. */
@@ -277,7 +279,8 @@ static enum truth is_local(const struct engine_options *options, const struct wa
 	const struct tracked *tracked = &walker->tracked;
 	if (options->local_count == 0)
 		return options->path == PATH_INPUT ? TRUTH_YES : TRUTH_NO;
-	if (tracked->flow && tracked->known && tracked->direction == FLOW_ORIGINAL && tracked->flow->redirected)
+	if (tracked->flow && tracked->known && tracked->direction == FLOW_ORIGINAL &&
+	    tracked->flow->redirected)
 		return TRUTH_YES;
 	if (!(packet->known & KNOWN_DESTINATION))
 		return TRUTH_UNKNOWN;
@@ -452,9 +455,9 @@ int engine_packet(struct engine *engine, const struct packet *packet, enum origi
 	finish(walker, onward, &journey.outcome);
 	unsigned verdicts = journey.outcome.verdicts;
 	if (engine->conntrack && walker->follows) {
-		enum truth accepted = verdicts == VERDICT_ACCEPT			  ? TRUTH_YES
+		enum truth accepted = verdicts == VERDICT_ACCEPT                      ? TRUTH_YES
 				      : verdicts & (VERDICT_ACCEPT | VERDICT_UNKNOWN) ? TRUTH_UNKNOWN
-										  : TRUTH_NO;
+										      : TRUTH_NO;
 		conntrack_end(engine->conntrack, &walker->tracked, accepted, verdicts & VERDICT_REJECT);
 	}
 	if (error)

@@ -3,9 +3,9 @@
  * What happens to one packet, rule by rule: the oracle. Plain enough to be checked by eye against
  * ipt_do_table() and ip6t_do_table().
  *
- * engine_run() is for one packet of which nothing came before: the receive path, that is raw, mangle, (nat only
- * as far as it may rewrite), filter, security, over PREROUTING, INPUT and FORWARD. engine_packet() is for those
- * of a capture, one after the other: every table and hook, with conntrack and NAT. */
+ * engine_run() is for one packet of which nothing came before: the receive path, that is raw, mangle, (nat
+ * only as far as it may rewrite), filter, security, over PREROUTING, INPUT and FORWARD. engine_packet() is
+ * for those of a capture, one after the other: every table and hook, with conntrack and NAT. */
 #ifndef WEIR_ENGINE_ENGINE_H
 #define WEIR_ENGINE_ENGINE_H
 
@@ -36,7 +36,8 @@ struct step {
 	const struct rule *rule; /* STEP_RULE, STEP_HOT_DROP */
 	enum truth truth;
 	enum hook hook;
-	const struct packet *packet; /* as it is at this point, before the rule's target; valid during the call */
+	const struct packet
+	    *packet; /* as it is at this point, before the rule's target; valid during the call */
 };
 
 /* Called for each step when not NULL; a rule that does not match is not a step. */
@@ -70,11 +71,11 @@ struct engine_options {
 	size_t local_count;
 	enum path path;
 	/* Connections are followed: states are conntrack's, NAT is applied, rules of nat are walked. Else
-	 * packet->state is used as in engine_run(). The capture must show all packets of each connection, both
-	 * ways. */
+	 * packet->state is used as in engine_run(). The capture must show all packets of each connection,
+	 * both ways. */
 	bool follow;
-	bool empty; /* no connection was there before the first packet */
-	bool tcp_be_liberal; /* net.netfilter.nf_conntrack_tcp_be_liberal */
+	bool empty;           /* no connection was there before the first packet */
+	bool tcp_be_liberal;  /* net.netfilter.nf_conntrack_tcp_be_liberal */
 	uint32_t connections; /* how many are followed at most; 0: 262144. Beyond them states are unknown. */
 	struct session *session; /* may be NULL; belongs to the caller */
 };

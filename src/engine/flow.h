@@ -87,8 +87,9 @@ struct flow {
 		uint8_t direction;
 		bool linked;
 	} links[FLOW_DIRECTIONS];
-	struct connection connection; /* what matches see; made anew for each packet but for mark and status */
-	unsigned status_unknown;      /* IPS_SRC_NAT, IPS_DST_NAT: not known whether set */
+	struct connection
+	    connection;          /* what matches see; made anew for each packet but for mark and status */
+	unsigned status_unknown; /* IPS_SRC_NAT, IPS_DST_NAT: not known whether set */
 	/* The kernel has this entry, in this state. Where it is false the entry may be there, or another in
 	 * its place: no packet of it has a state that is known, until the exceptions below. */
 	bool known;
@@ -96,8 +97,8 @@ struct flow {
 	bool tentative; /* not known, but followed from its SYN: known once its handshake is whole */
 	bool confirmed;
 	unsigned nat_clear; /* IPS_SRC_NAT, IPS_DST_NAT: surely no rule of nat asked for it */
-	bool blinded; /* doubted, and NAT may have given it a reply key that is not ours */
-	bool redirected; /* by REDIRECT: the reply's source is this host, whichever address it is */
+	bool blinded;       /* doubted, and NAT may have given it a reply key that is not ours */
+	bool redirected;    /* by REDIRECT: the reply's source is this host, whichever address it is */
 	enum truth made_here, delivered; /* the first packet: sent by this host; taken in by it */
 	bool seen[FLOW_DIRECTIONS];      /* not known: a packet of this direction surely went through */
 	uint64_t expires;                /* when known */

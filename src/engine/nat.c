@@ -4,8 +4,8 @@
  * connection, which thereby gets the key of its replies; every packet of the connection is then rewritten by
  * the key of the other direction.
  *
- * Which address of a range, and which free port, the kernel picks hangs on a secret of its own: such a part of
- * the reply key is unknown, and so is then what is rewritten by it. */
+ * Which address of a range, and which free port, the kernel picks hangs on a secret of its own: such a part
+ * of the reply key is unknown, and so is then what is rewritten by it. */
 #include "engine/walk.h"
 #include "packet/address.h"
 
@@ -162,7 +162,7 @@ static void setup_unknown(struct walker *walker, enum manipulation manipulation)
 {
 	struct flow *flow = walker->tracked.flow;
 	flow->unknown[FLOW_REPLY] |= manipulation == REWRITE_SOURCE ? PART_DESTINATION | PART_DESTINATION_PORT
-								   : PART_SOURCE | PART_SOURCE_PORT;
+								    : PART_SOURCE | PART_SOURCE_PORT;
 	flow->status_unknown |= status_bit(manipulation);
 }
 
@@ -220,9 +220,9 @@ static void restore(struct walker *walker, enum manipulation manipulation)
 		memcpy(packet->destination, left->destination, sizeof(packet->destination));
 		packet->destination_port = left->destination_port;
 	}
-	packet->known |= left->known & (manipulation == REWRITE_SOURCE
-					    ? KNOWN_SOURCE | KNOWN_SOURCE_PORT
-					    : KNOWN_DESTINATION | KNOWN_DESTINATION_PORT);
+	packet->known |=
+	    left->known & (manipulation == REWRITE_SOURCE ? KNOWN_SOURCE | KNOWN_SOURCE_PORT
+							  : KNOWN_DESTINATION | KNOWN_DESTINATION_PORT);
 	if ((packet->known & KNOWN_SOURCE_PORT) && (packet->known & KNOWN_DESTINATION_PORT))
 		packet->known |= KNOWN_PORTS;
 	walker_readdress(walker);
@@ -245,7 +245,8 @@ bool walk_nat(struct walker *walker, struct conntrack *conntrack, bool *certain,
 {
 	const struct tracked *tracked = &walker->tracked;
 	enum manipulation manipulation = manipulation_at(walker->hook);
-	if (walker->untracked == TRUTH_YES || !walker->ruleset->tables[walker->packet.family][TABLE_NAT].present)
+	if (walker->untracked == TRUTH_YES ||
+	    !walker->ruleset->tables[walker->packet.family][TABLE_NAT].present)
 		return true;
 	bool unsure = !tracked->known || walker->untracked != TRUTH_NO;
 	if (!unsure && !tracked->flow)

@@ -127,12 +127,12 @@ static enum truth match_header(struct walker *walker, const struct rule *rule, e
 		return TRUTH_NO;
 	truth = truth_and(
 	    truth, match_address(&rule->destination, packet->known & KNOWN_DESTINATION, walker->destination));
-	/* A device that there is not has no name: "! -i eth0" is true of it. Behind POSTROUTING a forwarded packet
-	 * still has the one it came by (nf_hook_state.in, since 5.7). */
+	/* A device that there is not has no name: "! -i eth0" is true of it. Behind POSTROUTING a forwarded
+	 * packet still has the one it came by (nf_hook_state.in, since 5.7). */
 	if (interface_asked(&rule->in))
-		truth = truth_and(truth, match_interface(&rule->in,
-							 walker->made_here || (packet->known & KNOWN_IN),
-							 walker->made_here ? "" : packet->in));
+		truth = truth_and(truth,
+				  match_interface(&rule->in, walker->made_here || (packet->known & KNOWN_IN),
+						  walker->made_here ? "" : packet->in));
 	if (interface_asked(&rule->out)) {
 		/* Only behind the routing decision, on the way out. */
 		bool outward = walker->hook >= HOOK_FORWARD;
@@ -210,8 +210,9 @@ static enum truth match_extensions(struct walker *walker, const struct rule *rul
 		struct evaluation evaluation = walker->evaluation;
 		evaluation.certain = certain && truth == TRUTH_YES;
 		enum truth answer = match->type->evaluate(match, rule, &walker->packet, &evaluation);
-		/* The kernel looks at hotdrop when it is through with the rule: where the match is true all the
-		 * same, as inverted ones of sctp and dccp are, the others are asked, and the rule counts. */
+		/* The kernel looks at hotdrop when it is through with the rule: where the match is true all
+		 * the same, as inverted ones of sctp and dccp are, the others are asked, and the rule counts.
+		 */
 		if (evaluation.hot_drop && *hot_drop != TRUTH_YES)
 			*hot_drop = truth;
 		truth = truth_and(truth, answer);

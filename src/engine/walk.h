@@ -19,14 +19,14 @@ struct walker {
 	struct packet packet; /* as known at this point: NAT takes away */
 	address source, destination;
 	enum hook hook;
-	bool made_here;      /* by this host: no input device */
+	bool made_here;               /* by this host: no input device */
 	const struct packet *leaving; /* as it was captured on its way out; NULL: on arrival */
-	bool walks_nat;      /* its rules are walked, for NAT that is applied */
+	bool walks_nat;               /* its rules are walked, for NAT that is applied */
 	bool behind_conntrack;
-	/* skb->_nfct is set once, later targets do nothing: by NOTRACK, or by something else (a CT that gives a
-	 * template, a target that is not modelled, the packet's way before it came in). */
+	/* skb->_nfct is set once, later targets do nothing: by NOTRACK, or by something else (a CT that gives
+	 * a template, a target that is not modelled, the packet's way before it came in). */
 	enum truth untracked, set_otherwise;
-	bool follows;          /* tracked is what conntrack says; else packet.state */
+	bool follows; /* tracked is what conntrack says; else packet.state */
 	struct tracked tracked;
 	struct session *session;
 	struct evaluation evaluation;
@@ -52,8 +52,8 @@ void walker_init(struct walker *walker, const struct ruleset *ruleset, const str
 void walker_readdress(struct walker *walker);
 /* Makes evaluation what is known of the connection at this point. */
 void walker_refresh(struct walker *walker);
-/* One table at the walker's hook. Adds to the outcome; *certain: whether the packet is here for sure, and then
- * whether it is behind for sure. false when no packet comes out of it. */
+/* One table at the walker's hook. Adds to the outcome; *certain: whether the packet is here for sure, and
+ * then whether it is behind for sure. false when no packet comes out of it. */
 bool walk_table(struct walker *walker, enum table_id id, bool *certain, struct outcome *outcome);
 /* Whether that table has a rule at that hook. */
 bool walk_has_rules(const struct ruleset *ruleset, enum family family, enum table_id id, enum hook hook);

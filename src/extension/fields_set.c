@@ -3,12 +3,12 @@
  * What a set says, as sorted disjoint ranges or points: the answer of ip_set_test() in the kernel for every
  * address.
  *
- * hash:ip, bitmap:ip: each address by itself; of repeated adds the last one counts. With netmask, blocks of that
- * size. The address 0 is never a member of hash:ip (hash_ip4_kadt()).
- * hash:net: the longest prefix that holds the address decides; when it is a nomatch entry the set does not match
- * (mtype_test_cidrs()).
+ * hash:ip, bitmap:ip: each address by itself; of repeated adds the last one counts. With netmask, blocks of
+ * that size. The address 0 is never a member of hash:ip (hash_ip4_kadt()). hash:net: the longest prefix that
+ * holds the address decides; when it is a nomatch entry the set does not match (mtype_test_cidrs()).
  * hash:ip,port: (address, protocol, port); see ip_set_get_ip4_port().
- * The other types look at more than an address and a port, or at two addresses: what they hold is not modelled here.
+ * The other types look at more than an address and a port, or at two addresses: what they hold is not
+ * modelled here.
  *
  * A member with a timeout may be gone at any moment, and then the next shorter prefix decides. `certain`
  * holds the addresses that match whichever of the timed members are left; `timed` those that match with some
@@ -179,7 +179,7 @@ static int resolve_networks(struct resolution *resolution)
 	for (size_t i = 0; i < set->member_count; i++) {
 		struct set_member member;
 		set_member_get(set, i, &member);
-		pieces[i] = (struct piece){member.low,	  member.high,	(uint32_t)i,
+		pieces[i] = (struct piece){member.low,    member.high,  (uint32_t)i,
 					   member.prefix, member.timed, member.nomatch};
 	}
 	qsort(pieces, set->member_count, sizeof(*pieces), compare_pieces);
@@ -217,9 +217,9 @@ static int resolve_points(struct resolution *resolution)
 	for (size_t i = 0; i < set->member_count; i++) {
 		struct set_member member;
 		set_member_get(set, i, &member);
-		points[i] = (struct predicate_point){
-		    member.low, (uint32_t)i, member_has_port(set, member.protocol) ? member.port : 0,
-		    member.protocol};
+		points[i] = (struct predicate_point){member.low, (uint32_t)i,
+						     member_has_port(set, member.protocol) ? member.port : 0,
+						     member.protocol};
 	}
 	qsort(points, set->member_count, sizeof(*points), compare_points);
 	size_t kept = 0;

@@ -70,7 +70,7 @@ static enum truth pkttype_evaluate(const struct match *match, const struct rule 
 const struct match_type match_pkttype = {
     .name = "pkttype",
     .modelled = true,
-    .unseen = &(const struct unseen){OPAQUE_PACKET, true},
+    .unseen = &(const struct unseen){OPAQUE_TABLE, true},
     .parse = pkttype_parse,
     .finish = pkttype_finish,
     .print = pkttype_print,

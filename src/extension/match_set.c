@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * -m set: net/netfilter/xt_set.c and ip_set_test() in net/netfilter/ipset/ip_set_core.c. A test with fewer
- * directions than the set has dimensions is false, and so is one of ports on a later fragment or on a header that is
- * cut; the negation applies behind that. Comparisons of counters depend on packets gone by, so they are unknown. */
+ * directions than the set has dimensions is false, and so is one of ports on a later fragment or on a header
+ * that is cut; the negation applies behind that. Comparisons of counters depend on packets gone by, so they
+ * are unknown. */
 #include "extension/extension.h"
 #include "extension/option.h"
 #include "extension/set_changes.h"
@@ -230,7 +231,8 @@ enum truth match_set_port(const struct packet *packet, bool source, uint16_t *po
 	return packet->known & needed ? truth : TRUTH_UNKNOWN;
 }
 
-/* bitmap_ipmac_kadt() and its kind: there is no such address, or it is not known. Frames say whom they come from. */
+/* bitmap_ipmac_kadt() and its kind: there is no such address, or it is not known. Frames say whom they come
+ * from. */
 static enum truth mac_of(const struct packet *packet, bool source, uint8_t *mac)
 {
 	static const uint8_t none[6];
@@ -241,8 +243,8 @@ static enum truth mac_of(const struct packet *packet, bool source, uint8_t *mac)
 	return memcmp(mac, none, 6) == 0 ? TRUTH_NO : TRUTH_YES;
 }
 
-/* Where the hook has no such device the set does not match. In POSTROUTING kernels from 5.7 on have the one the packet
- * came in by. */
+/* Where the hook has no such device the set does not match. In POSTROUTING kernels from 5.7 on have the one
+ * the packet came in by. */
 static enum truth interface_of(const struct packet *packet, bool source, enum hook hook, const char **name)
 {
 	*name = source ? packet->in : packet->out;
@@ -476,7 +478,9 @@ static int set_declare(const struct match *match, const struct rule *rule, struc
 		error = option_declare_opaque(match, rule, fields, text, OPAQUE_RULE);
 	if (!error && has_odd_member(set))
 		error = option_declare_opaque(match, rule, fields, text, OPAQUE_TABLE);
-	return error ? error : fields_need_set(fields, set->reference.set, set->reference.dimensions, set->reference.source, &meaning);
+	return error ? error
+		     : fields_need_set(fields, set->reference.set, set->reference.dimensions,
+				       set->reference.source, &meaning);
 }
 
 /* Behind the packet's protocol: where the kernel finds no port the test is false. */
@@ -521,7 +525,8 @@ static diagram_node set_mean(const struct match *match, const struct rule *rule,
 		mean = option_mean_opaque(match, rule, fields, text, sharing(set));
 		return set->inverted ? diagram_not(diagram, mean) : mean;
 	}
-	if (fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions, set->reference.source, &meaning))
+	if (fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions,
+			    set->reference.source, &meaning))
 		return DIAGRAM_UNDECIDED;
 	mean = fields_set(fields, &meaning);
 	if (set->reference.set->type == SET_HASH_IP_PORT)
@@ -540,8 +545,8 @@ static unsigned set_effects(const struct match *match)
 	if (too_few(set)) /* ip_set_test() does not look into the set */
 		return 0;
 	/* list_set_ktest(): without counting in the list there is none in its sets */
-	if (!set->keep_counters &&
-	    (own->counters || (own->type == SET_LIST && !set->keep_subcounters && any_set(set, has_counters))))
+	if (!set->keep_counters && (own->counters || (own->type == SET_LIST && !set->keep_subcounters &&
+						      any_set(set, has_counters))))
 		effects |= EFFECT_COUNTER;
 	if (any_set(set, fills_in)) /* a test may fill in the MAC address */
 		effects |= EFFECT_STATE;
@@ -562,7 +567,8 @@ bool match_set_meaning(const struct match *match, const struct fields *fields, s
 	if (set->inverted || set->return_nomatch || compares_counters(set) || too_few(set) ||
 	    is_opaque(set) || has_odd_member(set))
 		return false;
-	return fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions, set->reference.source, meaning) == 0;
+	return fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions,
+			       set->reference.source, meaning) == 0;
 }
 
 const struct match_type match_set = {

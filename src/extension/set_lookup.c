@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A hash over a set's members, by all parts but the interface, and the prefix lengths that occur in it, in the order
- * in which the kernel tries them: the longest of the first network, then the longest of the second
+ * A hash over a set's members, by all parts but the interface, and the prefix lengths that occur in it, in
+ * the order in which the kernel tries them: the longest of the first network, then the longest of the second
  * (mtype_test_cidrs() in net/netfilter/ipset/ip_set_hash_gen.h). The first member that is found decides. */
 #include "extension/set_lookup.h"
 
@@ -100,9 +100,9 @@ enum finding {
 	FOUND_STOP,   /* nothing, and the search ends */
 };
 
-/* hash:net,iface: a network that is there for other interfaces only ends the search: data_equal() has counted it, and
- * mtype_test_cidrs() goes on only while nothing was counted. Members with physdev: are never asked for by iptables
- * and stand, by hash, elsewhere, unless they meet by chance. */
+/* hash:net,iface: a network that is there for other interfaces only ends the search: data_equal() has counted
+ * it, and mtype_test_cidrs() goes on only while nothing was counted. Members with physdev: are never asked
+ * for by iptables and stand, by hash, elsewhere, unless they meet by chance. */
 static enum finding find_interface(const struct set_lookup *lookup, struct set_index_walk *walk,
 				   const char *name, struct set_member *found)
 {
@@ -157,8 +157,8 @@ enum truth set_lookup_test(const struct set_lookup *lookup, const struct set_que
 			   bool return_nomatch)
 {
 	const struct set *set = lookup->set;
-	struct set_member key = {.protocol = query->protocol, .port = query->port,
-				 .mark = query->mark & set->markmask};
+	struct set_member key = {
+	    .protocol = query->protocol, .port = query->port, .mark = query->mark & set->markmask};
 	unsigned possible = 0;
 
 	memcpy(key.mac, query->mac, sizeof(key.mac));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Whether a packet's fields are in a set, asked as the kernel asks: for the engine. What a set means as a diagram is
- * computed elsewhere, from the members themselves, so that each can be held against the other. */
+ * Whether a packet's fields are in a set, asked as the kernel asks: for the engine. What a set means as a
+ * diagram is computed elsewhere, from the members themselves, so that each can be held against the other. */
 #ifndef WEIR_EXTENSION_SET_LOOKUP_H
 #define WEIR_EXTENSION_SET_LOOKUP_H
 

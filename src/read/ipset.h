@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What the parts of the ipset reader share: lines (ipset_save.c), create (ipset_create.c), entries
- * (ipset_entry.c, ipset_entry_port.c), add, del and test (ipset_add.c), members (ipset_member.c), and the commands
- * on whole sets (ipset_sets.c). Nobody outside read/ includes it. */
+ * (ipset_entry.c, ipset_entry_port.c), add, del and test (ipset_add.c), members (ipset_member.c), and the
+ * commands on whole sets (ipset_sets.c). Nobody outside read/ includes it. */
 #ifndef WEIR_READ_IPSET_H
 #define WEIR_READ_IPSET_H
 
@@ -21,8 +21,8 @@ struct ipset_reader {
 	struct diagnostics *sink;
 	struct arena *scratch; /* lives as long as the reading */
 	const struct source *source;
-	/* A place for each set of this input, in the order in which the kernel would number them. A place whose
-	 * set was destroyed is free, and the next create takes the first free one. */
+	/* A place for each set of this input, in the order in which the kernel would number them. A place
+	 * whose set was destroyed is free, and the next create takes the first free one. */
 	struct builder **places;
 	size_t place_count, place_capacity, first_free;
 	struct name_index *names; /* struct binding, by name */

@@ -22,10 +22,10 @@ enum add_option {
 };
 
 static const char *const option_names[ADD_OPTION_COUNT] = {
-    [ADD_TIMEOUT] = "timeout", [ADD_PACKETS] = "packets",   [ADD_BYTES] = "bytes",
-    [ADD_COMMENT] = "comment", [ADD_SKBMARK] = "skbmark",   [ADD_SKBPRIO] = "skbprio",
+    [ADD_TIMEOUT] = "timeout",   [ADD_PACKETS] = "packets", [ADD_BYTES] = "bytes",
+    [ADD_COMMENT] = "comment",   [ADD_SKBMARK] = "skbmark", [ADD_SKBPRIO] = "skbprio",
     [ADD_SKBQUEUE] = "skbqueue", [ADD_NOMATCH] = "nomatch", [ADD_WILDCARD] = "wildcard",
-    [ADD_BEFORE] = "before",   [ADD_AFTER] = "after",
+    [ADD_BEFORE] = "before",     [ADD_AFTER] = "after",
 };
 
 struct add_words {
@@ -49,7 +49,7 @@ static int hex(struct text *text, uint64_t *value)
 	*value = 0;
 	for (; text->size; text->data++, text->size--, digits++) {
 		char c = text->data[0];
-		unsigned digit = c >= '0' && c <= '9'	? (unsigned)(c - '0')
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
 				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
 				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
 							: 16;
@@ -187,8 +187,8 @@ static int option_words(struct ipset_reader *reader, enum ipset_command command,
 static int check_created(struct ipset_reader *reader, const struct set *set, const struct add_words *given)
 {
 	static const char *const needs[ADD_OPTION_COUNT] = {
-	    [ADD_TIMEOUT] = "timeout", [ADD_PACKETS] = "counters", [ADD_BYTES] = "counters",
-	    [ADD_COMMENT] = "comment", [ADD_SKBMARK] = "skbinfo",  [ADD_SKBPRIO] = "skbinfo",
+	    [ADD_TIMEOUT] = "timeout",  [ADD_PACKETS] = "counters", [ADD_BYTES] = "counters",
+	    [ADD_COMMENT] = "comment",  [ADD_SKBMARK] = "skbinfo",  [ADD_SKBPRIO] = "skbinfo",
 	    [ADD_SKBQUEUE] = "skbinfo",
 	};
 	const bool has[ADD_OPTION_COUNT] = {
@@ -267,9 +267,8 @@ int ipset_add(struct ipset_reader *reader, enum ipset_command command, const str
 	if (!builder)
 		return -EINVAL;
 	struct set *set = builder->set;
-	struct member_options options = {.member = {.begin = words[-1].span.begin,
-						    .timed = set->timeout,
-						    .timeout = set->timeout}};
+	struct member_options options = {
+	    .member = {.begin = words[-1].span.begin, .timed = set->timeout, .timeout = set->timeout}};
 	struct entry entry;
 	int result = count > 2 ? read_options(reader, command, set, words + 2, count - 2, &options) : 0;
 	if (result == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * create NAME TYPE OPTIONS: ipset(8), "SET TYPES"; each type with the options of its newest revision in ipset 7.17
- * (lib/ipset_*.c), and what the kernel refuses of them (the create functions of net/netfilter/ipset). */
+ * create NAME TYPE OPTIONS: ipset(8), "SET TYPES"; each type with the options of its newest revision in
+ * ipset 7.17 (lib/ipset_*.c), and what the kernel refuses of them (the create functions of
+ * net/netfilter/ipset). */
 #include "read/ipset.h"
 #include "read/names.h"
 #include "ruleset/name_index.h"
@@ -37,14 +38,29 @@ enum create_option {
 };
 
 static const char *const option_names[CREATE_OPTION_COUNT] = {
-    [CREATE_FAMILY] = "family",       [CREATE_INET] = "-4",		[CREATE_INET6] = "-6",
-    [CREATE_HASHSIZE] = "hashsize",   [CREATE_MAXELEM] = "maxelem",	[CREATE_TIMEOUT] = "timeout",
-    [CREATE_NETMASK] = "netmask",     [CREATE_BITMASK] = "bitmask",	[CREATE_MARKMASK] = "markmask",
-    [CREATE_BUCKETSIZE] = "bucketsize", [CREATE_INITVAL] = "initval",	[CREATE_SIZE] = "size",
-    [CREATE_RANGE] = "range",	      [CREATE_FROM] = "from",		[CREATE_TO] = "to",
-    [CREATE_NETWORK] = "network",     [CREATE_PROBES] = "probes",	[CREATE_RESIZE] = "resize",
-    [CREATE_GC] = "gc",		      [CREATE_COUNTERS] = "counters",	[CREATE_COMMENT] = "comment",
-    [CREATE_SKBINFO] = "skbinfo",     [CREATE_FORCEADD] = "forceadd",
+    [CREATE_FAMILY] = "family",
+    [CREATE_INET] = "-4",
+    [CREATE_INET6] = "-6",
+    [CREATE_HASHSIZE] = "hashsize",
+    [CREATE_MAXELEM] = "maxelem",
+    [CREATE_TIMEOUT] = "timeout",
+    [CREATE_NETMASK] = "netmask",
+    [CREATE_BITMASK] = "bitmask",
+    [CREATE_MARKMASK] = "markmask",
+    [CREATE_BUCKETSIZE] = "bucketsize",
+    [CREATE_INITVAL] = "initval",
+    [CREATE_SIZE] = "size",
+    [CREATE_RANGE] = "range",
+    [CREATE_FROM] = "from",
+    [CREATE_TO] = "to",
+    [CREATE_NETWORK] = "network",
+    [CREATE_PROBES] = "probes",
+    [CREATE_RESIZE] = "resize",
+    [CREATE_GC] = "gc",
+    [CREATE_COUNTERS] = "counters",
+    [CREATE_COMMENT] = "comment",
+    [CREATE_SKBINFO] = "skbinfo",
+    [CREATE_FORCEADD] = "forceadd",
 };
 
 #define BIT(option) (1u << (option))
@@ -85,11 +101,21 @@ static const struct {
 	const char *name;
 	enum set_type type;
 } other_names[] = {
-    {"ipmap", SET_BITMAP_IP},	     {"macipmap", SET_BITMAP_IP_MAC},	  {"portmap", SET_BITMAP_PORT},
-    {"iphash", SET_HASH_IP},	     {"nethash", SET_HASH_NET},		  {"ipporthash", SET_HASH_IP_PORT},
-    {"ipportiphash", SET_HASH_IP_PORT_IP}, {"ipportnethash", SET_HASH_IP_PORT_NET}, {"setlist", SET_LIST},
-    {"netporthash", SET_HASH_NET_PORT}, {"netifacehash", SET_HASH_NET_INTERFACE}, {"machash", SET_HASH_MAC},
-    {"ipmarkhash", SET_HASH_IP_MARK}, {"netnethash", SET_HASH_NET_NET}, {"netportnethash", SET_HASH_NET_PORT_NET},
+    {"ipmap", SET_BITMAP_IP},
+    {"macipmap", SET_BITMAP_IP_MAC},
+    {"portmap", SET_BITMAP_PORT},
+    {"iphash", SET_HASH_IP},
+    {"nethash", SET_HASH_NET},
+    {"ipporthash", SET_HASH_IP_PORT},
+    {"ipportiphash", SET_HASH_IP_PORT_IP},
+    {"ipportnethash", SET_HASH_IP_PORT_NET},
+    {"setlist", SET_LIST},
+    {"netporthash", SET_HASH_NET_PORT},
+    {"netifacehash", SET_HASH_NET_INTERFACE},
+    {"machash", SET_HASH_MAC},
+    {"ipmarkhash", SET_HASH_IP_MARK},
+    {"netnethash", SET_HASH_NET_NET},
+    {"netportnethash", SET_HASH_NET_PORT_NET},
 };
 #define OTHER_COUNT (sizeof(other_names) / sizeof(other_names[0]))
 
@@ -155,7 +181,8 @@ static int create_numbers(struct ipset_reader *reader, struct set *set, const st
 	const struct word *const *words = given->words;
 	uint32_t bucketsize = set->bucketsize;
 	if (create_number(reader, words[CREATE_HASHSIZE], "hash size", 0, UINT32_MAX, &set->hashsize) ||
-	    create_number(reader, words[CREATE_MAXELEM], "number of elements", 0, UINT32_MAX, &set->maxelem) ||
+	    create_number(reader, words[CREATE_MAXELEM], "number of elements", 0, UINT32_MAX,
+			  &set->maxelem) ||
 	    create_number(reader, words[CREATE_TIMEOUT], "timeout", 0, SET_TIMEOUT_MAX, &set->timeout) ||
 	    create_number(reader, words[CREATE_BUCKETSIZE], "bucket size", 0, UINT8_MAX, &bucketsize) ||
 	    create_number(reader, words[CREATE_INITVAL], "start value", 0, UINT32_MAX, &set->initval) ||
@@ -184,8 +211,7 @@ static int create_mask(struct ipset_reader *reader, struct set *set, const struc
 		return -EINVAL;
 	}
 	if (netmask) {
-		int result =
-		    ipset_number(reader, netmask, "netmask", 1, family_bits(set->family), &number);
+		int result = ipset_number(reader, netmask, "netmask", 1, family_bits(set->family), &number);
 		if (result < 0)
 			return result;
 		set->has_netmask = true;
@@ -212,8 +238,8 @@ static int create_mask(struct ipset_reader *reader, struct set *set, const struc
 
 static int bad_range(struct ipset_reader *reader, struct span span, const char *what)
 {
-	diagnostic_hint(ipset_error(reader, span, "bad-range", "%s", what),
-			"a bitmap has up to %u elements", BITMAP_SIZE_MAX);
+	diagnostic_hint(ipset_error(reader, span, "bad-range", "%s", what), "a bitmap has up to %u elements",
+			BITMAP_SIZE_MAX);
 	return -EINVAL;
 }
 

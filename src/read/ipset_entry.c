@@ -101,8 +101,7 @@ int entry_range(struct ipset_reader *reader, enum family family, const struct wo
 	if (result < 0)
 		return result;
 	if (dash) {
-		result =
-		    entry_address(reader, family, word, text_behind(text, dash), &addresses->high);
+		result = entry_address(reader, family, word, text_behind(text, dash), &addresses->high);
 		if (result == 0 && addresses->low > addresses->high) { /* so does the kernel */
 			address low = addresses->high;
 			addresses->high = addresses->low;
@@ -189,7 +188,7 @@ static int entry_mac(struct ipset_reader *reader, const struct set *set, const s
 	bool wrong = text.size > 17;
 	for (size_t i = 0; i <= text.size && !wrong; i++) {
 		char c = i < text.size ? text.data[i] : ':';
-		unsigned digit = c >= '0' && c <= '9'	? (unsigned)(c - '0')
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
 				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
 				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
 							: 16;
@@ -237,8 +236,8 @@ static int entry_set(struct ipset_reader *reader, const struct word *word, struc
 		return -EINVAL;
 	if (entry->element->set->type != SET_LIST)
 		return 0;
-	struct diagnostic *error =
-	    ipset_error(reader, word->span, "list-in-list", "%.*s is a list itself", (int)text.size, text.data);
+	struct diagnostic *error = ipset_error(reader, word->span, "list-in-list", "%.*s is a list itself",
+					       (int)text.size, text.data);
 	diagnostic_label(error, entry->element->set->span, "created here");
 	diagnostic_hint(error, "name the sets of that list");
 	return -EINVAL;
@@ -314,8 +313,8 @@ int ipset_entry(struct ipset_reader *reader, const struct set *set, const struct
 		if (comma && ends)
 			return entry_error(reader, word, word->text, "has more parts than the set's type",
 					   hint);
-		int result = entry_part(reader, set, word, comma ? text_before(rest, comma) : rest, part, entry,
-					second);
+		int result = entry_part(reader, set, word, comma ? text_before(rest, comma) : rest, part,
+					entry, second);
 		if (result < 0)
 			return result;
 		if (ends)

@@ -33,7 +33,8 @@ static int port_number(struct ipset_reader *reader, const char *protocol, const 
 	}
 	diagnostic_hint(
 	    ipset_error(reader, word->span, "bad-port", "`%.*s' is not a port", (int)text.size, text.data),
-	    "a number from 0 to 65535 or a name in /etc/services; a range is 80-90, a name with a dash [ftp-data]");
+	    "a number from 0 to 65535 or a name in /etc/services; a range is 80-90, a name with a dash "
+	    "[ftp-data]");
 	return -EINVAL;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The members of a list:set, which have an order: list_set_uadd() and list_set_udel() in
- * net/netfilter/ipset/ip_set_list_set.c. The order is kept in links beside the members, and the members are put into
- * it at the end. */
+ * net/netfilter/ipset/ip_set_list_set.c. The order is kept in links beside the members, and the members are
+ * put into it at the end. */
 #include "read/ipset.h"
 
 #include <errno.h>
@@ -116,8 +116,8 @@ int list_remove(struct ipset_reader *reader, struct builder *builder, const stru
 		return 0;
 	if (found == SET_NO_MEMBER) {
 		diagnostic_hint(ipset_error(reader, word->span, "not-a-member",
-					    "set %.*s has no such member here",
-					    (int)builder->set->name.size, builder->set->name.data),
+					    "set %.*s has no such member here", (int)builder->set->name.size,
+					    builder->set->name.data),
 				"del -exist passes over it");
 		return -EINVAL;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The members of a set while it is being read. Each element that the kernel would keep is a member: what stands
- * for many is taken apart here. A hash over them finds one that is added again or removed. A removed one stays,
- * marked, until builder_finish(). */
+ * The members of a set while it is being read. Each element that the kernel would keep is a member: what
+ * stands for many is taken apart here. A hash over them finds one that is added again or removed. A removed
+ * one stays, marked, until builder_finish(). */
 #include "read/ipset.h"
 
 #include <errno.h>
@@ -160,8 +160,8 @@ static int walk_ports(struct walk *walk, enum set_part second)
 	return 0;
 }
 
-/* A range is gone through in steps of a block. bitmap_ip_uadt() does so from where the range begins, the others from the
- * beginning of its block. */
+/* A range is gone through in steps of a block. bitmap_ip_uadt() does so from where the range begins, the
+ * others from the beginning of its block. */
 static int walk_addresses(struct walk *walk, enum set_part first, enum set_part second)
 {
 	const struct set *set = walk->builder->set;
@@ -213,10 +213,11 @@ static int walk_entry(struct walk *walk)
 	enum set_part first = SET_PART_NONE, second = SET_PART_NONE;
 	uint64_t size = entry_size(set, entry);
 	if (size > 1 && (size > EXPANDED_MAX || walk->reader->expanded + size > EXPANDED_MAX)) {
-		diagnostic_hint(ipset_error(walk->reader, walk->word->span, "member-too-large",
-					    "this stands for too many members"),
-				"weir takes up to %u of all lines with ranges; networks go into sets of hash:net",
-				EXPANDED_MAX);
+		diagnostic_hint(
+		    ipset_error(walk->reader, walk->word->span, "member-too-large",
+				"this stands for too many members"),
+		    "weir takes up to %u of all lines with ranges; networks go into sets of hash:net",
+		    EXPANDED_MAX);
 		return -EINVAL;
 	}
 	if (size > 1)
@@ -262,8 +263,8 @@ int builder_remove(struct ipset_reader *reader, struct builder *builder, const s
 	return walk_entry(&walk);
 }
 
-/* The references of a list's members are given back. The slots are left behind: clearing them again and again could
- * cost more than filling them did. */
+/* The references of a list's members are given back. The slots are left behind: clearing them again and again
+ * could cost more than filling them did. */
 int builder_clear(struct ipset_reader *reader, struct builder *builder)
 {
 	struct set *set = builder->set;

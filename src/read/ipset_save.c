@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What `ipset save` prints and `ipset restore` takes, line by line: ipset 7.17, lib/ipset.c
- * (ipset_parse_stream(), build_argv()). What stands in the sets at the end is what is read; commands that only
- * show something are passed over. */
+ * (ipset_parse_stream(), build_argv()). What stands in the sets at the end is what is read; commands that
+ * only show something are passed over. */
 #include "read/ipset.h"
 #include "ruleset/name_index.h"
 
@@ -53,7 +53,8 @@ struct builder *ipset_find(struct ipset_reader *reader, const struct word *word)
 		return reader->last = binding->builder;
 	const struct set *other = ruleset_find_set(reader->ruleset, word->text);
 	struct diagnostic *error =
-	    ipset_error(reader, word->span, "unknown-set", other ? "set %.*s is in another file" : "set %.*s was not created",
+	    ipset_error(reader, word->span, "unknown-set",
+			other ? "set %.*s is in another file" : "set %.*s was not created",
 			(int)word->text.size, word->text.data);
 	if (other) {
 		diagnostic_label(error, other->span, "created here");
@@ -196,13 +197,20 @@ enum command {
 static const struct {
 	const char *name, *other, *option;
 } commands[COMMAND_COUNT] = {
-    [COMMAND_CREATE] = {"create", "new", "-N"},    [COMMAND_ADD] = {"add", "add", "-A"},
-    [COMMAND_DEL] = {"del", "del", "-D"},	   [COMMAND_TEST] = {"test", "test", "-T"},
-    [COMMAND_DESTROY] = {"destroy", "x", "-X"},    [COMMAND_LIST] = {"list", "list", "-L"},
-    [COMMAND_SAVE] = {"save", "save", "-S"},	   [COMMAND_RESTORE] = {"restore", "restore", "-R"},
-    [COMMAND_FLUSH] = {"flush", "flush", "-F"},    [COMMAND_RENAME] = {"rename", "e", "-E"},
-    [COMMAND_SWAP] = {"swap", "w", "-W"},	   [COMMAND_HELP] = {"help", "help", "-h"},
-    [COMMAND_VERSION] = {"version", "version", "-v"}, [COMMAND_QUIT] = {"quit", "quit", "quit"},
+    [COMMAND_CREATE] = {"create", "new", "-N"},
+    [COMMAND_ADD] = {"add", "add", "-A"},
+    [COMMAND_DEL] = {"del", "del", "-D"},
+    [COMMAND_TEST] = {"test", "test", "-T"},
+    [COMMAND_DESTROY] = {"destroy", "x", "-X"},
+    [COMMAND_LIST] = {"list", "list", "-L"},
+    [COMMAND_SAVE] = {"save", "save", "-S"},
+    [COMMAND_RESTORE] = {"restore", "restore", "-R"},
+    [COMMAND_FLUSH] = {"flush", "flush", "-F"},
+    [COMMAND_RENAME] = {"rename", "e", "-E"},
+    [COMMAND_SWAP] = {"swap", "w", "-W"},
+    [COMMAND_HELP] = {"help", "help", "-h"},
+    [COMMAND_VERSION] = {"version", "version", "-v"},
+    [COMMAND_QUIT] = {"quit", "quit", "quit"},
 };
 
 static bool shortens(struct text text, const char *name)
@@ -261,11 +269,12 @@ static int read_line(struct ipset_reader *reader, struct span line)
 	default:
 		break;
 	}
-	diagnostic_hint(ipset_error(reader, words[0].span, "unsupported-command",
-				    "`%.*s' is not a command of ipset restore", (int)words[0].text.size,
-				    words[0].text.data),
-			"ipset save prints create and add; restore takes del, flush, destroy, rename, swap and "
-			"test, too");
+	diagnostic_hint(
+	    ipset_error(reader, words[0].span, "unsupported-command",
+			"`%.*s' is not a command of ipset restore", (int)words[0].text.size,
+			words[0].text.data),
+	    "ipset save prints create and add; restore takes del, flush, destroy, rename, swap and "
+	    "test, too");
 	return -EINVAL;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Commands on whole sets, as net/netfilter/ipset/ip_set_core.c does them: a set that a list holds can be neither
- * destroyed nor renamed, and only sets of the same kind are swapped. What must stay true: a struct set is the
- * set of its name for as long as it lives, so that lists, which point to it, hold what bears that name. */
+ * Commands on whole sets, as net/netfilter/ipset/ip_set_core.c does them: a set that a list holds can be
+ * neither destroyed nor renamed, and only sets of the same kind are swapped. What must stay true: a struct
+ * set is the set of its name for as long as it lives, so that lists, which point to it, hold what bears that
+ * name. */
 #include "read/ipset.h"
 
 #include <errno.h>
@@ -121,8 +122,8 @@ int ipset_rename(struct ipset_reader *reader, const struct word *words, size_t c
 	return 0;
 }
 
-/* IPSET_TYPE_* of the set's type: include/uapi/linux/netfilter/ipset/ip_set.h. What tells hashes from bitmaps is
- * not among it. */
+/* IPSET_TYPE_* of the set's type: include/uapi/linux/netfilter/ipset/ip_set.h. What tells hashes from bitmaps
+ * is not among it. */
 static unsigned features(const struct set *set)
 {
 	unsigned features = set_types[set->type].nomatch ? 1 : 0;
@@ -153,8 +154,8 @@ int ipset_swap(struct ipset_reader *reader, const struct word *words, size_t cou
 	if (features(a->set) != features(b->set) ||
 	    (a->set->family != b->set->family &&
 	     !(set_types[a->set->type].any_family && set_types[b->set->type].any_family))) {
-		struct diagnostic *error = ipset_error(
-		    reader, span_join(words[0].span, words[1].span), "wrong-type", "sets of different kinds");
+		struct diagnostic *error = ipset_error(reader, span_join(words[0].span, words[1].span),
+						       "wrong-type", "sets of different kinds");
 		diagnostic_label(error, a->set->span, "the one");
 		diagnostic_label(error, b->set->span, "the other");
 		diagnostic_hint(error, "only sets of like type and of the same family can be swapped");

@@ -29,8 +29,8 @@ static bool side_init(struct side *side)
 	return true;
 }
 
-/* Whether it stays and is on the other side the same. The MAC address of a bitmap may have been filled in by the
- * first packet, so that only two that are there are held against each other. */
+/* Whether it stays and is on the other side the same. The MAC address of a bitmap may have been filled in by
+ * the first packet, so that only two that are there are held against each other. */
 static bool has_member(const struct side *side, const struct set_member *member)
 {
 	struct set_member key = *member, found;
@@ -145,8 +145,8 @@ static bool ranges_equal(const struct set *a, const struct set *b, struct buffer
 			const struct address_range *x = at < list_a.count ? &list_a.ranges[at] : NULL,
 						   *y = at < list_b.count ? &list_b.ranges[at] : NULL;
 			bool here = x && (!y || x->low < y->low || (x->low == y->low && x->high > y->high));
-			print_range(here ? a : b, here ? &list_a : &list_b, here ? &list_b : &list_a, at, here,
-				    difference);
+			print_range(here ? a : b, here ? &list_a : &list_b, here ? &list_b : &list_a, at,
+				    here, difference);
 		}
 	}
 	free(list_a.ranges);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Sets as `ipset save` prints them: ipset 7.17, lib/session.c (list_create(), list_adt()) and lib/print.c. Options
- * stand in the order of the type's arguments there; what the kernel rounds is rounded as it does
+ * Sets as `ipset save` prints them: ipset 7.17, lib/session.c (list_create(), list_adt()) and lib/print.c.
+ * Options stand in the order of the type's arguments there; what the kernel rounds is rounded as it does
  * (net/netfilter/ipset/ip_set_hash_gen.h, mtype_create()). */
 #include "ruleset/icmp_names.h"
 #include "ruleset/protocol.h"
@@ -9,10 +9,10 @@
 
 #include <netinet/in.h>
 
-#define HASHSIZE_MIN 64  /* IPSET_MIMINAL_HASHSIZE */
-#define BUCKETSIZE_MIN 2 /* AHASH_INIT_SIZE */
+#define HASHSIZE_MIN 64   /* IPSET_MIMINAL_HASHSIZE */
+#define BUCKETSIZE_MIN 2  /* AHASH_INIT_SIZE */
 #define BUCKETSIZE_MAX 12 /* AHASH_MAX_SIZE */
-#define LIST_SIZE_MIN 4  /* IP_SET_LIST_MIN_SIZE */
+#define LIST_SIZE_MIN 4   /* IP_SET_LIST_MIN_SIZE */
 
 static uint64_t round_hashsize(uint32_t hashsize)
 {
@@ -27,7 +27,9 @@ static unsigned round_bucketsize(uint8_t bucketsize)
 {
 	unsigned rounded = bucketsize + bucketsize % 2u;
 
-	return rounded < BUCKETSIZE_MIN ? BUCKETSIZE_MIN : rounded > BUCKETSIZE_MAX ? BUCKETSIZE_MAX : rounded;
+	return rounded < BUCKETSIZE_MIN   ? BUCKETSIZE_MIN
+	       : rounded > BUCKETSIZE_MAX ? BUCKETSIZE_MAX
+					  : rounded;
 }
 
 static void print_range(const struct set *set, struct buffer *out)
@@ -138,8 +140,8 @@ static void print_mac(const uint8_t *mac, struct buffer *out)
 	buffer_printf(out, "%02X:%02X:%02X:%02X:%02X:%02X", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
-static void print_part(const struct set *set, const struct set_member *member, enum set_part part, bool second,
-		       struct buffer *out)
+static void print_part(const struct set *set, const struct set_member *member, enum set_part part,
+		       bool second, struct buffer *out)
 {
 	switch (part) {
 	case SET_PART_NONE:
@@ -196,7 +198,8 @@ static void print_skbinfo(const struct set_member *member, struct buffer *out)
 			buffer_printf(out, "/0x%x", member->skb_mask);
 	}
 	if (member->skb_priority)
-		buffer_printf(out, " skbprio %x:%x", member->skb_priority >> 16, member->skb_priority & 0xffff);
+		buffer_printf(out, " skbprio %x:%x", member->skb_priority >> 16,
+			      member->skb_priority & 0xffff);
 	if (member->skb_queue)
 		buffer_printf(out, " skbqueue %u", member->skb_queue);
 }

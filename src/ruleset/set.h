@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Sets as ipset has them. A member is one element of the kernel's set: what `ipset save` prints as one line. Of
- * a range or prefix that was added to a set of addresses each address is a member of its own.
+ * Sets as ipset has them. A member is one element of the kernel's set: what `ipset save` prints as one line.
+ * Of a range or prefix that was added to a set of addresses each address is a member of its own.
  *
- * Members are kept packed (set_member.c): an address of hash:ip takes 9 bytes. set_member_get() unpacks one. */
+ * Members are kept packed (set_member.c): an address of hash:ip takes 9 bytes. set_member_get() unpacks one.
+ */
 #ifndef WEIR_RULESET_SET_H
 #define WEIR_RULESET_SET_H
 
@@ -101,13 +102,14 @@ struct set {
 	uint8_t dimensions;
 	struct span span;
 	bool counters, comment, has_timeout, forceadd, skbinfo, has_initval, has_netmask, has_bitmask;
-	bool changing;    /* a SET target of the rules adds or deletes members: what is in it holds for no packet */
+	bool changing; /* a SET target of the rules adds or deletes members: what is in it holds for no packet
+			*/
 	uint32_t timeout; /* default for members, seconds */
 	uint8_t netmask;  /* bits of it; else family_bits() */
 	uint8_t bucketsize;
 	address mask; /* by netmask or bitmask, may have holes; else family_max() */
 	uint32_t hashsize, maxelem, initval, markmask;
-	uint32_t size;    /* list:set */
+	uint32_t size;     /* list:set */
 	address low, high; /* bitmaps: the range, of addresses or ports */
 	const struct source *source;
 	size_t member_count;
@@ -133,14 +135,19 @@ void set_member_put(struct set *set, size_t index, const struct set_member *memb
 void set_member_remove(struct set *set, size_t index);
 bool set_member_removed(const struct set *set, size_t index);
 void set_members_clear(struct set *set);
-/* Closes the gaps; `order`, when not NULL, gives the members that stay, as they are to stand. 0 or -ENOMEM. */
+/* Closes the gaps; `order`, when not NULL, gives the members that stay, as they are to stand. 0 or -ENOMEM.
+ */
 int set_members_compact(struct set *set, const uint32_t *order, size_t count);
 /* The line that added it. */
 struct span set_member_span(const struct set *set, const struct set_member *member);
 
-/* Finds members by their keys. Any member of that key with the interface, too (whole), or without a look at it. */
+/* Finds members by their keys. Any member of that key with the interface, too (whole), or without a look at
+ * it. */
 struct set_index {
-	uint32_t *slots; /* index + 1; 0: free */
+	struct set_slot {
+		uint32_t number; /* of the member, + 1; 0: free */
+		uint32_t hash;   /* of its key */
+	} * slots;
 	size_t slot_count, used;
 	uint64_t seed;
 };
@@ -154,6 +161,7 @@ size_t set_index_find(const struct set_index *index, const struct set *set, cons
 struct set_index_walk {
 	unsigned char packed[SET_MEMBER_PACKED_MAX];
 	size_t slot;
+	uint32_t hash;
 	bool started;
 };
 void set_index_walk_init(struct set_index_walk *walk, const struct set *set, const struct set_member *member);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The members of sets, packed: only the parts that the set's type and options have, without gaps, in chunks that
- * never move. What must stay true: the key's parts follow each other, so that two members are the same element
- * if their keys are the same bytes. */
+ * The members of sets, packed: only the parts that the set's type and options have, without gaps, in chunks
+ * that never move. What must stay true: the key's parts follow each other, so that two members are the same
+ * element if their keys are the same bytes. */
 #include "ruleset/set.h"
 
 #include "ruleset/name_index.h"
@@ -176,9 +176,9 @@ static void pack(const struct set *set, const struct set_member *member, unsigne
 	const struct set_layout *layout = &set->layout;
 
 	memcpy(packed + PACKED_BEGIN, &member->begin, 4);
-	packed[PACKED_FLAGS] =
-	    (unsigned char)((member->nomatch ? PACKED_NOMATCH : 0) | (member->wildcard ? PACKED_WILDCARD : 0) |
-			    (member->has_mac ? PACKED_HAS_MAC : 0));
+	packed[PACKED_FLAGS] = (unsigned char)((member->nomatch ? PACKED_NOMATCH : 0) |
+					       (member->wildcard ? PACKED_WILDCARD : 0) |
+					       (member->has_mac ? PACKED_HAS_MAC : 0));
 	pack_key(set, member, packed);
 	if (layout->timeout) {
 		uint32_t timeout = member->timed ? member->timeout : 0;
@@ -377,7 +377,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 }
 
 /* Seeded, so that no input can be written whose members all collide. */
-static uint64_t key_hash(const struct set_index *index, const struct set *set, const unsigned char *packed)
+static uint32_t key_hash(const struct set_index *index, const struct set *set, const unsigned char *packed)
 {
 	const unsigned char *key = packed + set->layout.key;
 	size_t left = set->layout.key_size;
@@ -390,7 +390,7 @@ static uint64_t key_hash(const struct set_index *index, const struct set *set, c
 	word = 0;
 	memcpy(&word, key, left);
 	hash = mix(mix(hash, word), set->layout.key_size);
-	return hash ^ hash >> 29;
+	return (uint32_t)(hash ^ hash >> 29);
 }
 
 void set_index_fini(struct set_index *index)
@@ -399,16 +399,16 @@ void set_index_fini(struct set_index *index)
 	*index = (struct set_index){.seed = index->seed};
 }
 
-static void put_slot(struct set_index *index, const struct set *set, size_t number)
+static void put_slot(struct set_index *index, struct set_slot slot)
 {
-	size_t at = (size_t)key_hash(index, set, place_of(set, number));
+	size_t at = slot.hash;
 
-	while (index->slots[at & (index->slot_count - 1)]) /* ends: a quarter of the slots is free */
+	while (index->slots[at & (index->slot_count - 1)].number) /* ends: half of the slots are free */
 		at++;
-	index->slots[at & (index->slot_count - 1)] = (uint32_t)number + 1;
+	index->slots[at & (index->slot_count - 1)] = slot;
 }
 
-static int index_grow(struct set_index *index, const struct set *set)
+static int index_grow(struct set_index *index)
 {
 	struct set_index grown = {.slot_count = index->slot_count ? index->slot_count * 2 : 16,
 				  .used = index->used,
@@ -418,8 +418,8 @@ static int index_grow(struct set_index *index, const struct set *set)
 	if (!grown.slots)
 		return -ENOMEM;
 	for (size_t i = 0; i < index->slot_count; i++)
-		if (index->slots[i])
-			put_slot(&grown, set, index->slots[i] - 1);
+		if (index->slots[i].number)
+			put_slot(&grown, index->slots[i]);
 	free(index->slots);
 	*index = grown;
 	return 0;
@@ -429,12 +429,13 @@ int set_index_add(struct set_index *index, const struct set *set, size_t number)
 {
 	if (number >= UINT32_MAX)
 		return -ENOMEM;
-	if (index->used >= index->slot_count / 4 * 3) {
-		int result = index_grow(index, set);
+	if (index->used >= index->slot_count / 2) {
+		int result = index_grow(index);
 		if (result < 0)
 			return result;
 	}
-	put_slot(index, set, number);
+	put_slot(index,
+		 (struct set_slot){(uint32_t)number + 1, key_hash(index, set, place_of(set, number))});
 	index->used++;
 	return 0;
 }
@@ -445,17 +446,19 @@ static size_t walk_next(const struct set_index *index, const struct set *set, st
 	if (!index->slot_count)
 		return SET_NO_MEMBER;
 	if (!walk->started) {
-		walk->slot = (size_t)key_hash(index, set, walk->packed);
+		walk->hash = key_hash(index, set, walk->packed);
+		walk->slot = walk->hash;
 		walk->started = true;
 	}
 	for (;; walk->slot++) {
-		uint32_t slot = index->slots[walk->slot & (index->slot_count - 1)];
-		if (!slot)
+		struct set_slot slot = index->slots[walk->slot & (index->slot_count - 1)];
+		if (!slot.number)
 			return SET_NO_MEMBER;
-		if (memcmp(place_of(set, slot - 1) + set->layout.key, walk->packed + set->layout.key,
+		if (slot.hash == walk->hash &&
+		    memcmp(place_of(set, slot.number - 1) + set->layout.key, walk->packed + set->layout.key,
 			   compared) == 0) {
 			walk->slot++;
-			return slot - 1;
+			return slot.number - 1;
 		}
 	}
 }

@@ -9,11 +9,13 @@
 const struct flavour_case flavour_cases[] = {
 	/* The tcp match is false for all but the first; the payload expression looks where ports would be. */
 	{"later fragments: -m udp is false in x_tables", FAMILY_IPV4, "-p udp -m udp ! --dport 53 -j DROP",
-	 {.protocol = IPPROTO_UDP, .fragment = FRAME_LATER, .offset = 4, .payload = 16}, {false, false}},
-	/* x_tables drops it, nftables has no data to compare: the rule does not match, and the next one is asked. */
-	{"a header that is cut off: dropped without a count, or judged by the next rule", FAMILY_IPV4,
-	 "-p tcp -m tcp --dport 80 -j DROP\n-A PREROUTING -p tcp -j DROP",
+	 {.protocol = IPPROTO_UDP, .fragment = FRAME_LATER, .offset = 4, .payload = 16}, {false, true}},
+	/* The tcp match wants all 20 bytes and drops without a count; nftables reads as far as the port. */
+	{"a header that is cut off", FAMILY_IPV4, "-p tcp -m tcp --dport 80 -j DROP",
 	 {.protocol = IPPROTO_TCP, .cut = 3, .source_port = 1, .destination_port = 80}, {false, true}},
+	/* iptables-nft 1.8.9 makes one comparison of both ports, which is unequal where either is. */
+	{"both ports negated: neither, or not both", FAMILY_IPV4, "-p udp -m udp ! --sport 53 ! --dport 79 -j DROP",
+	 {.protocol = IPPROTO_UDP, .source_port = 1, .destination_port = 79}, {false, true}},
 	/* ip6_packet_match() looks behind an authentication header, meta l4proto does not. */
 	{"IPv6: the protocol behind an authentication header", FAMILY_IPV6, "-p udp -j DROP",
 	 {.protocol = IPPROTO_UDP, .source_port = 1, .destination_port = 53, .extensions = 8}, {true, false}},

@@ -7,7 +7,7 @@
  * parity [RULESETS [SEED]]: with a seed that a failure printed and 1, that ruleset alone. */
 #include "cases.h"
 #include "fixture.h"
-#include "frames.h"
+#include "frames_header.h"
 #include "oracle.h"
 #include "packet/parse.h"
 #include "plane/plane.h"
@@ -448,7 +448,7 @@ static bool is_plain(const struct frame_plan *plan, const struct packet *packet)
 	uint16_t a = packet->source_port, b = packet->destination_port;
 	bool dhcp = a == 67 || a == 68 || b == 67 || b == 68 || a == 546 || a == 547 || b == 546 || b == 547;
 
-	return plan->to == TO_HOST && !plan->vlan_tags && !plan->options && !plan->extensions && !plan->cut &&
+	return plan->to == TO_HOST && !plan->vlan_tags && !header_tcp_malformed(plan) && !plan->options && !plan->extensions && !plan->cut &&
 	       !plan->truncated && ports && !dhcp && plan->fragment == FRAME_WHOLE &&
 	       (plan->family == FAMILY_IPV4 || packet->destination[0] != 0xff);
 }
@@ -518,6 +518,16 @@ static void trial_draw(struct trial *trial)
 					    : forwarding == 1 ? TRUTH_YES
 							      : TRUTH_UNKNOWN;
 	trial->options.nat[family] = TRUTH_UNKNOWN;
+	if (random_percent(random, 50)) {
+		static struct extension_choice choice;
+
+		extension_choose_modelled(&choice);
+		trial->rules.extensions = &choice;
+		trial->rules.session = random_percent(random, 30);
+		trial->rules.unknown = random_percent(random, 30);
+		/* Of a frame the engine knows more than the region, which has no fields for it. */
+		trial->rules.opaque = true;
+	}
 	rules_generate(&trial->text, &trial->pool, &trial->rules, random);
 }
 
@@ -567,7 +577,10 @@ static void run(uint64_t seed)
 		for (int i = 0; i < PACKETS; i++) {
 			struct frame_plan plan;
 
-			frame_plan_random(&plan, &trial.pool, false, &trial.random);
+			if (trial.rules.extensions)
+				frame_plan_rich(&plan, &trial.pool, false, &trial.random);
+			else
+				frame_plan_random(&plan, &trial.pool, false, &trial.random);
 			try_packet(&trial, &plan);
 		}
 		for (size_t i = 0; i < trial.region->unit_count; i++)

@@ -52,7 +52,9 @@ static void put_ports(struct generator *g, const char *option)
 {
 	uint16_t a = g->pool->ports[pick(g, POOL_PORTS)], b = g->pool->ports[pick(g, POOL_PORTS)];
 
-	bang(g);
+	/* Both negated mean something else to iptables-nft (flavours.c). */
+	if (!g->options->nft || strcmp(option, "--dport"))
+		bang(g);
 	if (chance(g, 65))
 		buffer_printf(g->out, " %s %u", option, a);
 	else

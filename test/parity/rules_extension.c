@@ -91,7 +91,7 @@ const struct extension_line extension_lines[] = {
 	MATCH("statistic", BOTH, NULL, 0, "--mode random ?!--probability {0|1}"),
 	MATCH("time", BOTH, NULL, 0, "{--datestart 2020-02-03T04:05:06|--datestop 2020-02-03T04:05:06|--weekdays Mon,Tue,Wed,Thu,Fri,Sat,Sun|--datestart 2020-01-01 --datestop 2037-12-31}"),
 	MATCH("comment", BOTH, NULL, 0, "--comment \"{a|b c|it's|-j DROP}\""),
-	MATCH("udp", BOTH, "udp", 0, "?!--sport {0:@p|@p} ?!--dport @p"),
+	MATCH("udp", BOTH, "udp", PLACE_LEGACY, "?!--sport {0:@p|@p} ?!--dport @p"),
 	MATCH("multiport", BOTH, "{dccp|sctp|udplite}", 0, "?!--{sports|dports|ports} @p,@p"),
 	MATCH("eui64", V6, NULL, 0, ""),
 	MATCH("physdev", BOTH, NULL, PLACE_UNKNOWN, "?!--physdev-{is-in|is-bridged}"),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Connections over a few packets: what state each packet has, as nf_conntrack gives it, when NAT rewrites what,
- * and when nothing may be said. The packets are made by hand; those of 192.0.2.1 were captured as they left the
- * host, all others as they came in. */
+ * Connections over a few packets: what state each packet has, as nf_conntrack gives it, when NAT rewrites
+ * what, and when nothing may be said. The packets are made by hand; those of 192.0.2.1 were captured as they
+ * left the host, all others as they came in. */
 #include "engine/engine.h"
 #include "read/load.h"
 
@@ -39,7 +39,7 @@ struct sent {
 	uint16_t payload;
 	bool wrong_checksum, more_fragments;
 	uint8_t options[12], option_size; /* of TCP */
-	const struct sent *about;	  /* ICMP error */
+	const struct sent *about;         /* ICMP error */
 };
 
 static void put_16(uint8_t *at, uint32_t value)
@@ -221,7 +221,9 @@ static void pass(struct host *host, struct sent sent)
 	"-A " chain " -m conntrack --ctstate INVALID -j ACCEPT\n"                                            \
 	"-A " chain " -m conntrack --ctstate UNTRACKED -j ACCEPT\n"
 #define FILTER_RULES STATES("INPUT") STATES("OUTPUT") STATES("FORWARD")
-#define FILTER "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" FILTER_RULES "COMMIT\n"
+#define FILTER                                                                                               \
+	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" FILTER_RULES "COMMIT"  \
+												   "\n"
 #define NAT(rules)                                                                                           \
 	"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT "    \
 	"[0:0]\n" rules "COMMIT\n"
@@ -299,7 +301,8 @@ static void shake_hands(struct host *host)
 }
 
 /* --- TCP
- * ----------------------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static void a_connection_is_new_until_it_is_answered(void **state)
 {
@@ -424,7 +427,8 @@ static void a_wrong_checksum_leaves_the_state_open(void **state)
 }
 
 /* --- others
- * --------------------------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void a_reply_makes_udp_established(void **state)
 {
@@ -469,7 +473,8 @@ static void echo_replies_belong_to_requests(void **state)
 {
 	(void)state;
 	struct host host = host_new(FILTER);
-	struct sent request = {.source = PEER, .destination = HOST, .source_port = 77, .protocol = 1, .type = 8};
+	struct sent request = {
+	    .source = PEER, .destination = HOST, .source_port = 77, .protocol = 1, .type = 8};
 	struct sent reply = {.source = HOST, .destination = PEER, .source_port = 77, .protocol = 1};
 	expect(&host, request, "NEW");
 	expect(&host, reply, "ESTABLISHED");
@@ -521,8 +526,9 @@ static void notrack_keeps_packets_out(void **state)
 static void what_is_dropped_opens_no_connection(void **state)
 {
 	(void)state;
-	struct host host = host_new("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
-				    "-A INPUT -p udp -m udp --dport 9 -j DROP\n" FILTER_RULES "COMMIT\n");
+	struct host host =
+	    host_new("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		     "-A INPUT -p udp -m udp --dport 9 -j DROP\n" FILTER_RULES "COMMIT\n");
 	pass(&host, udp(PEER, 5000, HOST, 9));
 	assert_int_equal(host.outcome.verdicts, VERDICT_DROP);
 	expect(&host, udp(HOST, 9, PEER, 5000), "NEW");
@@ -533,8 +539,9 @@ static void what_may_have_been_dropped_leaves_the_rest_open(void **state)
 {
 	(void)state;
 	/* --physdev-in of a capture is not known. */
-	struct host host = host_new("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
-				    "-A INPUT -i eth9 -p udp -m udp --dport 9 -j DROP\n" FILTER_RULES "COMMIT\n");
+	struct host host =
+	    host_new("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		     "-A INPUT -i eth9 -p udp -m udp --dport 9 -j DROP\n" FILTER_RULES "COMMIT\n");
 	pass(&host, udp(PEER, 5000, HOST, 9));
 	assert_int_equal(host.outcome.verdicts, VERDICT_DROP | VERDICT_ACCEPT);
 	expect(&host, udp(HOST, 9, PEER, 5000), "?");
@@ -593,19 +600,27 @@ static void a_full_table_says_so(void **state)
 }
 
 /* --- the way
- * ---------------------------------------------------------------------------------------------------------- */
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 #define SAY(chain, word) "-A " chain " -p udp -m comment --comment " word "\n"
-#define NAT_CHAINS NAT(SAY("PREROUTING", "np") SAY("INPUT", "ni") SAY("OUTPUT", "no") SAY("POSTROUTING", "nq"))
+#define NAT_CHAINS                                                                                           \
+	NAT(SAY("PREROUTING", "np") SAY("INPUT", "ni") SAY("OUTPUT", "no") SAY("POSTROUTING", "nq"))
 #define OTHER_TABLES                                                                                         \
-	"*security\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" SAY("INPUT", "si")    \
-	    SAY("FORWARD", "sf") SAY("OUTPUT", "so") "COMMIT\n"                                               \
-	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" SAY("INPUT", "fi")      \
-	    SAY("FORWARD", "ff") SAY("OUTPUT", "fo") "COMMIT\n"                                               \
-	"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "      \
-	"[0:0]\n:POSTROUTING ACCEPT [0:0]\n" SAY("PREROUTING", "mp") SAY("INPUT", "mi") SAY("FORWARD", "mf")  \
-	    SAY("OUTPUT", "mo") SAY("POSTROUTING", "mq") "COMMIT\n"                                           \
-	RAW(SAY("PREROUTING", "rp") SAY("OUTPUT", "ro"))
+	"*security\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" SAY("INPUT", "si")   \
+	    SAY("FORWARD", "sf")                                                                             \
+		SAY("OUTPUT",                                                                                \
+		    "so") "COMMIT\n"                                                                         \
+			  "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" SAY( \
+			      "INPUT", "fi") SAY("FORWARD", "ff")                                            \
+			      SAY("OUTPUT",                                                                  \
+				  "fo") "COMMIT\n"                                                           \
+					"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD "  \
+					"ACCEPT [0:0]\n:OUTPUT ACCEPT "                                      \
+					"[0:0]\n:POSTROUTING ACCEPT [0:0]\n" SAY("PREROUTING", "mp")         \
+					    SAY("INPUT", "mi") SAY("FORWARD", "mf") SAY("OUTPUT", "mo")      \
+						SAY("POSTROUTING", "mq") "COMMIT\n" RAW(                     \
+						    SAY("PREROUTING", "rp") SAY("OUTPUT", "ro"))
 
 /* The comments of the rules that matched, in order. */
 static void expect_way(struct host *host, struct sent sent, const char *way)
@@ -639,12 +654,12 @@ static void tables_come_in_the_order_of_the_kernel(void **state)
 static void marks_are_carried_from_table_to_table(void **state)
 {
 	(void)state;
-	struct host host =
-	    host_new("*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "
-		     "[0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -s 198.51.100.7/32 -j MARK --set-xmark "
-		     "0x7/0xffffffff\nCOMMIT\n"
-		     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
-		     "-A INPUT -m mark --mark 0x7 -j DROP\nCOMMIT\n");
+	struct host host = host_new(
+	    "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "
+	    "[0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -s 198.51.100.7/32 -j MARK --set-xmark "
+	    "0x7/0xffffffff\nCOMMIT\n"
+	    "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+	    "-A INPUT -m mark --mark 0x7 -j DROP\nCOMMIT\n");
 	pass(&host, udp(PEER, 1, HOST, 2));
 	assert_int_equal(host.outcome.verdicts, VERDICT_DROP);
 	pass(&host, udp(OTHER, 1, HOST, 2));
@@ -655,12 +670,12 @@ static void marks_are_carried_from_table_to_table(void **state)
 static void a_mark_perhaps_set_is_not_known(void **state)
 {
 	(void)state;
-	struct host host =
-	    host_new("*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "
-		     "[0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -i eth9 -j MARK --set-xmark "
-		     "0x7/0xffffffff\nCOMMIT\n"
-		     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
-		     "-A INPUT -m mark --mark 0x7 -j DROP\nCOMMIT\n");
+	struct host host = host_new(
+	    "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "
+	    "[0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -i eth9 -j MARK --set-xmark "
+	    "0x7/0xffffffff\nCOMMIT\n"
+	    "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+	    "-A INPUT -m mark --mark 0x7 -j DROP\nCOMMIT\n");
 	pass(&host, udp(PEER, 1, HOST, 2));
 	assert_int_equal(host.outcome.verdicts, VERDICT_DROP | VERDICT_ACCEPT);
 	host_free(&host);
@@ -677,7 +692,8 @@ static void a_zone_is_not_followed(void **state)
 }
 
 /* --- NAT
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static void dnat_rewrites_the_connection_both_ways(void **state)
 {
@@ -708,10 +724,12 @@ static void dnat_rewrites_the_connection_both_ways(void **state)
 static void an_error_that_left_quotes_what_nat_made(void **state)
 {
 	(void)state;
-	struct host host = host_new(NAT("-A PREROUTING -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353\n") FILTER);
+	struct host host =
+	    host_new(NAT("-A PREROUTING -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353\n") FILTER);
 	struct sent query = udp(PEER, 5000, HOST, 53);
 	expect(&host, query, "NEW");
-	struct sent error = {.source = HOST, .destination = PEER, .protocol = 1, .type = 3, .code = 3, .about = &query};
+	struct sent error = {
+	    .source = HOST, .destination = PEER, .protocol = 1, .type = 3, .code = 3, .about = &query};
 	expect(&host, error, "?");
 	host_free(&host);
 }
@@ -719,9 +737,11 @@ static void an_error_that_left_quotes_what_nat_made(void **state)
 static void redirected_packets_stay_here(void **state)
 {
 	(void)state;
-	struct host host = host_new(NAT("-A PREROUTING -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353\n")
-					"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
-					"-A INPUT -p udp -m udp --dport 5353\n" FILTER_RULES "COMMIT\n");
+	struct host host = host_new(NAT("-A PREROUTING -p udp -m udp --dport 53 -j REDIRECT --to-ports "
+					"5353\n") "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT "
+						  "[0:0]\n:OUTPUT ACCEPT [0:0]\n"
+						  "-A INPUT -p udp -m udp --dport 5353\n" FILTER_RULES
+						  "COMMIT\n");
 	expect(&host, udp(PEER, 5000, OTHER, 53), "NEW");
 	expect_rule(&host, "-A INPUT -p udp -m udp --dport 5353", true);
 	host_free(&host);
@@ -730,9 +750,13 @@ static void redirected_packets_stay_here(void **state)
 static void netmap_replaces_the_network(void **state)
 {
 	(void)state;
-	struct host host = host_new(NAT("-A PREROUTING -d 203.0.113.0/24 -j NETMAP --to 198.18.0.0/24\n")
-					"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
-					"-A FORWARD -d 198.18.0.9/32\n" FILTER_RULES "COMMIT\n");
+	struct host host = host_new(NAT(
+	    "-A PREROUTING -d 203.0.113.0/24 -j NETMAP --to 198.18.0.0/24\n") "*filter\n:INPUT ACCEPT "
+									      "[0:0]\n:FORWARD ACCEPT "
+									      "[0:0]\n:OUTPUT ACCEPT [0:0]\n"
+									      "-A FORWARD -d "
+									      "198.18.0.9/32\n" FILTER_RULES
+									      "COMMIT\n");
 	expect(&host, udp(PEER, 5000, OTHER, 53), "NEW");
 	expect_rule(&host, "-A FORWARD -d 198.18.0.9/32", true);
 	host_free(&host);
@@ -741,15 +765,15 @@ static void netmap_replaces_the_network(void **state)
 static void an_address_of_a_range_is_not_known(void **state)
 {
 	(void)state;
-	struct host host =
-	    host_new(NAT("-A PREROUTING -d 192.0.2.1/32 -p udp -j DNAT --to-destination 198.18.0.1-198.18.0.9\n")
-			 FILTER);
+	struct host host = host_new(NAT(
+	    "-A PREROUTING -d 192.0.2.1/32 -p udp -j DNAT --to-destination 198.18.0.1-198.18.0.9\n") FILTER);
 	pass(&host, udp(PEER, 5000, HOST, 53));
 	assert_true(host.unsure); /* delivered or forwarded */
 	/* The answer may be any inside host's. */
 	expect(&host, udp(INSIDE, 53, PEER, 5000), "?");
 	/* Other ways are as they were. */
-	struct sent request = {.source = OTHER, .destination = HOST, .source_port = 77, .protocol = 1, .type = 8};
+	struct sent request = {
+	    .source = OTHER, .destination = HOST, .source_port = 77, .protocol = 1, .type = 8};
 	expect(&host, request, "NEW");
 	host_free(&host);
 }
@@ -759,11 +783,13 @@ static void masquerade_hides_the_reply(void **state)
 	(void)state;
 	struct host host = host_new(NAT("-A POSTROUTING -s 198.18.0.0/15 -j MASQUERADE\n") FILTER);
 	expect(&host, udp(INSIDE, 5000, PEER, 53), "NEW");
-	/* From outside: its destination is the host's until conntrack is asked, and which it is is not known. */
+	/* From outside: its destination is the host's until conntrack is asked, and which it is is not known.
+	 */
 	expect(&host, udp(PEER, 53, HOST, 5000), "?");
 	expect(&host, udp(OTHER, 53, HOST, 5000), "NEW");
 	host_free(&host);
-	/* Captured outside: as it left, it is found again by its answer, whose destination then is not known. */
+	/* Captured outside: as it left, it is found again by its answer, whose destination then is not known.
+	 */
 	host = host_new(NAT("-A POSTROUTING -o eth0 -j MASQUERADE\n") FILTER);
 	pass(&host, udp(HOST, 5000, PEER, 53));
 	expect(&host, udp(PEER, 53, HOST, 5000), "?");
@@ -773,7 +799,8 @@ static void masquerade_hides_the_reply(void **state)
 static void snat_to_one_address_is_known(void **state)
 {
 	(void)state;
-	struct host host = host_new(NAT("-A POSTROUTING -s 198.18.0.0/15 -j SNAT --to-source 192.0.2.1\n") FILTER);
+	struct host host =
+	    host_new(NAT("-A POSTROUTING -s 198.18.0.0/15 -j SNAT --to-source 192.0.2.1\n") FILTER);
 	expect(&host, udp(INSIDE, 5000, PEER, 53), "NEW");
 	expect(&host, udp(PEER, 53, HOST, 5000), "ESTABLISHED");
 	expect_rule(&host, "-A FORWARD", true); /* back to the inside */

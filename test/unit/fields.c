@@ -58,7 +58,8 @@ static void fill(struct set *set, const struct set_member *members, size_t count
 	}
 }
 
-static struct set make_set(const char *name, enum set_type type, const struct set_member *members, size_t count)
+static struct set make_set(const char *name, enum set_type type, const struct set_member *members,
+			   size_t count)
 {
 	struct set set = {
 	    .name = {name, strlen(name)},
@@ -271,8 +272,7 @@ static void test_pairs(void **context)
 static void test_sets_that_never_match_and_sets_not_understood(void **context)
 {
 	(void)context;
-	struct set_member members[] = {
-	    {.low = BASE, .prefix = 30, .protocol = 6, .port = 1}};
+	struct set_member members[] = {{.low = BASE, .prefix = 30, .protocol = 6, .port = 1}};
 	struct set pairs = make_set("pairs", SET_HASH_IP_PORT, members, 1);
 	struct set nets = make_set("nets", SET_HASH_NET, members, 1);
 	struct set opaque = make_set("list", SET_HASH_NET_PORT, members, 1);
@@ -290,7 +290,8 @@ static void test_sets_that_never_match_and_sets_not_understood(void **context)
 	assert_ptr_equal(unknown.expiry, again.expiry);
 	assert_string_equal(unknown.expiry->name, "set list src");
 	/* A mask with holes makes no ranges. */
-	struct set holes = {.name = TEXT("holes"), .type = SET_HASH_IP, .has_bitmask = true, .mask = 0xff0000ff};
+	struct set holes = {
+	    .name = TEXT("holes"), .type = SET_HASH_IP, .has_bitmask = true, .mask = 0xff0000ff};
 	fill(&holes, members, 1);
 	assert_int_equal(fields_need_set(fields, &holes, 1, src, &odd), 0);
 	assert_null(odd.certain);

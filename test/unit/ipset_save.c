@@ -160,13 +160,13 @@ static void reads_points(void **state)
 static void last_add_counts_and_del_removes(void **state)
 {
 	(void)state;
-	struct ruleset *ruleset =
-	    load("create a hash:ip timeout 0 counters comment\nadd a 192.0.2.1 packets 7 comment x\n"
-		 "add a 192.0.2.2\n"
-		 "add a 192.0.2.1 timeout 9 -exist\ndel a 192.0.2.2\ndel a 192.0.2.2 -exist\nadd a 192.0.2.3\n"
-		 "create f hash:net\nadd f 10.0.0.0/8\nflush f\nadd f 192.0.2.0/24\n"
-		 "create -exist f hash:net\nCOMMIT\n"
-		 "create r hash:ip maxelem 8\nadd r 192.0.2.0/29\ndel r 192.0.2.2-192.0.2.4\nadd r 192.0.2.3\n");
+	struct ruleset *ruleset = load(
+	    "create a hash:ip timeout 0 counters comment\nadd a 192.0.2.1 packets 7 comment x\n"
+	    "add a 192.0.2.2\n"
+	    "add a 192.0.2.1 timeout 9 -exist\ndel a 192.0.2.2\ndel a 192.0.2.2 -exist\nadd a 192.0.2.3\n"
+	    "create f hash:net\nadd f 10.0.0.0/8\nflush f\nadd f 192.0.2.0/24\n"
+	    "create -exist f hash:net\nCOMMIT\n"
+	    "create r hash:ip maxelem 8\nadd r 192.0.2.0/29\ndel r 192.0.2.2-192.0.2.4\nadd r 192.0.2.3\n");
 	const struct set *a = set_of(ruleset, "a"), *f = set_of(ruleset, "f"), *r = set_of(ruleset, "r");
 	assert_int_equal(a->member_count, 2);
 	assert_int_equal(member_of(a, 0).timeout, 9);
@@ -208,12 +208,13 @@ static void commands_on_whole_sets(void **state)
 static void lists_have_an_order(void **state)
 {
 	(void)state;
-	check_saved("create a hash:ip initval 1\ncreate b hash:ip initval 2\ncreate c hash:ip initval 3\n"
-		    "create l list:set size 2\nadd l a\nadd l b\nadd l c before b\n",
-		    "create a hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x00000001\n"
-		    "create b hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x00000002\n"
-		    "create c hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x00000003\n"
-		    "create l list:set size 4\nadd l a\nadd l c\nadd l b\n");
+	check_saved(
+	    "create a hash:ip initval 1\ncreate b hash:ip initval 2\ncreate c hash:ip initval 3\n"
+	    "create l list:set size 2\nadd l a\nadd l b\nadd l c before b\n",
+	    "create a hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x00000001\n"
+	    "create b hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x00000002\n"
+	    "create c hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x00000003\n"
+	    "create l list:set size 4\nadd l a\nadd l c\nadd l b\n");
 }
 
 static void prints_as_ipset_saves(void **state)
@@ -227,13 +228,16 @@ static void prints_as_ipset_saves(void **state)
 	     "create a bitmap:ip range 192.0.2.0-192.0.2.79 netmask 28 timeout 600 counters comment skbinfo\n"
 	     "add a 192.0.2.16 timeout 0 packets 5 bytes 0 comment \"a b\" skbmark 0x1/0xff skbprio 1:a "
 	     "skbqueue 7\n"},
-	    {"create a macipmap --from 192.0.2.0 --to 192.0.2.9\nadd a 192.0.2.1\nadd a 192.0.2.2,0:1:2:a:b:c\n",
-	     "create a bitmap:ip,mac range 192.0.2.0-192.0.2.9\nadd a 192.0.2.1\nadd a 192.0.2.2,00:01:02:0A:0B:0C\n"},
+	    {"create a macipmap --from 192.0.2.0 --to 192.0.2.9\nadd a 192.0.2.1\nadd a "
+	     "192.0.2.2,0:1:2:a:b:c\n",
+	     "create a bitmap:ip,mac range 192.0.2.0-192.0.2.9\nadd a 192.0.2.1\nadd a "
+	     "192.0.2.2,00:01:02:0A:0B:0C\n"},
 	    {"create a bitmap:port range udp:90-80\nadd a 82-81\n",
 	     "create a bitmap:port range 80-90\nadd a 81\nadd a 82\n"},
 	    {"create a hash:ip hashsize 100 maxelem 7 netmask 24 timeout 9 counters comment skbinfo forceadd "
 	     "bucketsize 3 initval 0x12\nadd a 192.0.2.77-192.0.3.0 skbmark 0x0\n",
-	     "create a hash:ip family inet hashsize 128 maxelem 7 netmask 24 timeout 9 counters comment skbinfo "
+	     "create a hash:ip family inet hashsize 128 maxelem 7 netmask 24 timeout 9 counters comment "
+	     "skbinfo "
 	     "bucketsize 4 initval 0x00000012\nadd a 192.0.2.0 timeout 9 packets 0 bytes 0 skbmark 0x0\n"
 	     "add a 192.0.3.0 timeout 9 packets 0 bytes 0 skbmark 0x0\n"},
 	    {"create a hash:ip family inet6 bitmask ffff::ff\nadd a 2001:db8::1\n",
@@ -245,9 +249,11 @@ static void prints_as_ipset_saves(void **state)
 	     "create a hash:ip,mac family inet hashsize 1024 maxelem 65536 bucketsize 12\n"
 	     "add a 192.0.2.1,02:00:00:00:00:01\n"},
 	    {"create a hash:ip,mark markmask 0xff\nadd a 192.0.2.0/31,0xf12\n",
-	     "create a hash:ip,mark family inet markmask 0x000000ff hashsize 1024 maxelem 65536 bucketsize 12\n"
+	     "create a hash:ip,mark family inet markmask 0x000000ff hashsize 1024 maxelem 65536 bucketsize "
+	     "12\n"
 	     "add a 192.0.2.0,0x00000012\nadd a 192.0.2.1,0x00000012\n"},
-	    {"create a hash:ip,port netmask 24\nadd a 192.0.2.9,icmp:8/0\nadd a 192.0.2.9,253:0\nadd a 192.0.2.9,UDP:5\n",
+	    {"create a hash:ip,port netmask 24\nadd a 192.0.2.9,icmp:8/0\nadd a 192.0.2.9,253:0\nadd a "
+	     "192.0.2.9,UDP:5\n",
 	     "create a hash:ip,port family inet hashsize 1024 maxelem 65536 bucketsize 12 netmask 24\n"
 	     "add a 192.0.2.0,icmp:echo-request\nadd a 192.0.2.0,253:0\nadd a 192.0.2.0,udp:5\n"},
 	    {"create a hash:ip,port,ip\nadd a 192.0.2.1,80,198.51.100.1\n",
@@ -270,7 +276,8 @@ static void prints_as_ipset_saves(void **state)
 	     "add a 192.0.2.0/24,udp:53,198.51.100.1\n"},
 	    {"create a hash:net,iface timeout 5 counters\nadd a 0.0.0.0/0,physdev:eth1\n"
 	     "add a 192.0.2.1,lan wildcard nomatch timeout 3\nadd a \"192.0.2.2,a b\"\n",
-	     "create a hash:net,iface family inet hashsize 1024 maxelem 65536 timeout 5 counters bucketsize 12\n"
+	     "create a hash:net,iface family inet hashsize 1024 maxelem 65536 timeout 5 counters bucketsize "
+	     "12\n"
 	     "add a 0.0.0.0/0,physdev:eth1 timeout 5 packets 0 bytes 0\n"
 	     "add a 192.0.2.1,lan timeout 3 nomatch wildcard packets 0 bytes 0\n"
 	     "add a 192.0.2.2,a b timeout 5 packets 0 bytes 0\n"},
@@ -358,7 +365,8 @@ static void refuses_what_ipset_refuses(void **state)
 		struct ruleset *ruleset = load_saying(cases[i].text, &said);
 		snprintf(code, sizeof(code), "error[%s]", cases[i].code);
 		if (ruleset || !said.data || !strstr(said.data, code))
-			fail_msg("%sexpected %s, got: %s", cases[i].text, code, said.data ? said.data : "no error");
+			fail_msg("%sexpected %s, got: %s", cases[i].text, code,
+				 said.data ? said.data : "no error");
 		buffer_fini(&said);
 	}
 }
@@ -380,7 +388,8 @@ static void bounds_what_lines_stand_for(void **state)
 static void members_are_packed(void **state)
 {
 	(void)state;
-	struct ruleset *ruleset = load("create a hash:ip\ncreate p hash:ip,port\ncreate s hash:net family inet6\n");
+	struct ruleset *ruleset =
+	    load("create a hash:ip\ncreate p hash:ip,port\ncreate s hash:net family inet6\n");
 	assert_int_equal(set_of(ruleset, "a")->layout.stride, 9);
 	assert_int_equal(set_of(ruleset, "p")->layout.stride, 12);
 	assert_int_equal(set_of(ruleset, "s")->layout.stride, 22);
