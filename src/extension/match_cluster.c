@@ -156,6 +156,7 @@ static diagram_node cluster_mean(const struct match *match, const struct rule *r
 const struct match_type match_cluster = {
     .name = "cluster",
     .modelled = true,
+    .changes = true, /* a multicast packet becomes one for this host: xt_cluster_mt() */
     .reads_state = true,
     .unseen = &(const struct unseen){OPAQUE_TABLE, false},
     .parse = cluster_parse,

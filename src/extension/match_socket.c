@@ -42,6 +42,7 @@ static unsigned socket_effects(const struct match *match)
 const struct match_type match_socket = {
     .name = "socket",
     .modelled = true,
+    .changes = true, /* --restore-skmark */
     .reads_state = true,
     .unseen = &(const struct unseen){OPAQUE_RULE, false},
     .parse = socket_parse,

@@ -201,10 +201,8 @@ static void find_reached(struct diagnostics *sink, struct table *table)
 			if (rule->target.chain)
 				rule->target.chain->reached |= chain->reached;
 			table->changes |= rule->target.type->kind == TARGET_CHANGE;
-			/* -m cluster changes a packet's type, -m socket --restore-skmark its mark. */
-			for (uint32_t m = 0; m < rule->match_count && !table->changes; m++)
-				table->changes = strcmp(rule->matches[m].type->name, "cluster") == 0 ||
-						 strcmp(rule->matches[m].type->name, "socket") == 0;
+			for (uint32_t m = 0; m < rule->match_count; m++)
+				table->changes |= rule->matches[m].type->changes;
 			check_hooks(sink, rule, chain->reached);
 		}
 	}

@@ -89,6 +89,7 @@ struct match_type {
 	/* Packets that make it hot-drop cannot reach XDP's drop (parsing hands them up); not part of mean().
 	 */
 	unsigned (*effects)(const struct match *match); /* of evaluating it: enum effect; NULL: none */
+	bool changes; /* evaluating it may change what matches behind it look at: a mark, the packet's type */
 	/* As in target_type. */
 	unsigned tables, hooks;
 };

@@ -17,9 +17,9 @@ struct fixed_case {
 	enum family family;
 	bool tracked; /* conntrack is in use once it is loaded */
 	bool forwarding;
-	bool session; /* the packets come in order, as of one capture */
-	const char *sets,
-	    *tables; /* without the first comment; those that name the sentinel are tried on the kernel, too */
+	bool session;              /* the packets come in order, as of one capture */
+	const char *sets, *tables; /* without the first comment; those that name the sentinel are tried on the
+				      kernel, too */
 	struct case_packet packets[8];
 	size_t count;
 };

@@ -20,7 +20,8 @@ static void add(const char *name, enum family family, bool target, uint64_t pack
 {
 	for (size_t i = 0; i < NAMES && name && name[0]; i++) {
 		if (!covered[i].name)
-			covered[i] = (struct extension_count){.name = name, .family = family, .target = target};
+			covered[i] =
+			    (struct extension_count){.name = name, .family = family, .target = target};
 		if (strcmp(covered[i].name, name) != 0 || covered[i].family != family ||
 		    covered[i].target != target)
 			continue;

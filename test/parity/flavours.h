@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Where iptables-legacy and iptables-nft count the same packet differently. The engine is of x_tables, and random
- * packets that meet one of these are not sent where both are compared (predict.c). */
+ * Where iptables-legacy and iptables-nft count the same packet differently. The engine is of x_tables, and
+ * random packets that meet one of these are not sent where both are compared (predict.c). */
 #ifndef WEIR_TEST_PARITY_FLAVOURS_H
 #define WEIR_TEST_PARITY_FLAVOURS_H
 

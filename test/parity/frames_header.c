@@ -34,8 +34,8 @@ static const struct {
     {BYTES("\x02\x03\x05\xb4"), 0},                 /* the wrong length */
     {BYTES("\x01\x01\x01\x02"), 0},                 /* nothing behind its kind */
     {BYTES("\x02\x04\x00\x00\x1e\x04\x00\x00\x02\x04\x05\xb4"), 0},
-    {BYTES("\x01\x03\x02\x01"), 0}, /* a length of 1 would not go on */
-    {BYTES("\x02\x04\x05\xb4"), 4}, /* shorter than a header */
+    {BYTES("\x01\x03\x02\x01"), 0},  /* a length of 1 would not go on */
+    {BYTES("\x02\x04\x05\xb4"), 4},  /* shorter than a header */
     {BYTES("\x02\x04\x05\xb4"), 15}, /* longer than the packet, perhaps */
 };
 
@@ -68,10 +68,10 @@ static const struct bytes sctp_layouts[SCTP_LAYOUTS] = {
     BYTES("\x0a\0\0\5\1\0\0\0\0\2\0\4"),
     BYTES("\x0e\1\0\4"),
     BYTES("\6\0\0\4"),
-    BYTES("\1\0\0\0"),            /* a length of 0 */
-    BYTES("\0\3\0\4\1\0\0"),      /* a chunk cut off */
-    BYTES("\0\0\0\x40\0\0\0\0"),  /* a length that leads behind the packet */
-    BYTES(""),                    /* no chunk */
+    BYTES("\1\0\0\0"),           /* a length of 0 */
+    BYTES("\0\3\0\4\1\0\0"),     /* a chunk cut off */
+    BYTES("\0\0\0\x40\0\0\0\0"), /* a length that leads behind the packet */
+    BYTES(""),                   /* no chunk */
 };
 
 unsigned header_sctp(const struct frame_plan *plan, uint8_t *at)
@@ -82,8 +82,8 @@ unsigned header_sctp(const struct frame_plan *plan, uint8_t *at)
 	return 12 + chunks->size;
 }
 
-/* Type, whether sequence numbers are long, bytes behind the generic header as they belong to the type, options;
- * length: the header's, in words; 0: as it is. */
+/* Type, whether sequence numbers are long, bytes behind the generic header as they belong to the type,
+ * options; length: the header's, in words; 0: as it is. */
 static const struct {
 	uint8_t type, extended, more;
 	struct bytes options;
@@ -101,7 +101,7 @@ static const struct {
     {7, 1, 12, BYTES("\x02\x02\x02\x02"), 0},
     {8, 1, 8, BYTES(""), 0},
     {9, 1, 8, BYTES(""), 0},
-    {12, 1, 8, BYTES(""), 0},       /* a type that there is not */
+    {12, 1, 8, BYTES(""), 0},        /* a type that there is not */
     {0, 1, 4, BYTES("\2\0\0\0"), 3}, /* shorter than it must be */
 };
 
@@ -130,12 +130,9 @@ unsigned header_mobility(const struct frame_plan *plan, uint8_t *at)
  * ----------------------------------------------------------- */
 
 static const struct bytes option_layouts[OPTION_LAYOUTS] = {
-    BYTES("\0\0\1\4\0\0\0\0"),
-    BYTES("\0\0\5\2\0\0\1\0"),
-    BYTES("\0\1\x1e\2\7\7\5\2\0\0\1\4\0\0\0\0"),
-    BYTES("\0\0\0\0\0\0\0\0"),
-    BYTES("\0\0\1\x09\0\0\0\0"), /* leads behind the header */
-    BYTES("\0\5\1\4\0\0\0\0"),   /* behind the packet, perhaps */
+    BYTES("\0\0\1\4\0\0\0\0"), BYTES("\0\0\5\2\0\0\1\0"),   BYTES("\0\1\x1e\2\7\7\5\2\0\0\1\4\0\0\0\0"),
+    BYTES("\0\0\0\0\0\0\0\0"), BYTES("\0\0\1\x09\0\0\0\0"), /* leads behind the header */
+    BYTES("\0\5\1\4\0\0\0\0"),                              /* behind the packet, perhaps */
 };
 
 unsigned header_options(unsigned layout, uint8_t *at)
@@ -185,7 +182,7 @@ unsigned header_auth(const struct frame_plan *plan, uint8_t *at)
 void header_payload(const struct frame_plan *plan, uint8_t *at)
 {
 	static const struct bytes texts[TEXTS] = {
-	    BYTES(""), BYTES("GET /weir HTTP/1.1\r\n"), BYTES("xxWEIRr"), BYTES("weweirweiweir"),
+	    BYTES(""),      BYTES("GET /weir HTTP/1.1\r\n"), BYTES("xxWEIRr"), BYTES("weweirweiweir"),
 	    BYTES("ZZZZZ"), BYTES("\0\0get /\0EIr HT"),
 	};
 	const struct bytes *text = &texts[plan->text];

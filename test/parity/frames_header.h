@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What stands in headers that come in many forms: options of TCP, chunks of SCTP, IPv6 extension headers, payloads
- * with words in them. Sound ones and malformed ones. */
+ * What stands in headers that come in many forms: options of TCP, chunks of SCTP, IPv6 extension headers,
+ * payloads with words in them. Sound ones and malformed ones. */
 #ifndef WEIR_TEST_PARITY_FRAMES_HEADER_H
 #define WEIR_TEST_PARITY_FRAMES_HEADER_H
 

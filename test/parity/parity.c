@@ -448,8 +448,9 @@ static bool is_plain(const struct frame_plan *plan, const struct packet *packet)
 	uint16_t a = packet->source_port, b = packet->destination_port;
 	bool dhcp = a == 67 || a == 68 || b == 67 || b == 68 || a == 546 || a == 547 || b == 546 || b == 547;
 
-	return plan->to == TO_HOST && !plan->vlan_tags && !header_tcp_malformed(plan) && !plan->options && !plan->extensions && !plan->cut &&
-	       !plan->truncated && ports && !dhcp && plan->fragment == FRAME_WHOLE &&
+	return plan->to == TO_HOST && !plan->vlan_tags && !header_tcp_malformed(plan) && !plan->options &&
+	       !plan->extensions && !plan->cut && !plan->truncated && ports && !dhcp &&
+	       plan->fragment == FRAME_WHOLE &&
 	       (plan->family == FAMILY_IPV4 || packet->destination[0] != 0xff);
 }
 

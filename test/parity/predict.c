@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Two ways. Each packet by itself: under connection states that it could have, its counters must be the same in all of
- * them, since the host answers nobody, and what came before is not looked at. Or all of them in order, as of a
- * capture: then what is remembered from packet to packet must be certain too, and a frame that is not certain is
- * taken out and all begins anew, since it would have changed what is remembered. */
+ * Two ways. Each packet by itself: under connection states that it could have, its counters must be the same
+ * in all of them, since the host answers nobody, and what came before is not looked at. Or all of them in
+ * order, as of a capture: then what is remembered from packet to packet must be certain too, and a frame that
+ * is not certain is taken out and all begins anew, since it would have changed what is remembered. */
 #include "predict.h"
 
 #include "extension/session.h"
@@ -48,7 +48,7 @@ static unsigned possible_states(const struct packet *packet, const struct frame_
 struct cut_trace {
 	struct trace trace;
 	bool whole, stopped;
-	bool nft;    /* only what both flavours count alike */
+	bool nft; /* only what both flavours count alike */
 	bool unsure;
 };
 
@@ -83,20 +83,20 @@ static bool certain(const struct cut_trace *cut)
 	return !cut->unsure;
 }
 
-static int run_state(const struct prediction *prediction, struct packet *packet, enum testbed_way way, int state,
-		     struct cut_trace *cut)
+static int run_state(const struct prediction *prediction, struct packet *packet, enum testbed_way way,
+		     int state, struct cut_trace *cut)
 {
 	struct outcome outcome;
 
 	packet->state = (enum connection_state)state;
 	*cut = (struct cut_trace){.whole = way != WAY_PREROUTING, .nft = prediction->nft};
-	return engine_run(prediction->ruleset, packet, way == WAY_FORWARD ? PATH_FORWARD : PATH_INPUT, trace_cut,
-			  cut, &outcome);
+	return engine_run(prediction->ruleset, packet, way == WAY_FORWARD ? PATH_FORWARD : PATH_INPUT,
+			  trace_cut, cut, &outcome);
 }
 
 /* By itself: the trace that it has in every state, in `first`. 1 when it is certain, 0 when not, -errno. */
-static int predict_alone(const struct prediction *prediction, struct packet *packet, const struct frame_plan *plan,
-			 enum testbed_way way, struct cut_trace *first)
+static int predict_alone(const struct prediction *prediction, struct packet *packet,
+			 const struct frame_plan *plan, enum testbed_way way, struct cut_trace *first)
 {
 	unsigned states = prediction->tracked ? possible_states(packet, plan) : 1u << STATE_NEW;
 	bool sure = true, begun = false;
@@ -125,8 +125,8 @@ static int predict_alone(const struct prediction *prediction, struct packet *pac
 enum readiness { NOT_SENT, SENT_UNCOUNTED, SENT };
 
 /* The packet, and its way. */
-static enum readiness prepare(struct prediction *prediction, const struct sent_frame *sent, struct packet *packet,
-			      enum testbed_way *way)
+static enum readiness prepare(struct prediction *prediction, const struct sent_frame *sent,
+			      struct packet *packet, enum testbed_way *way)
 {
 	const struct frame_plan *plan = &sent->plan;
 	enum link_verdict verdict;
@@ -230,7 +230,8 @@ static uint64_t wall_clock(void)
 }
 
 /* All in order. *bad: the first that is not certain, or count. */
-static int predict_all(struct prediction *prediction, const struct sent_frame *frames, size_t count, size_t *bad)
+static int predict_all(struct prediction *prediction, const struct sent_frame *frames, size_t count,
+		       size_t *bad)
 {
 	struct engine *engine __attribute__((cleanup(engine_cleanup))) = NULL;
 	struct session *session = session_new(1);

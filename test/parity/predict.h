@@ -17,7 +17,8 @@ struct prediction {
 	enum family family;
 	bool forwarding;
 	bool tracked; /* conntrack is in use */
-	bool session; /* the packets are one capture: what is remembered and what conntrack makes of them is followed */
+	bool session; /* the packets are one capture: what is remembered and what conntrack makes of them is
+			 followed */
 	bool nft;     /* only frames that both flavours take alike */
 	bool odd;     /* with those that are routed nowhere, and fragments */
 	bool lowers;  /* some rule may lower the TTL */
@@ -25,8 +26,9 @@ struct prediction {
 	uint64_t unseen, unsure; /* out: frames that no rule sees; those that were taken out */
 };
 
-/* Takes those frames out of which it is not certain what they are counted on; adds the others and the sentinel to
- * prediction->tally, which tally_init() made. There is room for one more behind them. 0, -EDOM when the sentinel itself is not certain, -errno. */
+/* Takes those frames out of which it is not certain what they are counted on; adds the others and the
+ * sentinel to prediction->tally, which tally_init() made. There is room for one more behind them. 0, -EDOM
+ * when the sentinel itself is not certain, -errno. */
 int predict(struct prediction *prediction, struct sent_frame *frames, size_t *count);
 
 #endif

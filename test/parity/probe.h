@@ -6,8 +6,9 @@
 
 #include "rules.h"
 
-/* Switches off what is not modelled, and what is not loaded by iptables-legacy; *both: what iptables-nft does not load,
- * too. Prints which. Lines that are modelled and load, but that weir does not read: how many, with the reasons. */
+/* Switches off what is not modelled, and what is not loaded by iptables-legacy; *both: what iptables-nft does
+ * not load, too. Prints which. Lines that are modelled and load, but that weir does not read: how many, with
+ * the reasons. */
 size_t probe_extensions(struct extension_choice *legacy, struct extension_choice *both, struct buffer *why);
 
 #endif

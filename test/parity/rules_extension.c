@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Values are drawn so that the frames of frames.c meet them: TTLs, classes, option kinds and texts are those that
- * frames have, their neighbours, and the ends of their ranges. */
+ * Values are drawn so that the frames of frames.c meet them: TTLs, classes, option kinds and texts are those
+ * that frames have, their neighbours, and the ends of their ranges. */
 #include "rules_extension.h"
 
 #include "ruleset/rule_parser.h"
@@ -143,18 +143,22 @@ const struct extension_line extension_lines[] = {
 /* clang-format on */
 
 const size_t extension_line_count = sizeof(extension_lines) / sizeof(*extension_lines);
-_Static_assert(sizeof(extension_lines) / sizeof(*extension_lines) <= EXTENSION_LINES, "struct extension_choice");
+_Static_assert(sizeof(extension_lines) / sizeof(*extension_lines) <= EXTENSION_LINES,
+	       "struct extension_choice");
 
 const struct extension_left_out extensions_left_out[] = {
     {"rpfilter, realm", "hang on routes"},
     {"cgroup, owner, socket with a listener, ipvs, osf", "what they look at is in other programs"},
-    {"connlimit, connbytes, connlabel, cluster, helper", "they count or name connections, and the host answers nobody"},
+    {"connlimit, connbytes, connlabel, cluster, helper",
+     "they count or name connections, and the host answers nobody"},
     {"nfacct, rateest", "they need objects made beside the rules; rateest hangs on the clock"},
     {"time with hours", "hangs on the clock"},
     {"statistic --mode random, other than never and always", "hangs on chance"},
     {"HMARK, LED", "a hash that is not weir's to follow; a device"},
     {"SECMARK, CONNSECMARK", "they hang on the security module"},
     {"NFQUEUE, TPROXY, SYNPROXY", "another program or socket decides, or the host answers"},
+    {"DNAT, SNAT, MASQUERADE, REDIRECT, NETMAP, SNPT, DNPT",
+     "the frames' ways are known by their destination, which these change"},
     {"srh, l2tp", "their headers are not among the frames"},
 };
 const size_t extension_left_out_count = sizeof(extensions_left_out) / sizeof(*extensions_left_out);
@@ -212,9 +216,10 @@ static void put_value(char kind, const struct pool *pool, struct random *random,
 	}
 }
 
-/* `at` is behind the brace; writes one of the alternatives and returns what is behind the closing brace. `^` stands
- * for a bar. */
-static const char *put_alternative(const char *at, const struct pool *pool, struct random *random, struct buffer *out)
+/* `at` is behind the brace; writes one of the alternatives and returns what is behind the closing brace. `^`
+ * stands for a bar. */
+static const char *put_alternative(const char *at, const struct pool *pool, struct random *random,
+				   struct buffer *out)
 {
 	const char *end = strchr(at, '}');
 	uint32_t count = 1, chosen;
@@ -252,8 +257,8 @@ static void expand(const char *at, const struct pool *pool, struct random *rando
 	}
 }
 
-void extension_expand_protocol(const struct extension_line *line, const struct pool *pool, struct random *random,
-			       struct buffer *out)
+void extension_expand_protocol(const struct extension_line *line, const struct pool *pool,
+			       struct random *random, struct buffer *out)
 {
 	if (!line->protocol)
 		return;

@@ -14,19 +14,19 @@ enum extension_kind { EXTENSION_MATCH, EXTENSION_TARGET };
 
 /* Where a line may stand besides the tables. */
 enum extension_place {
-	PLACE_FORWARD = 1 << 0,  /* in FORWARD itself only: the hooks that a user chain is reached from vary */
-	PLACE_SESSION = 1 << 1,  /* the answer hangs on the packets before */
-	PLACE_RESIZES = 1 << 2,  /* the packet may become longer */
-	PLACE_LOWERS = 1 << 3,   /* the packet's TTL may become lower */
-	PLACE_TRACKED = 1 << 4,  /* conntrack is in use once it is loaded */
-	PLACE_UNKNOWN = 1 << 6,  /* weir mostly cannot know: compared is that it is read and saved alike */
-	PLACE_LEGACY = 1 << 5,   /* what iptables-nft makes of it has another meaning; see the line */
+	PLACE_FORWARD = 1 << 0, /* in FORWARD itself only: the hooks that a user chain is reached from vary */
+	PLACE_SESSION = 1 << 1, /* the answer hangs on the packets before */
+	PLACE_RESIZES = 1 << 2, /* the packet may become longer */
+	PLACE_LOWERS = 1 << 3,  /* the packet's TTL may become lower */
+	PLACE_TRACKED = 1 << 4, /* conntrack is in use once it is loaded */
+	PLACE_UNKNOWN = 1 << 6, /* weir mostly cannot know: compared is that it is read and saved alike */
+	PLACE_LEGACY = 1 << 5,  /* what iptables-nft makes of it has another meaning; see the line */
 };
 
 struct extension_line {
 	const char *name;
 	enum extension_kind kind;
-	unsigned families; /* 1 << enum family */
+	unsigned families;    /* 1 << enum family */
 	const char *tables;   /* NULL: all */
 	const char *protocol; /* the rule's; NULL: any */
 	unsigned place;       /* enum extension_place */
@@ -54,12 +54,12 @@ struct extension_choice {
 void extension_choose_modelled(struct extension_choice *choice);
 bool extension_modelled(const struct extension_line *line, enum family family);
 /* " -p PROTOCOL" when it wants one, then " -m NAME ..." or " -j NAME ...". */
-void extension_expand_protocol(const struct extension_line *line, const struct pool *pool, struct random *random,
-			       struct buffer *out);
+void extension_expand_protocol(const struct extension_line *line, const struct pool *pool,
+			       struct random *random, struct buffer *out);
 void extension_expand(const struct extension_line *line, const struct pool *pool, struct random *random,
 		      struct buffer *out);
-/* One of the lines that are on and may stand there; NULL when there is none. `without`: enum extension_place that it
- * must not have. */
+/* One of the lines that are on and may stand there; NULL when there is none. `without`: enum extension_place
+ * that it must not have. */
 const struct extension_line *extension_draw(const struct extension_choice *choice, enum extension_kind kind,
 					    const struct pool *pool, const char *table, unsigned without,
 					    struct random *random);

@@ -109,7 +109,8 @@ static void show_frame(const struct sent_frame *sent)
 	struct packet packet;
 	enum link_verdict verdict;
 
-	if (!packet_decode(LINK_ETHERNET, sent->frame.data, sent->frame.size, sent->frame.size, &packet, &verdict))
+	if (!packet_decode(LINK_ETHERNET, sent->frame.data, sent->frame.size, sent->frame.size, &packet,
+			   &verdict))
 		packet_print(&packet, &line);
 	printf("#     %s\n#     frame ", line.data ? line.data : "");
 	for (unsigned i = 0; i < sent->frame.size; i++)
@@ -137,11 +138,12 @@ void smaller_print(const struct trial *trial, bool nft)
 			smaller->keep_lines[i] = !smaller->fixed[i];
 		attempts = shrink(smaller->keep_lines, smaller->line_count, attempts, with_lines, smaller);
 		shrink(smaller->keep_frames, trial->frame_count, attempts, with_frames, smaller);
-		printf("#   smallest (seed 0x%016" PRIx64 ", iptables-%s, IPv%c%s%s): what the engine met, what the "
+		printf("#   smallest (seed 0x%016" PRIx64
+		       ", iptables-%s, IPv%c%s%s): what the engine met, what the "
 		       "kernel counted:%s\n",
 		       trial->seed, nft ? "nft" : "legacy", trial->family == FAMILY_IPV4 ? '4' : '6',
-		       trial->rules.forwarding ? ", forwarding" : "", trial->rules.session ? ", in order" : "",
-		       smaller->why.data ? smaller->why.data : "");
+		       trial->rules.forwarding ? ", forwarding" : "",
+		       trial->rules.session ? ", in order" : "", smaller->why.data ? smaller->why.data : "");
 		for (size_t i = 0; i < smaller->line_count; i++)
 			if (smaller->keep_lines[i] || smaller->fixed[i])
 				printf("#     %.*s", (int)smaller->lines[i].size, smaller->lines[i].data);

@@ -415,8 +415,8 @@ enum testbed_way testbed_way(const struct frame_plan *plan, bool forwarding, boo
 		return plan->vlan_tags > 1 || plan->vlan_id == 0 ? WAY_UNSURE : WAY_UNSEEN;
 	if (tracked && (plan->fragment != FRAME_WHOLE || plan->cut))
 		return WAY_UNSURE;
-	enum testbed_way way = plan->family == FAMILY_IPV4 ? path_ipv4(plan, forwarding, out)
-							   : path_ipv6(plan, forwarding, out);
+	enum testbed_way way =
+	    plan->family == FAMILY_IPV4 ? path_ipv4(plan, forwarding, out) : path_ipv6(plan, forwarding, out);
 
 	/* Its time is exceeded. */
 	return way == WAY_FORWARD && plan->ttl == 1 ? WAY_PREROUTING : way;

@@ -25,15 +25,15 @@ struct trial {
 	struct prediction prediction;
 };
 
-/* Reads the text, and takes the frames out that are not certain. 0; -EINVAL: it is not read, with the reason; -EDOM:
- * the sentinel is not certain; -errno. trial_fini() in any case. */
+/* Reads the text, and takes the frames out that are not certain. 0; -EINVAL: it is not read, with the reason;
+ * -EDOM: the sentinel is not certain; -errno. trial_fini() in any case. */
 int trial_prepare(struct trial *trial, struct buffer *why);
 void trial_fini(struct trial *trial);
 
 /* Loads the text, with nothing else beside it. */
 bool trial_load(const struct trial *trial, bool nft, struct buffer *why);
-/* Sends all frames to what is loaded and counts, in a tally that tally_init() made. *saved (may be NULL): what
- * iptables-save said, read. */
+/* Sends all frames to what is loaded and counts, in a tally that tally_init() made. *saved (may be NULL):
+ * what iptables-save said, read. */
 bool trial_send(const struct trial *trial, bool nft, struct rule_tally *tally, struct ruleset **saved,
 		struct buffer *why);
 
