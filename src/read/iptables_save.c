@@ -194,8 +194,7 @@ static void bad_counters(struct file_reader *reader, struct span span)
 static int read_declaration(struct file_reader *reader, struct span line)
 {
 	line.begin++;
-	int result =
-	    words_split(reader->ruleset->arena, reader->sink, line, QUOTING_IPTABLES, &reader->words);
+	int result = words_split(reader->ruleset->arena, reader->sink, line, &reader->words);
 	if (result < 0)
 		return result;
 	const struct word *words = reader->words.words;
@@ -343,8 +342,7 @@ static int read_command(struct file_reader *reader, struct span line)
 	struct span rest;
 	if (!take_counters(reader, line, counters, &rest))
 		return 0;
-	int result =
-	    words_split(reader->ruleset->arena, reader->sink, rest, QUOTING_IPTABLES, &reader->words);
+	int result = words_split(reader->ruleset->arena, reader->sink, rest, &reader->words);
 	if (result < 0)
 		return result;
 	const struct word *words = reader->words.words;

@@ -50,8 +50,8 @@ static int words_add(struct words *words, struct word word)
 }
 
 /* A word that has quotes in it, from its first character on. */
-static int quoted_word(struct arena *arena, struct diagnostics *sink, struct span line, enum quoting quoting,
-		       uint32_t *at, struct words *words)
+static int quoted_word(struct arena *arena, struct diagnostics *sink, struct span line, uint32_t *at,
+		       struct words *words)
 {
 	const char *data = line.source->data;
 	uint32_t begin = *at, next = begin;
@@ -63,7 +63,7 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 		text[size++] = data[next++];
 	uint32_t quote = next++;
 	for (;; next++) {
-		if (quoting == QUOTING_IPTABLES && next < line.end && data[next] == '\\')
+		if (next < line.end && data[next] == '\\')
 			next++;
 		else if (next < line.end && data[next] == '"')
 			break;
@@ -72,9 +72,7 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 			diagnostic_hint(
 			    diagnostic_add(sink, SEVERITY_ERROR, "unterminated-quote", span,
 					   "this quote does not end on its line"),
-			    quoting == QUOTING_IPTABLES
-				? "close it with \"; within quotes write \\\" for the character itself"
-				: "close it with \"");
+			    "close it with \"; within quotes write \\\" for the character itself");
 			return -EINVAL;
 		}
 		text[size++] = data[next];
@@ -83,8 +81,7 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 	return words_add(words, (struct word){{text, size}, {line.source, begin, next + 1}});
 }
 
-int words_split(struct arena *arena, struct diagnostics *sink, struct span line, enum quoting quoting,
-		struct words *words)
+int words_split(struct arena *arena, struct diagnostics *sink, struct span line, struct words *words)
 {
 	static const bool ends_word[256] = {
 	    [' '] = true, ['\t'] = true, ['\r'] = true, ['\f'] = true, ['\v'] = true, ['"'] = true};
@@ -100,7 +97,7 @@ int words_split(struct arena *arena, struct diagnostics *sink, struct span line,
 			end++;
 		int result;
 		if (end < line.end && data[end] == '"') {
-			result = quoted_word(arena, sink, line, quoting, &at, words);
+			result = quoted_word(arena, sink, line, &at, words);
 		} else {
 			result =
 			    words_add(words, (struct word){{data + at, end - at}, {line.source, at, end}});

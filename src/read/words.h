@@ -21,16 +21,10 @@ struct words {
 };
 void words_fini(struct words *words);
 
-enum quoting {
-	QUOTING_IPTABLES, /* a backslash within quotes takes the next character as it is */
-	QUOTING_IPSET,    /* there is no way to write a quote within quotes */
-};
-
 /* Splits a line as iptables-restore does (iptables 1.8, xshared.c, add_param_to_argv()): blanks part words,
- * double quotes keep them, and a closing quote ends the word. Text with quotes is copied into the arena. 0,
- * -EINVAL with a diagnostic, -ENOMEM. */
-int words_split(struct arena *arena, struct diagnostics *sink, struct span line, enum quoting quoting,
-		struct words *words);
+ * double quotes keep them, a backslash within quotes takes the next character as it is, and a closing quote
+ * ends the word. Text with quotes is copied into the arena. 0, -EINVAL with a diagnostic, -ENOMEM. */
+int words_split(struct arena *arena, struct diagnostics *sink, struct span line, struct words *words);
 
 /* Whether a word stood without quotes. */
 static inline bool word_is_bare(const struct word *word)
