@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -350,24 +349,11 @@ static int commit(struct replay *replay, struct capture_writer *writer)
 	return EXIT_DONE;
 }
 
-/* A capture is written beside its name, and takes its place at the end: what is no file, a device above all,
- * must not be replaced by one. */
-static int check_output(const char *path)
-{
-	struct stat status;
-	if (!path || lstat(path, &status) != 0 || S_ISREG(status.st_mode))
-		return EXIT_DONE;
-	return command_fail("replay", EXIT_USAGE, "%s: exists and is no regular file: it is not replaced",
-			    path);
-}
-
 static int run(struct replay *replay, struct capture *capture)
 {
 	struct capture_writer *writer __attribute__((cleanup(capture_writer_cleanup))) = NULL;
 	struct buffer reason = {0};
 	int result = 0;
-	if (check_output(replay->write_path) != EXIT_DONE || check_output(replay->tee_path) != EXIT_DONE)
-		return EXIT_USAGE;
 	if (replay->write_path)
 		result = capture_writer_open(capture, replay->write_path, &writer, &reason);
 	if (result)

@@ -132,8 +132,15 @@ int capture_writer_open(const struct capture *like, const char *path, struct cap
 {
 	struct capture_writer *fresh = calloc(1, sizeof(*fresh));
 	int result = -ENOMEM;
+	struct stat status;
 	if (!fresh)
 		goto fail;
+	/* It takes the place of what is there in the end: of a file, never of a device or a link. */
+	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+		buffer_puts(reason, "exists and is no regular file: it is not replaced");
+		capture_writer_close(fresh);
+		return -EEXIST;
+	}
 	fresh->path = strdup(path);
 	fresh->pcap =
 	    pcap_open_dead_with_tstamp_precision(like->link_type, 262144, PCAP_TSTAMP_PRECISION_NANO);

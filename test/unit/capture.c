@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 static char folder[64];
 
@@ -147,6 +148,11 @@ static void what_is_not_committed_leaves_nothing(void **state)
 	assert_int_equal(capture_writer_add(writer, &frame), 0);
 	capture_writer_close(writer);
 	assert_int_equal(files_in_folder(), 1);
+	/* What is no file is not replaced by one. */
+	assert_int_equal(symlink("elsewhere", in_folder("link.pcap")), 0);
+	assert_int_equal(capture_writer_open(capture, in_folder("link.pcap"), &writer, &reason), -EEXIST);
+	unlink(in_folder("link.pcap"));
+	assert_int_equal(capture_writer_open(capture, "/dev/null", &writer, &reason), -EEXIST);
 	assert_int_not_equal(capture_writer_open(capture, in_folder("absent/copy.pcap"), &writer, &reason),
 			     0);
 	assert_true(reason.size > 0);
