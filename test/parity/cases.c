@@ -272,6 +272,33 @@ const struct fixed_case fixed_cases[] = {
 		}, .count = 4,
 	},
 	{
+		"in order: what limit, quota, nth, recent and a set remember", FAMILY_IPV4, .session = true,
+		.sets = "create ips4 hash:ip family inet hashsize 1024 maxelem 65536\n",
+		.tables = RAW "-A PREROUTING -m limit --limit 1/hour --limit-burst 2\n-A PREROUTING -m quota --quota 60\n"
+			"-A PREROUTING -m statistic --mode nth --every 2 --packet 1\n"
+			"-A PREROUTING -m recent --name two --rcheck --hitcount 2\n-A PREROUTING -m recent --name two --set\n"
+			"-A PREROUTING -m set --match-set ips4 src\n-A PREROUTING -s " BANNED "/32 -j SET --add-set ips4 src\n"
+			"-A PREROUTING -m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 1 --hashlimit-mode srcip --hashlimit-name one\n"
+			"COMMIT\n",
+		.packets = {
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+			{false, {UDP, .destination_port = 53}, OTHER, HOST_IPV4},
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+		}, .count = 4,
+	},
+	{
+		"in order: the mark of a connection", FAMILY_IPV4, .tracked = true, .session = true,
+		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m connmark --mark 0x0\n-A INPUT -m connmark --mark 0x1\n"
+			"-A INPUT -m conntrack --ctstate NEW --ctorigdstport 53 -j CONNMARK --set-xmark 0x1/0xffffffff\n"
+			"-A INPUT -m conntrack --ctdir ORIGINAL\nCOMMIT\n",
+		.packets = {
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+			{false, {UDP, .destination_port = 54}, BANNED, HOST_IPV4},
+		}, .count = 3,
+	},
+	{
 		"a tracked packet may be NEW", FAMILY_IPV4, .tracked = true,
 		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstate NEW -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n",
 		.packets = {{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4}}, .count = 1,

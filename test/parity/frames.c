@@ -138,6 +138,8 @@ void frame_plan_rich(struct frame_plan *plan, const struct pool *pool, bool kern
 		plan->protocol = others[pool->family][random_below(random, 7)];
 	if (random_percent(random, 15))
 		plan->extensions = random_below(random, 16);
+	if (pool->family == FAMILY_IPV6 && plan->fragment == FRAME_WHOLE && random_percent(random, 8))
+		plan->fragment = FRAME_ATOMIC;
 	/* Whole words for fragments, see above. */
 	if (plan->text && plan->fragment == FRAME_WHOLE)
 		plan->payload = random_below(random, 48);

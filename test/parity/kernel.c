@@ -197,14 +197,14 @@ static void run_with_weir(const struct trial *trial, bool generic, struct rule_t
 /* --- one ruleset
  * ------------------------------------------------------------------------------------------------------- */
 
-static void run_all(struct trial *trial, bool in_front)
+static void run_all(struct trial *trial)
 {
 	struct rule_tally alone = {0}, nft = {0};
 	bool right = run_alone(trial, false, ENGINE_LEGACY, &alone);
 
 	if (right && trial->nft)
 		right = run_alone(trial, true, ENGINE_NFT, &nft);
-	if (right && in_front) {
+	if (right && trial->in_front) {
 		run_with_weir(trial, false, trial->nft ? &nft : &alone);
 		run_with_weir(trial, true, trial->nft ? &nft : &alone);
 	}
@@ -236,6 +236,7 @@ static void draw_rules(struct trial *trial, const struct extension_choice *choic
 	}
 	trial->tracked = trial->rules.stateful;
 	trial->odd = !trial->rules.session && random_percent(random, 40);
+	trial->in_front = !trial->rules.session && random_percent(random, 60);
 	rules_generate(&trial->text, &pool, &trial->rules, random);
 	for (size_t i = 0; i < TRIAL_FRAMES; i++) {
 		struct sent_frame *sent = &trial->frames[i];
@@ -270,7 +271,7 @@ static void trial_run(uint64_t seed, const struct extension_choice *choices)
 	error = trial_prepare(trial, &why);
 	check(trial, READ, error != -EINVAL, why.data);
 	if (!error)
-		run_all(trial, !trial->rules.session && random_percent(&random, 60));
+		run_all(trial);
 	else if (error == -EDOM)
 		totals.unsure_rulesets++;
 	else if (error != -EINVAL)
@@ -307,6 +308,9 @@ static void run_case(const struct fixed_case *fixed)
 	}
 	trial->frame_count = fixed->count;
 	error = trial_prepare(trial, &why);
+	/* All of these are known. */
+	if (!error && fixed->session && trial->prediction.unsure)
+		error = -EDOM;
 	if (error) {
 		buffer_printf(&why, "%s: %s", fixed->name, strerror(-error));
 		check(trial, FIXED, false, why.data);

@@ -48,7 +48,8 @@ static unsigned possible_states(const struct packet *packet, const struct frame_
 struct cut_trace {
 	struct trace trace;
 	bool whole, stopped;
-	bool nft; /* only what both flavours count alike */
+	bool nft;      /* only what both flavours count alike */
+	bool in_front; /* and weir in front of them */
 	bool unsure;
 };
 
@@ -63,6 +64,9 @@ static void trace_cut(void *context, const struct step *step)
 	cut->unsure |= !(step->packet->known & KNOWN_LENGTH);
 	if (step->kind == STEP_HOT_DROP && step->truth != TRUTH_YES)
 		cut->unsure = true;
+	/* XDP does not read so far: it drops them where all the rules behind do, and counts them there. */
+	if (step->kind == STEP_HOT_DROP && cut->in_front)
+		cut->unsure = true;
 	/* A rule that matches and drops for a malformed header counts in x_tables only (flavours.c). */
 	if (step->kind == STEP_HOT_DROP && cut->nft && cut->trace.count &&
 	    cut->trace.items[cut->trace.count - 1].counted == step->rule)
@@ -72,7 +76,8 @@ static void trace_cut(void *context, const struct step *step)
 
 static bool same_trace(const struct trace *a, const struct trace *b)
 {
-	return a->count == b->count && !memcmp(a->items, b->items, a->count * sizeof(*a->items));
+	return a->count == b->count &&
+	       (!a->count || !memcmp(a->items, b->items, a->count * sizeof(*a->items)));
 }
 
 static bool certain(const struct cut_trace *cut)
@@ -89,7 +94,8 @@ static int run_state(const struct prediction *prediction, struct packet *packet,
 	struct outcome outcome;
 
 	packet->state = (enum connection_state)state;
-	*cut = (struct cut_trace){.whole = way != WAY_PREROUTING, .nft = prediction->nft};
+	*cut = (struct cut_trace){
+	    .whole = way != WAY_PREROUTING, .nft = prediction->nft, .in_front = prediction->in_front};
 	return engine_run(prediction->ruleset, packet, way == WAY_FORWARD ? PATH_FORWARD : PATH_INPUT,
 			  trace_cut, cut, &outcome);
 }
@@ -133,7 +139,8 @@ static enum readiness prepare(struct prediction *prediction, const struct sent_f
 	const char *out;
 
 	*way = testbed_way(plan, prediction->forwarding, prediction->tracked, &out);
-	if (!prediction->odd && (*way == WAY_PREROUTING || plan->fragment != FRAME_WHOLE))
+	if (!prediction->odd &&
+	    (*way == WAY_PREROUTING || (plan->fragment != FRAME_WHOLE && prediction->in_front)))
 		return NOT_SENT;
 	if (prediction->session && *way == WAY_PREROUTING)
 		return NOT_SENT;
@@ -144,8 +151,9 @@ static enum readiness prepare(struct prediction *prediction, const struct sent_f
 						sent->frame.size, packet, &verdict))
 		return NOT_SENT;
 	/* The flavours differ there (flavours.c). The engine is of x_tables. */
-	if (prediction->nft && (plan->cut || plan->fragment != FRAME_WHOLE || packet->header_error ||
-				(plan->family == FAMILY_IPV6 && plan->extensions & 8)))
+	if (prediction->nft &&
+	    (plan->cut || plan->fragment != FRAME_WHOLE || packet->header_error || packet->transport_short ||
+	     (plan->family == FAMILY_IPV6 && plan->extensions & 8)))
 		return NOT_SENT;
 	if (*way == WAY_UNSEEN) {
 		prediction->unseen++;
@@ -181,7 +189,7 @@ static int predict_frame(struct prediction *prediction, struct engine *engine, c
 			 uint64_t now)
 {
 	struct packet packet;
-	struct cut_trace cut = {.nft = prediction->nft};
+	struct cut_trace cut = {.nft = prediction->nft, .in_front = prediction->in_front};
 	enum testbed_way way;
 	struct outcome outcome;
 	int error;

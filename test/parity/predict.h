@@ -16,12 +16,13 @@ struct prediction {
 	const struct ruleset *ruleset;
 	enum family family;
 	bool forwarding;
-	bool tracked; /* conntrack is in use */
-	bool session; /* the packets are one capture: what is remembered and what conntrack makes of them is
-			 followed */
-	bool nft;     /* only frames that both flavours take alike */
-	bool odd;     /* with those that are routed nowhere, and fragments */
-	bool lowers;  /* some rule may lower the TTL */
+	bool tracked;  /* conntrack is in use */
+	bool session;  /* the packets are one capture: what is remembered and what conntrack makes of them is
+			  followed */
+	bool nft;      /* only frames that both flavours take alike */
+	bool in_front; /* only frames that weir counts as the rules do */
+	bool odd;      /* with those that are routed nowhere, and fragments */
+	bool lowers;   /* some rule may lower the TTL */
 	struct rule_tally tally; /* out */
 	uint64_t unseen, unsure; /* out: frames that no rule sees; those that were taken out */
 };

@@ -98,7 +98,6 @@ const struct extension_line extension_lines[] = {
 	MATCH("cpu", BOTH, NULL, PLACE_UNKNOWN, "?!--cpu 0"),
 	MATCH("devgroup", BOTH, NULL, PLACE_UNKNOWN, "?!--src-group {0|0x1}"),
 	MATCH("policy", BOTH, NULL, PLACE_UNKNOWN, "--dir in --pol none"),
-	MATCH("socket", BOTH, NULL, PLACE_UNKNOWN | PLACE_TRACKED, "{|--transparent}"),
 
 	MATCH("statistic", BOTH, NULL, PLACE_SESSION, "--mode nth ?!--every {1|2|3|7} --packet 0"),
 	MATCH("statistic", BOTH, NULL, PLACE_SESSION, "--mode nth --every {5|4|9} --packet {1|2|3}"),
@@ -148,7 +147,7 @@ _Static_assert(sizeof(extension_lines) / sizeof(*extension_lines) <= EXTENSION_L
 
 const struct extension_left_out extensions_left_out[] = {
     {"rpfilter, realm", "hang on routes"},
-    {"cgroup, owner, socket with a listener, ipvs, osf", "what they look at is in other programs"},
+    {"cgroup, owner, socket, ipvs, osf", "what they look at is in other programs"},
     {"connlimit, connbytes, connlabel, cluster, helper",
      "they count or name connections, and the host answers nobody"},
     {"nfacct, rateest", "they need objects made beside the rules; rateest hangs on the clock"},

@@ -51,6 +51,7 @@ static struct trial *make(const struct smaller *smaller, const bool *lines, cons
 	part->family = whole->family;
 	part->rules = whole->rules;
 	part->nft = whole->nft;
+	part->in_front = whole->in_front;
 	part->tracked = whole->tracked;
 	part->odd = whole->odd;
 	part->text.places = whole->text.places;

@@ -14,7 +14,8 @@ struct trial {
 	enum family family;
 	struct rules_options rules;
 	struct rules_text text;
-	bool nft; /* loaded by iptables-nft, too */
+	bool nft;      /* loaded by iptables-nft, too */
+	bool in_front; /* with weir in front, too */
 	bool tracked;
 	/* With fragments, and packets that the routing drops: weir counts such where the kernel may not (it
 	 * puts fragments together, and has no rule for what has no route), so only verdicts are compared. */
