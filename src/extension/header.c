@@ -145,3 +145,9 @@ enum packet_part header_read(const struct packet *packet, const struct header_ch
 
 	return part == PART_FOUND && header_is_changed(changes, offset, offset + size) ? PART_UNKNOWN : part;
 }
+
+unsigned header_effects(const struct match *match)
+{
+	(void)match;
+	return EFFECT_COUNTER;
+}

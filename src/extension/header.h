@@ -29,6 +29,9 @@ enum truth header_transport(const struct packet *packet, uint8_t protocol, uint3
  * before, the match was merely false. */
 enum truth header_fits(const struct packet *packet, uint32_t offset, uint32_t length,
 		       struct evaluation *evaluation);
+/* match_type.effects of matches that drop a packet at once for headers which XDP does not look at: such a
+ * packet is counted on no rule behind them, though those may drop it all the same. EFFECT_COUNTER. */
+unsigned header_effects(const struct match *match);
 /* Whether `value` is in the range that the option gives, negated or not; YES without the option. A range that
  * runs downwards holds nothing. */
 enum truth header_in_range(const struct guided *guided, unsigned index, uint64_t value);

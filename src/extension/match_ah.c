@@ -85,6 +85,7 @@ static diagram_node ah_mean(const struct match *match, const struct rule *rule, 
 const struct match_type match_ah = {
     .name = "ah",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = ah_parse,
     .finish = ah_finish,

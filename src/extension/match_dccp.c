@@ -255,6 +255,7 @@ static diagram_node dccp_mean(const struct match *match, const struct rule *rule
 const struct match_type match_dccp = {
     .name = "dccp",
     .modelled = true,
+    .effects = header_effects,
     .parse = dccp_parse,
     .finish = dccp_finish,
     .print = dccp_print,

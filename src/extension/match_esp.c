@@ -51,6 +51,7 @@ static diagram_node esp_mean(const struct match *match, const struct rule *rule,
 const struct match_type match_esp = {
     .name = "esp",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = esp_parse,
     .finish = esp_finish,
@@ -111,6 +112,7 @@ static diagram_node ipcomp_mean(const struct match *match, const struct rule *ru
 const struct match_type match_ipcomp = {
     .name = "ipcomp",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = ipcomp_parse,
     .finish = ipcomp_finish,

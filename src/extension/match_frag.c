@@ -67,6 +67,7 @@ static diagram_node frag_mean(const struct match *match, const struct rule *rule
 const struct match_type match_frag = {
     .name = "frag",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = frag_parse,
     .finish = frag_finish,

@@ -171,6 +171,7 @@ static enum truth hbh_evaluate(const struct match *match, const struct rule *rul
 const struct match_type match_hbh = {
     .name = "hbh",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = hbh_parse,
     .finish = hbh_finish,
@@ -208,6 +209,7 @@ static enum truth dst_evaluate(const struct match *match, const struct rule *rul
 const struct match_type match_dst = {
     .name = "dst",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = dst_parse,
     .finish = dst_finish,

@@ -109,6 +109,7 @@ static diagram_node mh_mean(const struct match *match, const struct rule *rule, 
 const struct match_type match_mh = {
     .name = "mh",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = mh_parse,
     .finish = mh_finish,

@@ -160,6 +160,7 @@ static diagram_node rt_mean(const struct match *match, const struct rule *rule, 
 const struct match_type match_rt = {
     .name = "rt",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = rt_parse,
     .finish = rt_finish,

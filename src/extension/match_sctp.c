@@ -3,6 +3,7 @@
  * -m sctp: ports, and the kinds of chunks: sctp_mt() in net/netfilter/xt_sctp.c. Nothing in it, negated or
  * not, is true of a later fragment. Chunks are not in the match key. */
 #include "extension/guided.h"
+#include "extension/header.h"
 #include "extension/port.h"
 #include "extension/types.h"
 
@@ -382,9 +383,17 @@ static diagram_node sctp_mean(const struct match *match, const struct rule *rule
 	return mean;
 }
 
+static unsigned sctp_effects(const struct match *match)
+{
+	const struct sctp_match *sctp = match->data;
+
+	return sctp->text.size ? header_effects(match) : 0;
+}
+
 const struct match_type match_sctp = {
     .name = "sctp",
     .modelled = true,
+    .effects = sctp_effects,
     .parse = sctp_parse,
     .finish = sctp_finish,
     .print = sctp_print,

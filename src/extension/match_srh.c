@@ -186,6 +186,7 @@ static enum truth srh_evaluate(const struct match *match, const struct rule *rul
 const struct match_type match_srh = {
     .name = "srh",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_PACKET, false},
     .parse = srh_parse,
     .finish = srh_finish,

@@ -268,9 +268,17 @@ bool match_tcp_wants_syn(const struct match *match)
 	return (tcp->flags & 2) && !tcp->flags_inverted;
 }
 
+static unsigned tcp_effects(const struct match *match)
+{
+	const struct tcp_match *tcp = match->data;
+
+	return tcp->option ? header_effects(match) : 0;
+}
+
 const struct match_type match_tcp = {
     .name = "tcp",
     .modelled = true,
+    .effects = tcp_effects,
     .parse = tcp_parse,
     .finish = tcp_finish,
     .print = tcp_print,

@@ -90,6 +90,7 @@ static enum truth tcpmss_evaluate(const struct match *match, const struct rule *
 const struct match_type match_tcpmss = {
     .name = "tcpmss",
     .modelled = true,
+    .effects = header_effects,
     .unseen = &(const struct unseen){OPAQUE_TABLE, false},
     .parse = tcpmss_parse,
     .finish = tcpmss_finish,
