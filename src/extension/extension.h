@@ -21,8 +21,8 @@ bool match_single_port(const struct match *match, bool *source, uint16_t *port);
 bool match_set_meaning(const struct match *match, const struct fields *fields, struct set_meaning *meaning);
 /* TEE: where its copies go, in network byte order. false for every other target. */
 bool target_tee(const struct target *target, enum family family, uint8_t gateway[16]);
-/* What CT tells conntrack about a packet that had no connection nor template before: the packet goes on, has a
- * connection from then on (NEW, for a match in raw), and no NOTRACK behind it changes that. false for every
+/* What CT tells conntrack about a packet that had no connection nor template before: the packet goes on, has
+ * a connection from then on (NEW, for a match in raw), and no NOTRACK behind it changes that. false for every
  * other target, and for CT --notrack. */
 struct ct_template {
 	bool zone_by_mark;    /* the packet's mark is the zone */

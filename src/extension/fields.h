@@ -108,7 +108,8 @@ int fields_need_opaque(struct fields *fields, const char *text, bool unique, str
 struct set_meaning {
 	struct predicate *certain, *timed, *expiry;
 };
-/* Whether what the set holds can be said by such predicates: of addresses, prefixes, and pairs of address and port. */
+/* Whether what the set holds can be said by such predicates: of addresses, prefixes, and pairs of address and
+ * port. */
 bool fields_expresses_set(const struct set *set);
 int fields_need_set(struct fields *fields, const struct set *set, unsigned dimensions, const bool *source,
 		    struct set_meaning *meaning);

@@ -81,7 +81,8 @@ int guided_parse(struct rule_parser *parser, void **data, size_t size, const str
  * Matches must not: an earlier match, asked later, may have an option of just that name. */
 int guided_parse_target(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
 			size_t count);
-/* For targets that read without guides: which of the names the option is, or alone abbreviates; count: none. */
+/* For targets that read without guides: which of the names the option is, or alone abbreviates; count: none.
+ */
 size_t guided_find_option(struct text option, const char *const *names, size_t count);
 /* 1 << index of the options taken so far, before and behind guided_parse(): what it adds is the one on offer,
  * which may be abbreviated. */

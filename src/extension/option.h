@@ -52,9 +52,9 @@ void option_print_string(struct buffer *out, struct text value);
 /* The predicate of a match, or of the part of one, that is not modelled, as named by option_opaque_name(). */
 enum opaque_sharing {
 	OPAQUE_PACKET, /* the packet's own and the same all along its way: one predicate for each text */
-	OPAQUE_TABLE,  /* may be another before and behind a table (NAT, marks, conntrack): one for each table,
-			* and where a target of the table changes such things one for each occurrence */
-	OPAQUE_RULE,   /* has state of its own: one for each occurrence */
+	OPAQUE_TABLE, /* may be another before and behind a table (NAT, marks, conntrack): one for each table,
+		       * and where a target of the table changes such things one for each occurrence */
+	OPAQUE_RULE,  /* has state of its own: one for each occurrence */
 };
 int option_declare_opaque(const struct match *match, const struct rule *rule, struct fields *fields,
 			  struct text text, enum opaque_sharing sharing);

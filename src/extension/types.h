@@ -12,24 +12,25 @@ extern const struct match_type match_tcp, match_udp, match_icmp, match_icmp6, ma
     match_conntrack, match_set, match_comment;
 extern const struct match_type match_mac, match_limit, match_mark, match_connmark, match_pkttype,
     match_iprange, match_owner, match_statistic, match_addrtype, match_quota, match_ttl, match_hl;
-extern const struct match_type match_length, match_string, match_u32, match_dscp, match_tos, match_ah, match_esp,
-    match_ipcomp, match_ipv6header, match_rt, match_frag, match_hbh, match_dst, match_mh, match_dccp, match_tcpmss,
-    match_ecn, match_eui64, match_srh, match_bpf;
+extern const struct match_type match_length, match_string, match_u32, match_dscp, match_tos, match_ah,
+    match_esp, match_ipcomp, match_ipv6header, match_rt, match_frag, match_hbh, match_dst, match_mh,
+    match_dccp, match_tcpmss, match_ecn, match_eui64, match_srh, match_bpf;
 extern const struct match_type match_hashlimit;
-extern const struct match_type match_helper, match_connlabel, match_cluster, match_socket, match_rpfilter, match_cpu,
-    match_realm, match_devgroup, match_cgroup, match_osf, match_nfacct, match_rateest, match_ipvs;
+extern const struct match_type match_helper, match_connlabel, match_cluster, match_socket, match_rpfilter,
+    match_cpu, match_realm, match_devgroup, match_cgroup, match_osf, match_nfacct, match_rateest, match_ipvs;
 extern const struct match_type match_recent;
 extern const struct match_type match_connbytes, match_connlimit, match_physdev, match_policy;
 extern const struct match_type match_sctp, match_time;
 extern const struct target_type target_accept, target_drop, target_return, target_notrack, target_ct,
     target_reject, target_log;
 extern const struct target_type target_dnat, target_snat, target_masquerade, target_redirect, target_netmap,
-    target_mark, target_connmark, target_connmark_restore, target_classify, target_dscp, target_tos, target_ttl,
-    target_hl, target_ecn, target_checksum, target_tcpmss, target_tcpmss_clamp, target_tcpoptstrip;
-extern const struct target_type target_ct_with_template, target_nflog, target_nfqueue, target_tee_type, target_set,
-    target_set_map, target_set_map_late, target_audit, target_trace, target_synproxy, target_secmark,
-    target_connsecmark, target_idletimer, target_rateest, target_snpt, target_dnpt, target_tproxy, target_led,
-    target_ulog, target_clusterip, target_hmark;
+    target_mark, target_connmark, target_connmark_restore, target_classify, target_dscp, target_tos,
+    target_ttl, target_hl, target_ecn, target_checksum, target_tcpmss, target_tcpmss_clamp,
+    target_tcpoptstrip;
+extern const struct target_type target_ct_with_template, target_nflog, target_nfqueue, target_tee_type,
+    target_set, target_set_map, target_set_map_late, target_audit, target_trace, target_synproxy,
+    target_secmark, target_connsecmark, target_idletimer, target_rateest, target_snpt, target_dnpt,
+    target_tproxy, target_led, target_ulog, target_clusterip, target_hmark;
 
 bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *port);
 /* It asks for SYN, whatever else: what TCPMSS needs. */

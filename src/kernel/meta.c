@@ -239,14 +239,26 @@ static uint64_t hash_set(const struct set *set)
 			uint32_t prefix, protocol, port, nomatch, mark, physdev, wildcard, prefix2;
 			char interface[INTERFACE_NAME_MAX];
 			uint8_t mac[16];
-		} packed = {member.low,	   member.high,	   member.low2, member.high2,	 member.prefix,
-			    member.protocol, member.port,    member.nomatch, member.mark, member.physdev,
-			    member.wildcard, member.prefix2, "",	     {0}};
+		} packed = {member.low,
+			    member.high,
+			    member.low2,
+			    member.high2,
+			    member.prefix,
+			    member.protocol,
+			    member.port,
+			    member.nomatch,
+			    member.mark,
+			    member.physdev,
+			    member.wildcard,
+			    member.prefix2,
+			    "",
+			    {0}};
 
 		memcpy(packed.interface, member.interface, sizeof(packed.interface));
 		if (set->type != SET_BITMAP_IP_MAC) /* the first packet may fill it in */
 			memcpy(packed.mac, member.mac, sizeof(member.mac));
-		uint64_t seed = member.set ? hash_bytes(member.set->name.data, member.set->name.size, hash) : hash;
+		uint64_t seed =
+		    member.set ? hash_bytes(member.set->name.data, member.set->name.size, hash) : hash;
 		/* members that run out come and go; the region never counts on them */
 		if (!member.timed)
 			members += hash_bytes(&packed, sizeof(packed), seed);

@@ -175,7 +175,8 @@ static void refuse_hook(struct diagnostics *sink, const struct rule *rule, struc
 	buffer_fini(&allowed);
 }
 
-/* xt_check_match() and xt_check_target(): what a rule may hold hangs on the hooks from which it is reached. */
+/* xt_check_match() and xt_check_target(): what a rule may hold hangs on the hooks from which it is reached.
+ */
 static void check_hooks(struct diagnostics *sink, const struct rule *rule, unsigned reached)
 {
 	const struct target *target = &rule->target;

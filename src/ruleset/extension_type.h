@@ -42,7 +42,8 @@ struct evaluation {
 	 * own must not go on counting where it is false: its state is unknown from then on. */
 	bool certain;
 	struct session *session; /* extension/session.h: state over the packets of a capture; NULL: none */
-	/* NULL: none, or not known. CONNMARK changes its mark, and makes it NULL where that is not known then. */
+	/* NULL: none, or not known. CONNMARK changes its mark, and makes it NULL where that is not known
+	 * then. */
 	struct connection *connection;
 	enum truth has_state;        /* NO before conntrack (raw): INVALID unless untracked */
 	bool state_known;            /* state below is certain */
@@ -102,19 +103,19 @@ enum target_kind {
 	TARGET_CONTINUE, /* goes on with the next rule: LOG, none */
 	TARGET_NOTRACK,  /* goes on; the packet is untracked if nothing set its conntrack before */
 	TARGET_REJECT,   /* drops, with an answer */
-	TARGET_CHANGE,   /* goes on, having changed what no header field of the diagram shows: mark, TTL, ... */
-	TARGET_REWRITE,  /* may change addresses or ports, end here, or go on: NAT and its kind */
-	TARGET_QUEUE,    /* another program decides: NFQUEUE; or answers in the host's place: SYNPROXY */
-	TARGET_OPAQUE,   /* may do anything: end here, change the packet, go on */
+	TARGET_CHANGE, /* goes on, having changed what no header field of the diagram shows: mark, TTL, ... */
+	TARGET_REWRITE, /* may change addresses or ports, end here, or go on: NAT and its kind */
+	TARGET_QUEUE,   /* another program decides: NFQUEUE; or answers in the host's place: SYNPROXY */
+	TARGET_OPAQUE,  /* may do anything: end here, change the packet, go on */
 };
 
 /* What a target of NAT asks for: struct nf_nat_range2. */
 struct nat_range {
-	bool source;          /* SNAT, MASQUERADE; else the destination is changed */
-	bool masquerade;      /* to the outgoing interface's address */
-	bool redirect;        /* to the incoming interface's address; locally made packets: to loopback */
-	bool map;             /* NETMAP: only the bits of `low` up to `prefix` are put in */
-	uint8_t prefix;       /* of map */
+	bool source;     /* SNAT, MASQUERADE; else the destination is changed */
+	bool masquerade; /* to the outgoing interface's address */
+	bool redirect;   /* to the incoming interface's address; locally made packets: to loopback */
+	bool map;        /* NETMAP: only the bits of `low` up to `prefix` are put in */
+	uint8_t prefix;  /* of map */
 	bool has_address, has_ports, random, random_fully, persistent, shifted;
 	address low, high;
 	uint16_t port_low, port_high, port_base; /* port_base: --to-destination A:P-Q/BASE, when shifted */

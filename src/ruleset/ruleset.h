@@ -84,7 +84,7 @@ struct chain {
 	struct rule *rules;
 	uint32_t
 	    depth; /* longest way down through jumps, set by the reader; 0: none. At most CHAIN_DEPTH_MAX */
-	uint32_t order; /* chains of a table in an order where a chain comes after all that it jumps to */
+	uint32_t order;   /* chains of a table in an order where a chain comes after all that it jumps to */
 	unsigned reached; /* from which hooks, as 1 << enum hook; set by the reader. 0: from none */
 };
 
@@ -96,7 +96,7 @@ struct table {
 	bool present;   /* named in the input */
 	uint32_t order; /* among the tables of all inputs: from 1, as they came; 0: not present */
 	size_t chain_count, chain_capacity;
-	struct chain **chains;           /* as declared */
+	struct chain **chains; /* as declared */
 	/* Some target in it changes what matches behind it look at: marks, TTL, ... Set by the reader. */
 	bool changes;
 	struct name_index *index;        /* of the chains, by name */
@@ -131,8 +131,8 @@ struct chain *table_find_chain(const struct table *table, struct text name);
 struct set *ruleset_find_set(const struct ruleset *ruleset, struct text name);
 int ruleset_add_set(struct ruleset *ruleset, struct set *set); /* 0, -EEXIST, -ENOMEM */
 /* As `ipset save` of ipset 7.17 prints it: the create line, and a line for each member in the order of the
- * input. What ipset 7.17 does not tell the kernel (forceadd) is not printed; initval is printed when the input
- * has one. */
+ * input. What ipset 7.17 does not tell the kernel (forceadd) is not printed; initval is printed when the
+ * input has one. */
 void ruleset_print_set(const struct set *set, struct buffer *out);
 /* All of them, those of type list:set last. */
 void ruleset_print_sets(const struct ruleset *ruleset, struct buffer *out);

@@ -434,8 +434,7 @@ int set_index_add(struct set_index *index, const struct set *set, size_t number)
 		if (result < 0)
 			return result;
 	}
-	put_slot(index,
-		 (struct set_slot){(uint32_t)number + 1, key_hash(index, set, place_of(set, number))});
+	put_slot(index, (struct set_slot){(uint32_t)number + 1, key_hash(index, set, place_of(set, number))});
 	index->used++;
 	return 0;
 }
@@ -454,9 +453,8 @@ static size_t walk_next(const struct set_index *index, const struct set *set, st
 		struct set_slot slot = index->slots[walk->slot & (index->slot_count - 1)];
 		if (!slot.number)
 			return SET_NO_MEMBER;
-		if (slot.hash == walk->hash &&
-		    memcmp(place_of(set, slot.number - 1) + set->layout.key, walk->packed + set->layout.key,
-			   compared) == 0) {
+		if (slot.hash == walk->hash && memcmp(place_of(set, slot.number - 1) + set->layout.key,
+						      walk->packed + set->layout.key, compared) == 0) {
 			walk->slot++;
 			return slot.number - 1;
 		}

@@ -223,7 +223,7 @@ static void pass(struct host *host, struct sent sent)
 #define FILTER_RULES STATES("INPUT") STATES("OUTPUT") STATES("FORWARD")
 #define FILTER                                                                                               \
 	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" FILTER_RULES "COMMIT"  \
-												   "\n"
+	"\n"
 #define NAT(rules)                                                                                           \
 	"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT "    \
 	"[0:0]\n" rules "COMMIT\n"
@@ -737,11 +737,11 @@ static void an_error_that_left_quotes_what_nat_made(void **state)
 static void redirected_packets_stay_here(void **state)
 {
 	(void)state;
-	struct host host = host_new(NAT("-A PREROUTING -p udp -m udp --dport 53 -j REDIRECT --to-ports "
-					"5353\n") "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT "
-						  "[0:0]\n:OUTPUT ACCEPT [0:0]\n"
-						  "-A INPUT -p udp -m udp --dport 5353\n" FILTER_RULES
-						  "COMMIT\n");
+	struct host host =
+	    host_new(NAT("-A PREROUTING -p udp -m udp --dport 53 -j REDIRECT --to-ports "
+			 "5353\n") "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT "
+				   "[0:0]\n:OUTPUT ACCEPT [0:0]\n"
+				   "-A INPUT -p udp -m udp --dport 5353\n" FILTER_RULES "COMMIT\n");
 	expect(&host, udp(PEER, 5000, OTHER, 53), "NEW");
 	expect_rule(&host, "-A INPUT -p udp -m udp --dport 5353", true);
 	host_free(&host);

@@ -116,8 +116,9 @@ static inline void packet_field(struct packet *packet, struct evaluation *evalua
 		packet->mark = (uint32_t)strtoul(value, NULL, 0);
 		packet->known |= KNOWN_MARK;
 	} else if (!strcmp(key, "mac")) {
-		assert_int_equal(sscanf(value, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &packet->mac[0], &packet->mac[1],
-					&packet->mac[2], &packet->mac[3], &packet->mac[4], &packet->mac[5]),
+		assert_int_equal(sscanf(value, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &packet->mac[0],
+					&packet->mac[1], &packet->mac[2], &packet->mac[3], &packet->mac[4],
+					&packet->mac[5]),
 				 6);
 		packet->known |= KNOWN_MAC;
 	} else if (!strcmp(key, "flags")) {

@@ -43,7 +43,8 @@ static const struct rule_line lines[] = {
     {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.1/24,192.0.2.9/24", "-s 192.0.2.0/24 || -s 192.0.2.0/24"},
     {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.1 -s 192.0.2.2", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "--src 192.0.2.1 --dst 192.0.2.2", "-s 192.0.2.1/32 -d 192.0.2.2/32"},
-    {FAMILY_IPV4, "filter", "INPUT", "--source 192.0.2.1 --destination 192.0.2.2", "-s 192.0.2.1/32 -d 192.0.2.2/32"},
+    {FAMILY_IPV4, "filter", "INPUT", "--source 192.0.2.1 --destination 192.0.2.2",
+     "-s 192.0.2.1/32 -d 192.0.2.2/32"},
     {FAMILY_IPV6, "filter", "INPUT", "-s ::/0", ""},
     {FAMILY_IPV6, "filter", "INPUT", "-s ::", "-s ::/128"},
     {FAMILY_IPV6, "filter", "INPUT", "-s 2001:db8::1/64", "-s 2001:db8::/64"},
@@ -53,7 +54,8 @@ static const struct rule_line lines[] = {
     {FAMILY_IPV6, "filter", "INPUT", "-s 2001:db8::1/ffff:0:ff00::", "-s 2001::/ffff:0:ff00::"},
     {FAMILY_IPV6, "filter", "INPUT", "-s ::ffff:192.0.2.1", "-s ::ffff:192.0.2.1/128"},
     {FAMILY_IPV6, "filter", "INPUT", "-s 192.0.2.1", NULL},
-    {FAMILY_IPV6, "filter", "INPUT", "-s 2001:db8::1,2001:db8::2/64", "-s 2001:db8::1/128 || -s 2001:db8::/64"},
+    {FAMILY_IPV6, "filter", "INPUT", "-s 2001:db8::1,2001:db8::2/64",
+     "-s 2001:db8::1/128 || -s 2001:db8::/64"},
     {FAMILY_IPV6, "filter", "INPUT", "-s 2001:DB8:0:0::1", "-s 2001:db8::1/128"},
     {FAMILY_IPV6, "filter", "INPUT", "-s [2001:db8::1]", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-i eth0 -i eth1", NULL},
@@ -139,7 +141,8 @@ static const struct rule_line lines[] = {
     {FAMILY_IPV4, "filter", "INPUT", "-p tcp -m tcp", SAME},
     {FAMILY_IPV4, "filter", "INPUT", "-p tcp -m tcp -m tcp --dport 80", SAME},
     {FAMILY_IPV4, "filter", "INPUT", "-p tcp -m tcp --dport 80 -m tcp --sport 81", SAME},
-    {FAMILY_IPV4, "filter", "INPUT", "-p tcp -m tcp -m multiport --sports 1,2 --dport 80", "-p tcp -m tcp --dport 80 -m multiport --sports 1,2"},
+    {FAMILY_IPV4, "filter", "INPUT", "-p tcp -m tcp -m multiport --sports 1,2 --dport 80",
+     "-p tcp -m tcp --dport 80 -m multiport --sports 1,2"},
     {FAMILY_IPV4, "filter", "INPUT", "-n", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-w 5 -j DROP", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-w -j DROP", NULL},
@@ -181,7 +184,9 @@ static const struct rule_line lines[] = {
     {FAMILY_IPV4, "filter", "INPUT", "-f !", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-s ! 192.0.2.1,192.0.2.2", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "! -s 192.0.2.1,192.0.2.2", NULL},
-    {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.1,192.0.2.2 -d 198.51.100.1,198.51.100.2", "-s 192.0.2.1/32 -d 198.51.100.1/32 || -s 192.0.2.1/32 -d 198.51.100.2/32 || -s 192.0.2.2/32 -d 198.51.100.1/32 || -s 192.0.2.2/32 -d 198.51.100.2/32"},
+    {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.1,192.0.2.2 -d 198.51.100.1,198.51.100.2",
+     "-s 192.0.2.1/32 -d 198.51.100.1/32 || -s 192.0.2.1/32 -d 198.51.100.2/32 || -s 192.0.2.2/32 -d "
+     "198.51.100.1/32 || -s 192.0.2.2/32 -d 198.51.100.2/32"},
     {FAMILY_IPV4, "filter", "INPUT", "! ! -s 192.0.2.1", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "! -s ! 192.0.2.1", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "! -j DROP", NULL},
@@ -189,7 +194,8 @@ static const struct rule_line lines[] = {
     {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.1 !", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-s !", NULL},
     {FAMILY_IPV6, "filter", "INPUT", "-s ! 2001:db8::1", NULL},
-    {FAMILY_IPV6, "filter", "INPUT", "! -s 2001:db8::1/64 ! -d 2001:db8::/32", "! -s 2001:db8::/64 ! -d 2001:db8::/32"},
+    {FAMILY_IPV6, "filter", "INPUT", "! -s 2001:db8::1/64 ! -d 2001:db8::/32",
+     "! -s 2001:db8::/64 ! -d 2001:db8::/32"},
     {FAMILY_IPV6, "filter", "INPUT", "-p ! icmpv6", NULL},
 };
 
@@ -199,39 +205,58 @@ static const struct {
 	const char *text, *printed;
 } files[] = {
     {"*filter\n:INPUT DROP [0:0]\n   -A INPUT -s 192.0.2.1 -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.1/32 -j DROP\nCOMMIT\n"},
+     "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.1/32 -j DROP\nCOMMIT\n"},
     {"*filter\n-A INPUT -j DROP # comment\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -j DROP\n", NULL},
-    {"*filter\n:INPUT DROP [0:0]\n:user - [0:0]\n-A INPUT -j user\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 192.0.2.1 -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.1/32 -j DROP\nCOMMIT\n"},
-    {"*filter\n:INPUT DROP [0:0]\n:user - [0:0]\n-A INPUT -j user\nCOMMIT\n*filter\n-A INPUT -s 192.0.2.1 -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.1/32 -j DROP\nCOMMIT\n"},
+    {"*filter\n:INPUT DROP [0:0]\n:user - [0:0]\n-A INPUT -j user\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n-A "
+     "INPUT -s 192.0.2.1 -j DROP\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.1/32 -j DROP\nCOMMIT\n"},
+    {"*filter\n:INPUT DROP [0:0]\n:user - [0:0]\n-A INPUT -j user\nCOMMIT\n*filter\n-A INPUT -s 192.0.2.1 -j "
+     "DROP\nCOMMIT\n",
+     "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.1/32 -j DROP\nCOMMIT\n"},
     {"*filter\n:user - [0:0]\n-A INPUT -j user\nCOMMIT\n-A INPUT -j DROP\nCOMMIT\n", NULL},
-    {"*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*raw\nCOMMIT\n*filter\n-A INPUT -j DROP\nCOMMIT\n*mangle\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -j DROP\nCOMMIT\n"},
-    {"*filter\n:INPUT DROP [5:600]\n:user - [0:0]\n[1:60] -A INPUT -s 192.0.2.1 -j DROP\n[0:0] -A INPUT -j user\nCOMMIT\n",
-     "*filter\n:INPUT DROP [5:600]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:user - [0:0]\n[1:60] -A INPUT -s 192.0.2.1/32 -j DROP\n[0:0] -A INPUT -j user\nCOMMIT\n"},
+    {"*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*raw\nCOMMIT\n*filter\n-A INPUT -j "
+     "DROP\nCOMMIT\n*mangle\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -j "
+     "DROP\nCOMMIT\n"},
+    {"*filter\n:INPUT DROP [5:600]\n:user - [0:0]\n[1:60] -A INPUT -s 192.0.2.1 -j DROP\n[0:0] -A INPUT -j "
+     "user\nCOMMIT\n",
+     "*filter\n:INPUT DROP [5:600]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:user - [0:0]\n[1:60] -A "
+     "INPUT -s 192.0.2.1/32 -j DROP\n[0:0] -A INPUT -j user\nCOMMIT\n"},
     {"*filter\n[1:60 -A INPUT -j DROP\nCOMMIT\n", NULL},
     {"*filter\n[1] -A INPUT -j DROP\nCOMMIT\n", NULL},
     {"*filter\n[1:60]-A INPUT -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:60] -A INPUT -j DROP\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:60] -A INPUT -j "
+     "DROP\nCOMMIT\n"},
     {"*filter\n[1:60]  -A INPUT -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:60] -A INPUT -j DROP\nCOMMIT\n"},
-    {"*filter\n-A INPUT -s 192.0.2.1\n-I INPUT -s 192.0.2.2\n-I INPUT 2 -s 192.0.2.3\n-I INPUT 4 -s 192.0.2.4\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.2/32\n[0:0] -A INPUT -s 192.0.2.3/32\n[0:0] -A INPUT -s 192.0.2.1/32\n[0:0] -A INPUT -s 192.0.2.4/32\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:60] -A INPUT -j "
+     "DROP\nCOMMIT\n"},
+    {"*filter\n-A INPUT -s 192.0.2.1\n-I INPUT -s 192.0.2.2\n-I INPUT 2 -s 192.0.2.3\n-I INPUT 4 -s "
+     "192.0.2.4\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.2/32\n[0:0] -A INPUT -s 192.0.2.3/32\n[0:0] -A INPUT -s 192.0.2.1/32\n[0:0] -A INPUT -s "
+     "192.0.2.4/32\nCOMMIT\n"},
     {"*filter\n-A INPUT -s 192.0.2.1\n-I INPUT 3 -s 192.0.2.3\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -s 192.0.2.1\n-I INPUT 0 -s 192.0.2.3\nCOMMIT\n", NULL},
-    {"*filter\n-A INPUT -s 192.0.2.1\n-A INPUT -s 192.0.2.2\n-A INPUT -s 192.0.2.1\n-D INPUT -s 192.0.2.1\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.2/32\n[0:0] -A INPUT -s 192.0.2.1/32\nCOMMIT\n"},
+    {"*filter\n-A INPUT -s 192.0.2.1\n-A INPUT -s 192.0.2.2\n-A INPUT -s 192.0.2.1\n-D INPUT -s "
+     "192.0.2.1\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.2/32\n[0:0] -A INPUT -s 192.0.2.1/32\nCOMMIT\n"},
     {"*filter\n-A INPUT -s 192.0.2.1\n-A INPUT -s 192.0.2.2\n-D INPUT 1\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.2/32\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.2/32\nCOMMIT\n"},
     {"*filter\n-A INPUT -s 192.0.2.1\n-D INPUT 2\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -s 192.0.2.1\n-D INPUT -s 192.0.2.9\nCOMMIT\n", NULL},
     {"*filter\n-N foo\n-A foo -j DROP\n-A INPUT -j foo\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:foo - [0:0]\n[0:0] -A INPUT -j foo\n[0:0] -A foo -j DROP\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:foo - [0:0]\n[0:0] -A "
+     "INPUT -j foo\n[0:0] -A foo -j DROP\nCOMMIT\n"},
     {"*filter\n:foo - [0:0]\n-N foo\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -s 192.0.2.1\n-A FORWARD -s 192.0.2.1\n-F INPUT\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A FORWARD -s 192.0.2.1/32\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A FORWARD -s "
+     "192.0.2.1/32\nCOMMIT\n"},
     {"*filter\n:foo - [0:0]\n-A foo -j DROP\n-A INPUT -s 192.0.2.1\n-A FORWARD -s 192.0.2.1\n-F\nCOMMIT\n",
      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:foo - [0:0]\nCOMMIT\n"},
     {"*filter\n:foo - [0:0]\n:bar - [0:0]\n-X foo\nCOMMIT\n",
@@ -245,17 +270,23 @@ static const struct {
     {"*filter\n-N foo\n-P foo DROP\nCOMMIT\n", NULL},
     {"*filter\n-P INPUT REJECT\nCOMMIT\n", NULL},
     {"*filter\n:INPUT DROP [5:6]\n[1:2] -A INPUT -s 192.0.2.1\n-Z\nCOMMIT\n",
-     "*filter\n:INPUT DROP [5:6]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:2] -A INPUT -s 192.0.2.1/32\nCOMMIT\n"},
-    {"*filter\n:INPUT DROP [5:6]\n[1:2] -A INPUT -s 192.0.2.1\n[3:4] -A INPUT -s 192.0.2.2\n-Z INPUT 1\nCOMMIT\n",
-     "*filter\n:INPUT DROP [5:6]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:2] -A INPUT -s 192.0.2.1/32\n[3:4] -A INPUT -s 192.0.2.2/32\nCOMMIT\n"},
+     "*filter\n:INPUT DROP [5:6]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:2] -A INPUT -s "
+     "192.0.2.1/32\nCOMMIT\n"},
+    {"*filter\n:INPUT DROP [5:6]\n[1:2] -A INPUT -s 192.0.2.1\n[3:4] -A INPUT -s 192.0.2.2\n-Z INPUT "
+     "1\nCOMMIT\n",
+     "*filter\n:INPUT DROP [5:6]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:2] -A INPUT -s "
+     "192.0.2.1/32\n[3:4] -A INPUT -s 192.0.2.2/32\nCOMMIT\n"},
     {"*filter\n:foo - [0:0]\n-A INPUT -j foo\n-E foo bar\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:bar - [0:0]\n[0:0] -A INPUT -j bar\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:bar - [0:0]\n[0:0] -A "
+     "INPUT -j bar\nCOMMIT\n"},
     {"*filter\n:foo - [0:0]\n:bar - [0:0]\n-E foo bar\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -s 192.0.2.1\n-A INPUT -s 192.0.2.2\n-R INPUT 1 -s 192.0.2.7 -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.7/32 -j DROP\n[0:0] -A INPUT -s 192.0.2.2/32\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.7/32 -j DROP\n[0:0] -A INPUT -s 192.0.2.2/32\nCOMMIT\n"},
     {"*filter\n-A INPUT -s 192.0.2.1\n-R INPUT 2 -s 192.0.2.7 -j DROP\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -s 192.0.2.1\n-C INPUT -s 192.0.2.1\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.1/32\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.1/32\nCOMMIT\n"},
     {"*filter\n-A INPUT -s 192.0.2.1\n-C INPUT -s 192.0.2.2\nCOMMIT\n", NULL},
     {"*filter\n:foo - [0:0]\n:foo - [0:0]\nCOMMIT\n", NULL},
     {"*filter\n:foo - [0:0]\n-A foo -j DROP\n:foo - [0:0]\nCOMMIT\n", NULL},
@@ -269,7 +300,8 @@ static const struct {
     {"*filter\n:foo DROP [0:0]\nCOMMIT\n", NULL},
     {"*filter\n:foo ACCEPT [0:0]\n-A INPUT -j foo\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -s 192.0.2.1\n:INPUT DROP [0:0]\nCOMMIT\n",
-     "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.1/32\nCOMMIT\n"},
+     "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.1/32\nCOMMIT\n"},
     {"*filter\n: foo - [0:0]\nCOMMIT\n",
      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:foo - [0:0]\nCOMMIT\n"},
     {"*filter\n:DROP - [0:0]\nCOMMIT\n", NULL},
@@ -277,40 +309,52 @@ static const struct {
     {"*filter\n:a!b - [0:0]\nCOMMIT\n",
      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:a!b - [0:0]\nCOMMIT\n"},
     {"*filter\n:1234567890123456789012345678 - [0:0]\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:1234567890123456789012345678 - [0:0]\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT "
+     "[0:0]\n:1234567890123456789012345678 - [0:0]\nCOMMIT\n"},
     {"*filter\n:12345678901234567890123456789 - [0:0]\nCOMMIT\n", NULL},
     {"*filter\n:foo:bar - [0:0]\n-A INPUT -j foo:bar\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:foo:bar - [0:0]\n[0:0] -A INPUT -j foo:bar\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:foo:bar - [0:0]\n[0:0] -A "
+     "INPUT -j foo:bar\nCOMMIT\n"},
     {"*filter\n-A foo -j DROP\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT\n-A INPUT -j\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT\nCOMMIT\n",
      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT\nCOMMIT\n"},
-    {"*filter\n--append INPUT -j DROP\n--insert INPUT -j ACCEPT\n--new-chain foo\n--new bar\n--policy INPUT DROP\nCOMMIT\n",
-     "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:bar - [0:0]\n:foo - [0:0]\n[0:0] -A INPUT -j ACCEPT\n[0:0] -A INPUT -j DROP\nCOMMIT\n"},
+    {"*filter\n--append INPUT -j DROP\n--insert INPUT -j ACCEPT\n--new-chain foo\n--new bar\n--policy INPUT "
+     "DROP\nCOMMIT\n",
+     "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:bar - [0:0]\n:foo - "
+     "[0:0]\n[0:0] -A INPUT -j ACCEPT\n[0:0] -A INPUT -j DROP\nCOMMIT\n"},
     {"*filter\n-t nat -A INPUT -j DROP\nCOMMIT\n", NULL},
     {"*filter\nCOMMIT\nCOMMIT\n", NULL},
     {"*filter\nCOMMIT junk\n", NULL},
     {"*filter\ncommit\n", NULL},
-    {"*filter\n-A INPUT -4 -s 192.0.2.1 -j DROP\n-A INPUT -6 -s 2001:db8::1 -j DROP\n-A INPUT -j ACCEPT\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.1/32 -j DROP\n[0:0] -A INPUT -j ACCEPT\nCOMMIT\n"},
+    {"*filter\n-A INPUT -4 -s 192.0.2.1 -j DROP\n-A INPUT -6 -s 2001:db8::1 -j DROP\n-A INPUT -j "
+     "ACCEPT\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.1/32 -j DROP\n[0:0] -A INPUT -j ACCEPT\nCOMMIT\n"},
     {"*filter\n-6 -A INPUT -s 2001:db8::1 -j DROP\n-4 -A INPUT -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -j DROP\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -j "
+     "DROP\nCOMMIT\n"},
     {"*filter\n-A INPUT -j DROP -6\nCOMMIT\n",
      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"},
     {"*filter\n-A INPUT -j DROP\n*nat\nCOMMIT\n", NULL},
     {"*filter\n-A\tINPUT\t-s\t192.0.2.1\t-j\tDROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.1/32 -j DROP\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.1/32 -j DROP\nCOMMIT\n"},
     {"*filter\n[1:60]\t-A INPUT -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:60] -A INPUT -j DROP\nCOMMIT\n"},
-    {"*filter\n-I INPUT 1 -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -j DROP\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:60] -A INPUT -j "
+     "DROP\nCOMMIT\n"},
+    {"*filter\n-I INPUT 1 -j DROP\nCOMMIT\n", "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT "
+					      "ACCEPT [0:0]\n[0:0] -A INPUT -j DROP\nCOMMIT\n"},
     {"*filter\n:foo - [0:0]\n-A INPUT -j foo\n-D INPUT -j foo\n-X foo\nCOMMIT\n",
      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"},
     {"*filter\n-F foo\nCOMMIT\n", NULL},
     {"*filter\n-I INPUT -j DROP -s 192.0.2.1,192.0.2.2\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.2/32 -j DROP\n[0:0] -A INPUT -s 192.0.2.1/32 -j DROP\nCOMMIT\n"},
-    {"*filter\n-A INPUT -s 192.0.2.1,192.0.2.2\n-A INPUT -s 192.0.2.3\n-D INPUT -s 192.0.2.1,192.0.2.2\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s 192.0.2.3/32\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.2/32 -j DROP\n[0:0] -A INPUT -s 192.0.2.1/32 -j DROP\nCOMMIT\n"},
+    {"*filter\n-A INPUT -s 192.0.2.1,192.0.2.2\n-A INPUT -s 192.0.2.3\n-D INPUT -s "
+     "192.0.2.1,192.0.2.2\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "
+     "192.0.2.3/32\nCOMMIT\n"},
     {"*filter\n:INPUT DROP [5:6]\n:FORWARD ACCEPT [7:8]\n-Z INPUT\nCOMMIT\n",
      "*filter\n:INPUT DROP [5:6]\n:FORWARD ACCEPT [7:8]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"},
     {"*filter\n-A INPUT -N foo\nCOMMIT\n", NULL},
@@ -322,17 +366,24 @@ static const struct {
     {"*filter\n-N foo bar\nCOMMIT\n", NULL},
     {"*filter\n-E INPUT foo\nCOMMIT\n", NULL},
     {"*filter\n-I INPUT \"1\" -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -j DROP\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -j "
+     "DROP\nCOMMIT\n"},
     {"*filter\n-A INPUT -j DROP\n-R INPUT 1 -s 192.0.2.1,192.0.2.2\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -j DROP\n-D INPUT 0\nCOMMIT\n", NULL},
     {"*filter\n:foo - [0:0]\n-I foo -j DROP\n-I foo 1 -j ACCEPT\n-A INPUT -g foo\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:foo - [0:0]\n[0:0] -A INPUT -g foo\n[0:0] -A foo -j ACCEPT\n[0:0] -A foo -j DROP\nCOMMIT\n"},
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:foo - [0:0]\n[0:0] -A "
+     "INPUT -g foo\n[0:0] -A foo -j ACCEPT\n[0:0] -A foo -j DROP\nCOMMIT\n"},
     {"*filter\n-Z foo\nCOMMIT\n", NULL},
-    {"*filter\n-A INPUT -m comment --comment a -j DROP\n-A INPUT -m comment --comment b -j DROP\n-D INPUT -m comment --comment b -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -m comment --comment a -j DROP\nCOMMIT\n"},
-    {"*filter\n-A INPUT -p tcp -j DROP\n-A INPUT -p tcp -m tcp -j DROP\n-D INPUT -p tcp -m tcp -j DROP\nCOMMIT\n",
-     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -p tcp -j DROP\nCOMMIT\n"},
-    {"*filter\n-A INPUT -m limit --limit 3/min -j DROP\n-D INPUT -m limit --limit 3/minute --limit-burst 5 -j DROP\nCOMMIT\n",
+    {"*filter\n-A INPUT -m comment --comment a -j DROP\n-A INPUT -m comment --comment b -j DROP\n-D INPUT -m "
+     "comment --comment b -j DROP\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -m comment "
+     "--comment a -j DROP\nCOMMIT\n"},
+    {"*filter\n-A INPUT -p tcp -j DROP\n-A INPUT -p tcp -m tcp -j DROP\n-D INPUT -p tcp -m tcp -j "
+     "DROP\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -p tcp -j "
+     "DROP\nCOMMIT\n"},
+    {"*filter\n-A INPUT -m limit --limit 3/min -j DROP\n-D INPUT -m limit --limit 3/minute --limit-burst 5 "
+     "-j DROP\nCOMMIT\n",
      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"},
 };
 
