@@ -99,8 +99,11 @@ static uint32_t ports_size(enum family family, uint8_t protocol)
 	return is_icmp(family, protocol) ? 8 : protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ? 4 : 0;
 }
 
-static bool not_followed(uint8_t protocol)
+/* The other family's ICMP has keys for some of its types, and none for others. */
+static bool not_followed(enum family family, uint8_t protocol)
 {
+	if ((protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) && !is_icmp(family, protocol))
+		return true;
 	return protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP || protocol == IPPROTO_GRE ||
 	       protocol == IPPROTO_UDPLITE;
 }
@@ -123,7 +126,7 @@ static enum key_kind quoted_transport(const struct quoted *quoted, uint32_t at, 
 				      struct flow_key *key)
 {
 	key->protocol = protocol;
-	if (not_followed(protocol))
+	if (not_followed(key->family, protocol))
 		return KEY_NOT_FOLLOWED;
 	uint32_t size = ports_size(key->family, protocol);
 	if (at > quoted->size || size > quoted->size - at)
@@ -196,7 +199,7 @@ enum key_kind flow_key_of(const struct packet *packet, struct flow_key *key)
 	    .protocol = packet->protocol,
 	    .family = packet->family,
 	};
-	if (not_followed(packet->protocol))
+	if (not_followed(packet->family, packet->protocol))
 		return KEY_NOT_FOLLOWED;
 	if (packet->family == FAMILY_IPV6 && packet->protocol == IPPROTO_NONE)
 		return KEY_NONE; /* ipv6_skip_exthdr() finds no transport */

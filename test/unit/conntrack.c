@@ -510,6 +510,9 @@ static void other_protocols_go_by_their_addresses(void **state)
 	/* Not followed. */
 	struct sent sctp = {.source = PEER, .destination = HOST, .protocol = 132, .payload = 12};
 	expect(&host, sctp, "?");
+	/* ICMPv6 in IPv4: a connection or INVALID, by its type. */
+	struct sent strange = {.source = PEER, .destination = HOST, .protocol = 58, .payload = 12};
+	expect(&host, strange, "?");
 	host_free(&host);
 }
 
