@@ -159,7 +159,8 @@ static struct packet syn(uint8_t *bytes, unsigned size, const uint8_t *options, 
 	bytes[9] = IPPROTO_TCP;
 	bytes[20 + 12] = (uint8_t)(size / 4 << 4);
 	bytes[20 + 13] = 2;
-	memcpy(bytes + 40, options, option_size);
+	if (option_size)
+		memcpy(bytes + 40, options, option_size);
 	return (struct packet){
 	    .family = FAMILY_IPV4,
 	    .known = KNOWN_PROTOCOL | KNOWN_TCP_FLAGS | KNOWN_LENGTH | KNOWN_FRAGMENT | KNOWN_BYTES,
