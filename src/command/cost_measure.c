@@ -26,8 +26,8 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* `injection` has been measured in the same rounds: a machine that is slower in one of them is so for both.
- */
+/* `injection` has been measured in the same rounds, and is taken off: a machine that is slower in one of them
+ * is so for both. NULL: nothing is. */
 static void figure_finish(struct figure *figure, const struct figure *injection)
 {
 	double sorted[COST_ROUNDS];
@@ -40,7 +40,7 @@ static void figure_finish(struct figure *figure, const struct figure *injection)
 	figure->low = sorted[figure->count / 4];
 	figure->high = sorted[figure->count - 1 - figure->count / 4];
 	for (size_t i = 0; i < figure->count; i++)
-		sorted[i] = figure->rounds[i] - injection->rounds[i];
+		sorted[i] = figure->rounds[i] - (injection ? injection->rounds[i] : 0);
 	qsort(sorted, figure->count, sizeof(*sorted), compare);
 	figure->net = sorted[figure->count / 2] > 0 ? sorted[figure->count / 2] : 0;
 }
@@ -125,7 +125,7 @@ static int measure_bare(struct cost *cost, struct cost_kind *kind)
 	}
 	if (!error)
 		error = stage_put_program(&cost->stage, -1);
-	figure_finish(&kind->injection, &kind->injection);
+	figure_finish(&kind->injection, NULL);
 	figure_finish(&kind->bare, &kind->injection);
 	return error;
 }
@@ -173,10 +173,10 @@ static int measure_rules(struct cost *cost, struct cost_kind *kind, int weir)
 	}
 	if (!error)
 		error = stage_put_program(&cost->stage, -1);
-	figure_finish(&kind->injection, &kind->injection);
+	figure_finish(&kind->injection, NULL);
 	figure_finish(&kind->alone, &kind->injection);
 	figure_finish(&kind->weir, &kind->injection);
-	figure_finish(&kind->added, &kind->injection);
+	figure_finish(&kind->added, NULL);
 	kind->cheaper = middle_ratio(kind);
 	kind->bare.median += kind->injection.median - earlier;
 	kind->bare.low += kind->injection.median - earlier;

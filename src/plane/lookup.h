@@ -122,9 +122,6 @@ struct plane_pair {
 PLANE_INLINE struct plane_pair plane_key_pair(const struct packet_key *key, __u32 kind)
 {
 	struct plane_pair pair = {key->source[0], key->source[1], key->source_port};
-	if (kind == (PLANE_PAIR_DESTINATION_ADDRESS | PLANE_PAIR_DESTINATION_PORT)) /* most are */
-		return (struct plane_pair){key->destination[0], key->destination[1],
-					   (__u32)key->protocol << 16 | key->destination_port};
 	if (kind & PLANE_PAIR_DESTINATION_ADDRESS) {
 		pair.high = key->destination[0];
 		pair.low = key->destination[1];
