@@ -29,7 +29,8 @@
 #define TIMEOUT_TCP_OTHERS 300 /* the longest but ESTABLISHED's */
 #define UDP_STREAM_AFTER (2 * SECOND)
 
-#define BLIND_SLOTS 1024 /* a power of two */
+#define BLIND_SLOTS 1024    /* a power of two */
+#define REJECTED_SLOTS 8192 /* a power of two */
 #define SLAB 256
 
 struct conntrack {
@@ -45,6 +46,7 @@ struct conntrack {
 	 * blind_all: where neither address is. */
 	uint32_t blind[BLIND_SLOTS];
 	uint32_t blind_all;
+	bool rejected[REJECTED_SLOTS]; /* by key: an answer of REJECT may go this way */
 };
 
 int conntrack_new(const struct conntrack_options *options, struct conntrack **conntrack)
@@ -91,12 +93,16 @@ static uint64_t address_hash(address value, uint64_t seed)
 	return mix(mix(seed + (uint64_t)value) + (uint64_t)(value >> 64) + 0x9e3779b97f4a7c15ull);
 }
 
-static size_t key_bucket(const struct conntrack *conntrack, const struct flow_key *key)
+static size_t key_hash(const struct flow_key *key)
 {
 	uint64_t hash = (uint64_t)key->source_port << 32 | (uint64_t)key->destination_port << 16 |
 			(uint64_t)key->protocol << 8 | (uint64_t)key->family;
-	hash = address_hash(key->destination, address_hash(key->source, hash));
-	return (size_t)hash & (conntrack->bucket_count - 1);
+	return (size_t)address_hash(key->destination, address_hash(key->source, hash));
+}
+
+static size_t key_bucket(const struct conntrack *conntrack, const struct flow_key *key)
+{
+	return key_hash(key) & (conntrack->bucket_count - 1);
 }
 
 static bool key_equal(const struct flow_key *a, const struct flow_key *b)
@@ -335,8 +341,10 @@ static struct flow *find(struct conntrack *conntrack, const struct flow_key *key
 			continue;
 		uint64_t end = flow_end(flow);
 		if (conntrack->now > end + SLACK) {
+			/* Where two connections came to have one key there is another. */
 			flow_remove(conntrack, flow);
-			return NULL;
+			link = conntrack->buckets[key_bucket(conntrack, key)];
+			continue;
 		}
 		if (conntrack->now + SLACK >= end)
 			conntrack_doubt(conntrack, flow);
@@ -594,10 +602,7 @@ static void follow_error(struct conntrack *conntrack, const struct flow_key *quo
 	tracked->direction = direction;
 	tracked->error = true;
 	track(tracked, STATE_RELATED);
-	describe(flow, direction, NULL);
-	/* conntrack counts the error on its connection. */
-	flow->connection.packets[direction]++;
-	flow->connection.bytes[direction] += packet->length;
+	describe(flow, direction, NULL); /* the error does not count on its connection */
 }
 
 /* Captured as it left, behind NAT: which key a new connection has in its place is not known. */
@@ -656,6 +661,14 @@ static int follow(struct conntrack *conntrack, const struct flow_key *key, const
 		segment = &header;
 	}
 	struct flow *flow = arrival->flow ? arrival->flow : find(conntrack, key, &direction);
+	if (segment && segment->rst && !arrival->received &&
+	    conntrack->rejected[key_hash(key) & (REJECTED_SLOTS - 1)]) {
+		/* REJECT gives its RST the connection of what it answers, also one that is not confirmed, as
+		 * RELATED (nf_ct_attach() in nf_send_reset()); a socket's own is looked up. */
+		if (flow)
+			return doubt_key(conntrack, key, arrival, tracked);
+		return 0;
+	}
 	if (!flow)
 		return begin(conntrack, key, packet, segment, tracked);
 	if (flow->known)
@@ -727,6 +740,10 @@ int conntrack_packet(struct conntrack *conntrack, const struct packet *packet, c
 			follow_error(conntrack, &key, packet, tracked);
 		else if (certain)
 			track(tracked, STATE_INVALID);
+		/* What the host itself sends has the connection of the packet that it is about, which may not
+		 * have been confirmed: icmp_glue_bits(). */
+		if (!arrival->received && tracked->state == STATE_INVALID)
+			tracked->known = false;
 		return 0;
 	}
 	if (certain)
@@ -739,6 +756,8 @@ void conntrack_end(struct conntrack *conntrack, struct tracked *tracked, enum tr
 	struct flow *flow = tracked->flow;
 	if (!flow || tracked->error)
 		return;
+	if (rejected && flow->keys[0].protocol == IPPROTO_TCP)
+		conntrack->rejected[key_hash(&flow->keys[!tracked->direction]) & (REJECTED_SLOTS - 1)] = true;
 	if (!flow->confirmed) {
 		if (accepted == TRUTH_NO) {
 			flow_release(conntrack, flow);
@@ -746,9 +765,12 @@ void conntrack_end(struct conntrack *conntrack, struct tracked *tracked, enum tr
 			return;
 		}
 		enum flow_direction direction;
-		bool clash = !flow->unknown[FLOW_REPLY] &&
-			     find(conntrack, &flow->keys[FLOW_REPLY], &direction) != NULL;
-		if (accepted == TRUTH_UNKNOWN || clash)
+		struct flow *other =
+		    flow->unknown[FLOW_REPLY] ? NULL : find(conntrack, &flow->keys[FLOW_REPLY], &direction);
+		/* Which of the two later packets belong to is not known. */
+		if (other)
+			conntrack_doubt(conntrack, other);
+		if (accepted == TRUTH_UNKNOWN || other)
 			forget(flow);
 		flow_insert(conntrack, flow);
 	} else if (!flow->known && accepted != TRUTH_YES) {

@@ -106,7 +106,8 @@ int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum 
 struct engine {
 	const struct ruleset *ruleset;
 	struct engine_options options;
-	struct conntrack *conntrack; /* NULL: not followed */
+	struct conntrack *conntrack;     /* NULL: not followed */
+	uint32_t rewrites[FAMILY_COUNT]; /* KNOWN_*: what some target of the ruleset may change */
 };
 
 static unsigned nat_rules(const struct ruleset *ruleset, enum hook a, enum hook b)
@@ -133,6 +134,20 @@ static bool has_helpers(const struct ruleset *ruleset)
 	return false;
 }
 
+static uint32_t rewrites(const struct ruleset *ruleset, enum family family)
+{
+	uint32_t changed = 0;
+	for (unsigned id = 0; id < TABLE_COUNT; id++) {
+		const struct table *table = &ruleset->tables[family][id];
+		for (size_t i = 0; i < table->chain_count; i++)
+			for (size_t j = 0; j < table->chains[i]->rule_count; j++) {
+				const struct target_type *type = table->chains[i]->rules[j].target.type;
+				changed |= type->modelled ? type->rewrites : UINT32_MAX;
+			}
+	}
+	return changed;
+}
+
 int engine_new(const struct ruleset *ruleset, const struct engine_options *options, struct engine **engine)
 {
 	struct engine *fresh = calloc(1, sizeof(*fresh));
@@ -140,6 +155,8 @@ int engine_new(const struct ruleset *ruleset, const struct engine_options *optio
 		return -ENOMEM;
 	fresh->ruleset = ruleset;
 	fresh->options = *options;
+	for (unsigned family = 0; family < FAMILY_COUNT; family++)
+		fresh->rewrites[family] = rewrites(ruleset, family);
 	const struct conntrack_options conntrack = {
 	    .tcp_be_liberal = options->tcp_be_liberal,
 	    .empty = options->empty,
@@ -245,9 +262,25 @@ static bool deliver(struct journey *journey)
 	return pass(journey, HOOK_INPUT, tables, 3) && pass_nat(journey);
 }
 
+/* What is forwarded with a time to live of 1 or less ends before FORWARD: ip_forward(), ip6_forward(). What
+ * was captured leaving did not. */
+static bool outlives(struct journey *journey)
+{
+	const struct packet *packet = &journey->walker.packet;
+	if (journey->walker.leaving || ((packet->known & KNOWN_TTL) && packet->ttl > 1))
+		return true;
+	journey->certain = false;
+	journey->outcome.verdicts |= VERDICT_DROP;
+	journey->outcome.rule = NULL;
+	journey->outcome.chain = NULL;
+	return !(packet->known & KNOWN_TTL);
+}
+
 static bool forward(struct journey *journey)
 {
 	static const enum table_id tables[] = {TABLE_MANGLE, TABLE_FILTER, TABLE_SECURITY};
+	if (!outlives(journey))
+		return false;
 	lower_ttl(&journey->walker);
 	return pass(journey, HOOK_FORWARD, tables, 3) && leave(journey);
 }
@@ -263,6 +296,16 @@ static bool is_listed(const struct engine_options *options, enum family family, 
 			return true;
 	}
 	return false;
+}
+
+/* Whether it is known of an address which is not listed that it is another's: not where none of the family is
+ * listed, nor of link-local ones, which every interface has and few think of. */
+static bool is_others(const struct engine_options *options, enum family family, address value)
+{
+	bool listed = false;
+	for (size_t i = 0; i < options->local_count; i++)
+		listed |= options->locals[i].family == family;
+	return listed && !(family == FAMILY_IPV6 && value >> 118 == 0xfe80 >> 6);
 }
 
 /* Loopback addresses are everybody's own; what goes to all or to a group is judged as coming in. */
@@ -284,10 +327,13 @@ static enum truth is_local(const struct engine_options *options, const struct wa
 		return TRUTH_YES;
 	if (!(packet->known & KNOWN_DESTINATION))
 		return TRUTH_UNKNOWN;
-	return is_listed(options, packet->family, walker->destination) ||
-		       is_everywhere(packet->family, walker->destination)
-		   ? TRUTH_YES
-		   : TRUTH_NO;
+	if (is_listed(options, packet->family, walker->destination) ||
+	    is_everywhere(packet->family, walker->destination))
+		return TRUTH_YES;
+	/* Frames to all have the broadcast address of a network that is not known, or end in ip_forward(). */
+	if ((packet->known & KNOWN_TYPE) && packet->type != PACKET_UNICAST)
+		return TRUTH_UNKNOWN;
+	return is_others(options, packet->family, walker->destination) ? TRUTH_NO : TRUTH_UNKNOWN;
 }
 
 /* Whether a packet that was captured leaving was made by this host. */
@@ -304,7 +350,9 @@ static enum truth is_made_here(const struct engine_options *options, const struc
 	}
 	if (!(walker->packet.known & KNOWN_SOURCE))
 		return TRUTH_UNKNOWN;
-	return is_listed(options, walker->packet.family, walker->source) ? TRUTH_YES : TRUTH_NO;
+	if (is_listed(options, walker->packet.family, walker->source))
+		return TRUTH_YES;
+	return is_others(options, walker->packet.family, walker->source) ? TRUTH_NO : TRUTH_UNKNOWN;
 }
 
 static void note_ends(struct journey *journey, enum truth made_here, enum truth delivered)
@@ -387,6 +435,16 @@ static void undo_nat(struct journey *journey)
 	walker_readdress(walker);
 }
 
+/* Nor is known what it was before targets changed it. */
+static void undo_changes(struct journey *journey)
+{
+	struct packet *packet = &journey->walker.packet;
+	uint32_t changed = journey->engine->rewrites[packet->family];
+	packet->known &= ~(changed & (KNOWN_TTL | KNOWN_TOS | KNOWN_TCP_FLAGS | KNOWN_LENGTH | KNOWN_MARK));
+	if (changed & KNOWN_BYTES)
+		packet_forget_bytes(packet);
+}
+
 static unsigned unknown_parts(const struct packet *packet)
 {
 	unsigned known = packet->known;
@@ -402,6 +460,29 @@ static bool send(struct journey *journey)
 	return pass(journey, HOOK_OUTPUT, tables, 2) && leave(journey);
 }
 
+/* Made here or forwarded, it is not known which: both are possible, neither is certain. Nothing being
+ * certain, the one way can only take from what is known on the other. */
+static int leave_either(struct journey *journey, bool *onward)
+{
+	static const enum table_id raw[] = {TABLE_RAW}, mangle[] = {TABLE_MANGLE};
+	struct walker *walker = &journey->walker;
+	journey->certain = false;
+	walker->made_here = true;
+	bool made = pass(journey, HOOK_OUTPUT, raw, 1);
+	walker->made_here = false;
+	bool came = pass(journey, HOOK_PREROUTING, raw, 1);
+	int error = made || came ? enter_conntrack(journey) : 0;
+	if (error)
+		return error;
+	came = came && pass(journey, HOOK_PREROUTING, mangle, 1) && pass_nat(journey) && forward(journey);
+	walker->made_here = true;
+	made = made && pass(journey, HOOK_OUTPUT, mangle, 1) && pass_nat(journey) && send(journey);
+	*onward = made || came;
+	journey->outcome.rule = NULL;
+	journey->outcome.chain = NULL;
+	return 0;
+}
+
 /* OUTPUT and POSTROUTING for what the host made; for what it forwards the way from PREROUTING on, since the
  * interface that it came in by is not the capture's. */
 static int travel_leaving(struct journey *journey, bool *onward)
@@ -413,15 +494,16 @@ static int travel_leaving(struct journey *journey, bool *onward)
 		journey->flow = conntrack_find_leaving(conntrack, left, &journey->direction);
 		undo_nat(journey);
 	}
+	undo_changes(journey);
 	enum truth made = is_made_here(&journey->engine->options, journey);
-	/* Which raw chain it met is not known, nor anything behind. */
-	journey->certain = made != TRUTH_UNKNOWN;
-	walker->made_here = made != TRUTH_NO;
+	walker->made_here = made == TRUTH_YES;
 	/* What was forwarded came with one more than it left with. */
 	if (made == TRUTH_NO && walker->packet.ttl < 255)
 		walker->packet.ttl++;
 	else if (made != TRUTH_YES)
 		walker->packet.known &= ~(uint32_t)KNOWN_TTL;
+	if (made == TRUTH_UNKNOWN)
+		return leave_either(journey, onward);
 	unsigned unknown = unknown_parts(&walker->packet);
 	int error = begin(journey, walker->made_here ? HOOK_OUTPUT : HOOK_PREROUTING, onward);
 	if (error || !*onward)
@@ -431,12 +513,9 @@ static int travel_leaving(struct journey *journey, bool *onward)
 	else if (walker->tracked.fresh)
 		conntrack_leaving(&walker->tracked, unknown & (PART_SOURCE | PART_DESTINATION));
 	note_ends(journey, made, TRUTH_NO);
-	if (made == TRUTH_YES)
-		*onward = send(journey);
-	else if (made == TRUTH_NO)
-		*onward = forward(journey);
-	else
-		*onward = send(journey) | forward(journey);
+	*onward = made != TRUTH_NO && send(journey);
+	if (made != TRUTH_YES)
+		*onward |= forward(journey);
 	return 0;
 }
 

@@ -210,6 +210,9 @@ static enum truth match_extensions(struct walker *walker, const struct rule *rul
 		struct evaluation evaluation = walker->evaluation;
 		evaluation.certain = certain && truth == TRUTH_YES;
 		enum truth answer = match->type->evaluate(match, rule, &walker->packet, &evaluation);
+		/* To what is not followed. */
+		if (match->type->changes)
+			walker->packet.known &= ~(uint32_t)(KNOWN_MARK | KNOWN_TYPE);
 		/* The kernel looks at hotdrop when it is through with the rule: where the match is true all
 		 * the same, as inverted ones of sctp and dccp are, the others are asked, and the rule counts.
 		 */

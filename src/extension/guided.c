@@ -148,11 +148,10 @@ static int parse_argument(struct rule_parser *parser, const struct guide *guide,
 	int error;
 
 	if (guide->kind == GUIDE_PORT_RANGE) { /* takes its argument itself */
-		size_t next = parser->next;
 		error = port_parse(parser, PORT_GUIDED, &port);
 		if (error)
 			return error;
-		value->text = parser->words[next].text;
+		value->text = parser->argument->text;
 		value->number = port.first;
 		value->second = port.last;
 		value->ranged = value->text.size && memchr(value->text.data, ':', value->text.size);
@@ -238,62 +237,6 @@ int guided_parse(struct rule_parser *parser, void **data, size_t size, const str
 		if (parser_option_is(parser, guides[i].name))
 			return guided_take(parser, data, size, guides, count, i);
 	return 0;
-}
-
-/* What iptables' own options are called: what abbreviates one of them, too, it takes for that, or refuses. */
-static bool abbreviates_own(struct text option)
-{
-	static const char *const names[] = {
-	    "--append",        "--check",        "--delete",  "--delete-chain",  "--destination",
-	    "--dst",           "--exact",        "--flush",   "--fragments",     "--goto",
-	    "--help",          "--in-interface", "--insert",  "--ipv4",          "--ipv6",
-	    "--jump",          "--line-numbers", "--list",    "--list-rules",    "--match",
-	    "--modprobe",      "--new-chain",    "--numeric", "--out-interface", "--policy",
-	    "--protocol",      "--rename-chain", "--replace", "--set-counters",  "--source",
-	    "--src",           "--table",        "--verbose", "--version",       "--wait",
-	    "--wait-interval", "--zero",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (option.size <= strlen(names[i]) && memcmp(option.data, names[i], option.size) == 0)
-			return true;
-	return false;
-}
-
-size_t guided_find_option(struct text option, const char *const *names, size_t count)
-{
-	size_t found = count;
-
-	for (size_t i = 0; i < count; i++)
-		if (text_is(option, names[i]))
-			return i;
-	if (option.size < 3 || abbreviates_own(option))
-		return count;
-	for (size_t i = 0; i < count; i++)
-		if (option.size < strlen(names[i]) && memcmp(option.data, names[i], option.size) == 0) {
-			if (found < count)
-				return count;
-			found = i;
-		}
-	return found;
-}
-
-int guided_parse_target(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
-			size_t count)
-{
-	struct text option = parser->option->text;
-	unsigned found = 0, abbreviated = 0;
-	int taken = guided_parse(parser, data, size, guides, count);
-
-	if (taken || option.size < 3 || abbreviates_own(option))
-		return taken;
-	for (unsigned i = 0; i < count; i++)
-		if (option.size < strlen(guides[i].name) &&
-		    memcmp(option.data, guides[i].name, option.size) == 0) {
-			abbreviated = i;
-			found++;
-		}
-	return found == 1 ? guided_take(parser, data, size, guides, count, abbreviated) : 0;
 }
 
 static void name_all(const struct guide *guides, size_t count, unsigned set, struct buffer *out)

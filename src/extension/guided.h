@@ -77,15 +77,8 @@ static inline bool guided_inverted(const struct guided *guided, unsigned index)
  */
 int guided_parse(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
 		 size_t count);
-/* The same for targets, with long options abbreviated as getopt_long() takes them: --to for --to-destination.
- * Matches must not: an earlier match, asked later, may have an option of just that name. */
-int guided_parse_target(struct rule_parser *parser, void **data, size_t size, const struct guide *guides,
-			size_t count);
-/* For targets that read without guides: which of the names the option is, or alone abbreviates; count: none.
+/* 1 << index of the options taken so far, before and behind guided_parse(): what it adds is the one on offer.
  */
-size_t guided_find_option(struct text option, const char *const *names, size_t count);
-/* 1 << index of the options taken so far, before and behind guided_parse(): what it adds is the one on offer,
- * which may be abbreviated. */
 static inline unsigned guided_taken(const void *data)
 {
 	return data ? ((const struct guided *)data)->seen : 0;

@@ -88,6 +88,14 @@ static int addrtype_finish(struct rule_parser *parser, struct match *match)
 	return 0;
 }
 
+/* addrtype_mt_checkentry_v1() */
+static unsigned addrtype_hooks(const struct match *match)
+{
+	if (guided_seen(match->data, ADDRTYPE_IN))
+		return OPTION_HOOKS_IN;
+	return guided_seen(match->data, ADDRTYPE_OUT) ? OPTION_HOOKS_OUT : 0;
+}
+
 static void side_print(const struct guided *addrtype, unsigned side, struct buffer *out)
 {
 	const char *separator = " ";
@@ -296,4 +304,5 @@ const struct match_type match_addrtype = {
     .evaluate = addrtype_evaluate,
     .declare = addrtype_declare,
     .mean = addrtype_mean,
+    .hooks_of = addrtype_hooks,
 };

@@ -11,9 +11,6 @@
 
 enum { DEVGROUP_SOURCE, DEVGROUP_DESTINATION, DEVGROUP_COUNT };
 
-#define HOOKS_IN (1u << HOOK_PREROUTING | 1u << HOOK_INPUT | 1u << HOOK_FORWARD)
-#define HOOKS_OUT (1u << HOOK_FORWARD | 1u << HOOK_OUTPUT | 1u << HOOK_POSTROUTING)
-
 static int group_value(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
 	return named_number_parse(parser, word, "/etc/iproute2/group", value);
@@ -38,7 +35,6 @@ static int devgroup_parse(struct rule_parser *parser, struct match *match)
 static int devgroup_finish(struct rule_parser *parser, struct match *match)
 {
 	const struct guided *devgroup = option_data(parser, &match->data, sizeof(*devgroup));
-	const struct chain *chain = parser->rule->chain;
 
 	if (!devgroup)
 		return -ENOMEM;
@@ -48,16 +44,16 @@ static int devgroup_finish(struct rule_parser *parser, struct match *match)
 		    "write --src-group or --dst-group");
 		return -EINVAL;
 	}
-	/* devgroup_mt_checkentry() */
-	if (chain->builtin &&
-	    ((guided_seen(devgroup, DEVGROUP_SOURCE) && !(HOOKS_IN >> chain->hook & 1)) ||
-	     (guided_seen(devgroup, DEVGROUP_DESTINATION) && !(HOOKS_OUT >> chain->hook & 1)))) {
-		diagnostic_hint(option_error(parser, match->span, "wrong-hook",
-					     "this chain has no such interface for -m devgroup"),
-				"--src-group is for packets that came in, --dst-group for those that go out");
-		return -EINVAL;
-	}
 	return 0;
+}
+
+/* devgroup_mt_checkentry() */
+static unsigned devgroup_hooks(const struct match *match)
+{
+	const struct guided *devgroup = match->data;
+
+	return (guided_seen(devgroup, DEVGROUP_SOURCE) ? OPTION_HOOKS_IN : ~0u) &
+	       (guided_seen(devgroup, DEVGROUP_DESTINATION) ? OPTION_HOOKS_OUT : ~0u);
 }
 
 static void devgroup_print(const struct match *match, const struct rule *rule, struct buffer *out)
@@ -76,4 +72,5 @@ const struct match_type match_devgroup = {
     .evaluate = unseen_evaluate,
     .declare = unseen_declare,
     .mean = unseen_mean,
+    .hooks_of = devgroup_hooks,
 };

@@ -100,18 +100,11 @@ static int multiport_parse(struct rule_parser *parser, struct match *match)
 
 	if (!multiport)
 		return -ENOMEM;
-	/* The names without "s" are what getopt_long() takes for the others; tcp and udp have some of their
-	 * own. */
-	bool short_name = parser->abbreviated;
-	if (parser_option_is(parser, "--sports") || parser_option_is(parser, "--source-ports") ||
-	    (short_name &&
-	     (parser_option_is(parser, "--sport") || parser_option_is(parser, "--source-port"))))
+	if (parser_option_is(parser, "--sports") || parser_option_is(parser, "--source-ports"))
 		bit = SEEN_SOURCE;
-	else if (parser_option_is(parser, "--dports") || parser_option_is(parser, "--destination-ports") ||
-		 (short_name &&
-		  (parser_option_is(parser, "--dport") || parser_option_is(parser, "--destination-port"))))
+	else if (parser_option_is(parser, "--dports") || parser_option_is(parser, "--destination-ports"))
 		bit = SEEN_DESTINATION;
-	else if (parser_option_is(parser, "--ports") || (short_name && parser_option_is(parser, "--port")))
+	else if (parser_option_is(parser, "--ports"))
 		bit = SEEN_EITHER;
 	else
 		return 0;

@@ -51,6 +51,18 @@ static int physdev_finish(struct rule_parser *parser, struct match *match)
 	return -EINVAL;
 }
 
+/* physdev_mt_check(): a packet made here has no port to go out by before the bridge has chosen one. */
+static unsigned physdev_hooks(const struct match *match)
+{
+	const struct guided *physdev = match->data;
+	bool bridged =
+	    guided_seen(physdev, PHYSDEV_IS_BRIDGED) && !guided_inverted(physdev, PHYSDEV_IS_BRIDGED);
+
+	if (bridged || !(guided_seen(physdev, PHYSDEV_OUT) || guided_seen(physdev, PHYSDEV_IS_OUT)))
+		return 0;
+	return ((1u << HOOK_COUNT) - 1) & ~(1u << HOOK_OUTPUT);
+}
+
 static void physdev_print(const struct match *match, const struct rule *rule, struct buffer *out)
 {
 	buffer_puts(out, "-m physdev");
@@ -67,4 +79,5 @@ const struct match_type match_physdev = {
     .evaluate = unseen_evaluate,
     .declare = unseen_declare,
     .mean = unseen_mean,
+    .hooks_of = physdev_hooks,
 };

@@ -171,6 +171,15 @@ static int policy_finish(struct rule_parser *parser, struct match *match)
 	return 0;
 }
 
+/* policy_mt_check() */
+static unsigned policy_hooks(const struct match *match)
+{
+	const struct policy_match *policy = match->data;
+
+	return text_is(policy->guided.values[POLICY_DIRECTION].text, "in") ? OPTION_HOOKS_IN
+									   : OPTION_HOOKS_OUT;
+}
+
 static void element_print(const struct guided *element, enum family family, struct buffer *out)
 {
 	for (unsigned i = 0; i < ELEMENT_COUNT; i++) {
@@ -209,4 +218,5 @@ const struct match_type match_policy = {
     .evaluate = unseen_evaluate,
     .declare = unseen_declare,
     .mean = unseen_mean,
+    .hooks_of = policy_hooks,
 };

@@ -49,6 +49,11 @@ bool text_abbreviates(struct text text, const char *name);
 /* " VALUE" as xtables_save_string() quotes it: bare when it has letters, digits, _ and - only. */
 void option_print_string(struct buffer *out, struct text value);
 
+/* Hooks of packets that have come in by an interface, and of those that go out by one, as the kernel's
+ * matches ask for them: match_type.hooks_of. */
+#define OPTION_HOOKS_IN (1u << HOOK_PREROUTING | 1u << HOOK_INPUT | 1u << HOOK_FORWARD)
+#define OPTION_HOOKS_OUT (1u << HOOK_FORWARD | 1u << HOOK_OUTPUT | 1u << HOOK_POSTROUTING)
+
 /* The predicate of a match, or of the part of one, that is not modelled, as named by option_opaque_name(). */
 enum opaque_sharing {
 	OPAQUE_PACKET, /* the packet's own and the same all along its way: one predicate for each text */

@@ -24,7 +24,7 @@ static const struct guide guides[] = {
 
 static int audit_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, 1);
+	return guided_parse(parser, &target->data, sizeof(struct guided), guides, 1);
 }
 
 static int audit_finish(struct rule_parser *parser, struct target *target)

@@ -14,7 +14,7 @@ static const struct guide guides[] = {
 
 static int checksum_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct checksum_target), guides, 1);
+	return guided_parse(parser, &target->data, sizeof(struct checksum_target), guides, 1);
 }
 
 static int checksum_finish(struct rule_parser *parser, struct target *target)
@@ -47,4 +47,5 @@ const struct target_type target_checksum = {
     .print = checksum_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = checksum_apply,
+    .rewrites = KNOWN_BYTES,
 };

@@ -37,7 +37,7 @@ static const struct guide guides[] = {
 
 static int classify_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct classify_target), guides, 1);
+	return guided_parse(parser, &target->data, sizeof(struct classify_target), guides, 1);
 }
 
 static int classify_finish(struct rule_parser *parser, struct target *target)

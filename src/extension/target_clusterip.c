@@ -48,15 +48,13 @@ static const struct guide guides[CLUSTERIP_COUNT] = {
 static int clusterip_parse(struct rule_parser *parser, struct target *target)
 {
 	unsigned before = guided_taken(target->data);
-	int result =
-	    guided_parse_target(parser, &target->data, sizeof(struct guided), guides, CLUSTERIP_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, CLUSTERIP_COUNT);
 	const struct guided *clusterip = target->data;
 
 	if (result != 1 || clusterip->seen != (before | 1u << CLUSTERIP_MAC))
 		return result;
 	if (!(clusterip->values[CLUSTERIP_MAC].mac[0] & 1))
-		return guided_refuse(parser, &parser->words[parser->next - 1],
-				     "a multicast address: the first byte is odd");
+		return guided_refuse(parser, parser->argument, "a multicast address: the first byte is odd");
 	return 1;
 }
 

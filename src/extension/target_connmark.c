@@ -87,7 +87,7 @@ static int connmark_parse(struct rule_parser *parser, struct target *target)
 {
 	const struct connmark_target *old = target->data;
 	unsigned before = old ? old->guided.seen : 0;
-	int taken = guided_parse_target(parser, &target->data, sizeof(struct connmark_target), guides, COUNT);
+	int taken = guided_parse(parser, &target->data, sizeof(struct connmark_target), guides, COUNT);
 
 	if (taken != 1)
 		return taken;
@@ -190,6 +190,7 @@ const struct target_type target_connmark = {
     .finish = connmark_finish,
     .print = connmark_print,
     .apply = connmark_apply,
+    .rewrites = KNOWN_MARK,
 };
 
 /* CONNMARK --restore-mark, as connmark_finish() finds out. */
@@ -201,4 +202,5 @@ const struct target_type target_connmark_restore = {
     .finish = connmark_finish,
     .print = connmark_print,
     .apply = restore_apply,
+    .rewrites = KNOWN_MARK,
 };

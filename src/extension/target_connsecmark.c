@@ -17,7 +17,7 @@ static const struct guide guides[CONNSECMARK_COUNT] = {
 
 static int connsecmark_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, CONNSECMARK_COUNT);
+	return guided_parse(parser, &target->data, sizeof(struct guided), guides, CONNSECMARK_COUNT);
 }
 
 static int connsecmark_finish(struct rule_parser *parser, struct target *target)

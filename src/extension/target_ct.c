@@ -66,8 +66,7 @@ static int parse_zone(struct rule_parser *parser, struct ct_target *ct, unsigned
 	if (text_same(ct->guided.values[index].text, "mark"))
 		template->zone_by_mark = true;
 	else if (guided_number(ct->guided.values[index].text, UINT16_MAX, &zone))
-		return guided_refuse(parser, &parser->words[parser->next - 1],
-				     "a zone from 0 to 65535, or \"mark\"");
+		return guided_refuse(parser, parser->argument, "a zone from 0 to 65535, or \"mark\"");
 	template->zone = (uint16_t)zone;
 	template->original |= index == CT_ZONE_ORIGINAL;
 	template->reply |= index == CT_ZONE_REPLY;
@@ -86,7 +85,7 @@ static int parse_events(struct rule_parser *parser, struct text text, const stru
 		while (i < count && !text_is(part, known[i].name))
 			i++;
 		if (i == count)
-			return guided_refuse(parser, &parser->words[parser->next - 1],
+			return guided_refuse(parser, parser->argument,
 					     known == events
 						 ? "a list of new, related, destroy, reply, "
 						   "assured, protoinfo, helper, mark, natseqinfo, "
@@ -100,7 +99,7 @@ static int parse_events(struct rule_parser *parser, struct text text, const stru
 static int ct_parse(struct rule_parser *parser, struct target *target)
 {
 	unsigned before = guided_taken(target->data);
-	int result = guided_parse_target(parser, &target->data, sizeof(struct ct_target), guides, CT_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct ct_target), guides, CT_COUNT);
 	struct ct_target *ct = target->data;
 	int error = 0;
 

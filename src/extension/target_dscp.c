@@ -61,8 +61,8 @@ static const struct guide dscp_guides[] = {
 
 static int dscp_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct tos_target), dscp_guides,
-				   GUIDE_COUNT(dscp_guides));
+	return guided_parse(parser, &target->data, sizeof(struct tos_target), dscp_guides,
+			    GUIDE_COUNT(dscp_guides));
 }
 
 static int dscp_finish(struct rule_parser *parser, struct target *target)
@@ -99,6 +99,7 @@ const struct target_type target_dscp = {
     .print = dscp_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = tos_apply,
+    .rewrites = KNOWN_TOS | KNOWN_BYTES,
 };
 
 /* --- TOS */
@@ -156,8 +157,8 @@ static const struct guide tos_guides[] = {
 
 static int tos_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct tos_target), tos_guides,
-				   GUIDE_COUNT(tos_guides));
+	return guided_parse(parser, &target->data, sizeof(struct tos_target), tos_guides,
+			    GUIDE_COUNT(tos_guides));
 }
 
 static int tos_finish(struct rule_parser *parser, struct target *target)
@@ -205,4 +206,5 @@ const struct target_type target_tos = {
     .print = tos_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = tos_apply,
+    .rewrites = KNOWN_TOS | KNOWN_BYTES,
 };

@@ -27,7 +27,7 @@ static const struct guide guides[ECN_COUNT] = {
 
 static int ecn_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct ecn_target), guides, ECN_COUNT);
+	return guided_parse(parser, &target->data, sizeof(struct ecn_target), guides, ECN_COUNT);
 }
 
 static void read_flag(struct ecn_target *ecn, unsigned option, uint8_t flag)
@@ -133,4 +133,5 @@ const struct target_type target_ecn = {
     .print = ecn_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = ecn_apply,
+    .rewrites = KNOWN_TOS | KNOWN_TCP_FLAGS | KNOWN_BYTES,
 };

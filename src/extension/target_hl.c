@@ -39,8 +39,8 @@ static const struct guide guides[FAMILY_COUNT][HL_COUNT] = {
 
 static int hl_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct hl_target), guides[parser->family],
-				   HL_COUNT);
+	return guided_parse(parser, &target->data, sizeof(struct hl_target), guides[parser->family],
+			    HL_COUNT);
 }
 
 static int hl_finish(struct rule_parser *parser, struct target *target)
@@ -98,6 +98,7 @@ const struct target_type target_ttl = {
     .print = hl_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = hl_apply,
+    .rewrites = KNOWN_TTL | KNOWN_BYTES,
 };
 
 const struct target_type target_hl = {
@@ -109,4 +110,5 @@ const struct target_type target_hl = {
     .print = hl_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = hl_apply,
+    .rewrites = KNOWN_TTL | KNOWN_BYTES,
 };

@@ -84,7 +84,7 @@ static int parse_tuple(struct rule_parser *parser, struct hmark_target *hmark)
 		while (i < sizeof(parts) / sizeof(*parts) && !text_abbreviates(part, parts[i].name))
 			i++;
 		if (i == sizeof(parts) / sizeof(*parts))
-			return guided_refuse(parser, &parser->words[parser->next - 1],
+			return guided_refuse(parser, parser->argument,
 					     "a list of src, dst, sport, dport, spi, proto, ct");
 		if (parts[i].option == HMARK_CONNECTION) {
 			hmark->connection = true;
@@ -99,8 +99,7 @@ static int parse_tuple(struct rule_parser *parser, struct hmark_target *hmark)
 static int hmark_parse(struct rule_parser *parser, struct target *target)
 {
 	unsigned before = guided_taken(target->data);
-	int result =
-	    guided_parse_target(parser, &target->data, sizeof(struct hmark_target), guides, HMARK_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct hmark_target), guides, HMARK_COUNT);
 	int error = 0;
 
 	if (result == 1 && guided_taken(target->data) == (before | 1u << HMARK_TUPLE))
@@ -179,4 +178,5 @@ const struct target_type target_hmark = {
     .finish = hmark_finish,
     .print = hmark_print,
     .apply = hmark_apply,
+    .rewrites = KNOWN_MARK,
 };

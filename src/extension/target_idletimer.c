@@ -35,8 +35,7 @@ static int idletimer_parse(struct rule_parser *parser, struct target *target)
 	/* Names that sysfs has already: idletimer_check_sysfs_name() in the kernel. */
 	static const char *const taken[] = {"power", "subsystem", "uevent"};
 	unsigned before = guided_taken(target->data);
-	int result =
-	    guided_parse_target(parser, &target->data, sizeof(struct guided), guides, IDLETIMER_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, IDLETIMER_COUNT);
 	struct guided *idletimer = target->data;
 
 	if (result != 1 || idletimer->seen != (before | 1u << IDLETIMER_LABEL))
@@ -48,7 +47,7 @@ static int idletimer_parse(struct rule_parser *parser, struct target *target)
 	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
 		refused |= text_is(*label, taken[i]);
 	if (refused || memchr(label->data, '/', label->size))
-		return guided_refuse(parser, &parser->words[parser->next - 1], label_hint);
+		return guided_refuse(parser, parser->argument, label_hint);
 	return 1;
 }
 

@@ -29,7 +29,7 @@ static const struct guide guides[LED_COUNT] = {
 
 static int led_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, LED_COUNT);
+	return guided_parse(parser, &target->data, sizeof(struct guided), guides, LED_COUNT);
 }
 
 static int led_finish(struct rule_parser *parser, struct target *target)

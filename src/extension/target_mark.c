@@ -25,7 +25,7 @@ static const struct guide guides[] = {
 
 static int mark_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct mark_target), guides, COUNT);
+	return guided_parse(parser, &target->data, sizeof(struct mark_target), guides, COUNT);
 }
 
 static int mark_finish(struct rule_parser *parser, struct target *target)
@@ -70,4 +70,5 @@ const struct target_type target_mark = {
     .finish = mark_finish,
     .print = mark_print,
     .apply = mark_apply,
+    .rewrites = KNOWN_MARK,
 };

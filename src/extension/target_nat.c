@@ -248,8 +248,8 @@ static int nat_finish(struct rule_parser *parser, struct target *target, const s
 
 static int dnat_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct nat_target), dnat_guides,
-				   GUIDE_COUNT(dnat_guides));
+	return guided_parse(parser, &target->data, sizeof(struct nat_target), dnat_guides,
+			    GUIDE_COUNT(dnat_guides));
 }
 
 static int dnat_finish(struct rule_parser *parser, struct target *target)
@@ -259,8 +259,8 @@ static int dnat_finish(struct rule_parser *parser, struct target *target)
 
 static int snat_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct nat_target), snat_guides,
-				   GUIDE_COUNT(snat_guides));
+	return guided_parse(parser, &target->data, sizeof(struct nat_target), snat_guides,
+			    GUIDE_COUNT(snat_guides));
 }
 
 /* iptables takes a base for SNAT and MASQUERADE, too, but has no room to hand it to the kernel: it is 0. */
@@ -278,8 +278,8 @@ static int snat_finish(struct rule_parser *parser, struct target *target)
 
 static int masquerade_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct nat_target), masquerade_guides,
-				   GUIDE_COUNT(masquerade_guides));
+	return guided_parse(parser, &target->data, sizeof(struct nat_target), masquerade_guides,
+			    GUIDE_COUNT(masquerade_guides));
 }
 
 static int masquerade_finish(struct rule_parser *parser, struct target *target)
@@ -296,8 +296,8 @@ static int masquerade_finish(struct rule_parser *parser, struct target *target)
 
 static int redirect_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct nat_target), redirect_guides,
-				   GUIDE_COUNT(redirect_guides));
+	return guided_parse(parser, &target->data, sizeof(struct nat_target), redirect_guides,
+			    GUIDE_COUNT(redirect_guides));
 }
 
 static int redirect_finish(struct rule_parser *parser, struct target *target)

@@ -70,7 +70,7 @@ static const struct guide guides[] = {
 
 static int netmap_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct netmap_target), guides, 1);
+	return guided_parse(parser, &target->data, sizeof(struct netmap_target), guides, 1);
 }
 
 static int netmap_finish(struct rule_parser *parser, struct target *target)

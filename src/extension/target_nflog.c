@@ -28,14 +28,14 @@ static const struct guide guides[NFLOG_COUNT] = {
 static int nflog_parse(struct rule_parser *parser, struct target *target)
 {
 	unsigned before = guided_taken(target->data);
-	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, NFLOG_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, NFLOG_COUNT);
 	const struct guided *nflog = target->data;
 
 	if (result != 1 || nflog->seen != (before | 1u << NFLOG_PREFIX))
 		return result;
 	struct text prefix = nflog->values[NFLOG_PREFIX].text;
 	if (memchr(prefix.data, '\n', prefix.size))
-		return guided_refuse(parser, &parser->words[parser->next - 1], guides[NFLOG_PREFIX].hint);
+		return guided_refuse(parser, parser->argument, guides[NFLOG_PREFIX].hint);
 	return 1;
 }
 

@@ -26,7 +26,7 @@ static const struct guide guides[QUEUE_COUNT] = {
 static int nfqueue_parse(struct rule_parser *parser, struct target *target)
 {
 	unsigned before = guided_taken(target->data);
-	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, QUEUE_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, QUEUE_COUNT);
 	const struct guided *queue = target->data;
 
 	if (result != 1 || queue->seen != (before | 1u << QUEUE_BALANCE))
@@ -36,7 +36,7 @@ static int nfqueue_parse(struct rule_parser *parser, struct target *target)
 	const struct guided_value *balance = &queue->values[QUEUE_BALANCE];
 	if (!balance->ranged || balance->number >= balance->second ||
 	    balance->second - balance->number == UINT16_MAX)
-		return guided_refuse(parser, &parser->words[parser->next - 1], balance_hint);
+		return guided_refuse(parser, parser->argument, balance_hint);
 	return 1;
 }
 

@@ -20,7 +20,7 @@ static const struct guide guides[NPT_COUNT] = {
 static int npt_parse(struct rule_parser *parser, struct target *target)
 {
 	unsigned before = guided_taken(target->data);
-	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, NPT_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, NPT_COUNT);
 	const struct guided *npt = target->data;
 
 	if (result != 1)
@@ -29,7 +29,7 @@ static int npt_parse(struct rule_parser *parser, struct target *target)
 	    &npt->values[npt->seen == (before | 1u << NPT_SOURCE) ? NPT_SOURCE : NPT_DESTINATION];
 	int length = mask_length(parser->family, value->mask);
 	if (length < 0 || length > PREFIX_LENGTH_MAX || value->address & ~value->mask)
-		return guided_refuse(parser, &parser->words[parser->next - 1],
+		return guided_refuse(parser, parser->argument,
 				     "a prefix of at most 64 bits, such as 2001:db8::/48");
 	return 1;
 }

@@ -62,8 +62,7 @@ struct rateest_target {
 
 static int rateest_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct rateest_target), guides,
-				   RATEEST_COUNT);
+	return guided_parse(parser, &target->data, sizeof(struct rateest_target), guides, RATEEST_COUNT);
 }
 
 /* -log(1 - 1 / 2^n) */

@@ -64,12 +64,14 @@ static void note_change(struct ruleset *ruleset, struct set *set)
 static int set_parse(struct rule_parser *parser, struct target *target)
 {
 	struct set_target *set = option_data(parser, &target->data, sizeof(*set));
-	size_t option = guided_find_option(parser->option->text, options, SET_OPTION_COUNT);
+	size_t option = 0;
 	int error = 0;
 
 	if (!set)
 		return -ENOMEM;
 	set->arena = parser->ruleset->arena;
+	while (option < SET_OPTION_COUNT && !parser_option_is(parser, options[option]))
+		option++;
 	if (option == SET_OPTION_COUNT)
 		return 0;
 	parser->inverted = false; /* iptables does not look at a "!" before the option */
@@ -174,6 +176,7 @@ const struct target_type target_set = {
     .finish = set_finish,
     .print = set_print,
     .apply = set_apply,
+    .rewrites = KNOWN_MARK,
 };
 
 /* What set_finish() makes of it with --map-set. */
@@ -185,6 +188,7 @@ const struct target_type target_set_map = {
     .print = set_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = set_apply,
+    .rewrites = KNOWN_MARK,
 };
 
 /* And with --map-prio or --map-queue. */
@@ -197,4 +201,5 @@ const struct target_type target_set_map_late = {
     .tables = 1 << TABLE_MANGLE,
     .hooks = 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT | 1 << HOOK_POSTROUTING,
     .apply = set_apply,
+    .rewrites = KNOWN_MARK,
 };

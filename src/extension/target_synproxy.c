@@ -22,7 +22,7 @@ static const struct guide guides[SYNPROXY_COUNT] = {
 
 static int synproxy_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, SYNPROXY_COUNT);
+	return guided_parse(parser, &target->data, sizeof(struct guided), guides, SYNPROXY_COUNT);
 }
 
 static int synproxy_finish(struct rule_parser *parser, struct target *target)

@@ -28,8 +28,8 @@ static int tcpmss_parse(struct rule_parser *parser, struct target *target)
 {
 	const struct tcpmss_target *old = target->data;
 	unsigned before = old ? old->guided.seen : 0;
-	int taken = guided_parse_target(parser, &target->data, sizeof(struct tcpmss_target),
-					guides[parser->family], TCPMSS_COUNT);
+	int taken = guided_parse(parser, &target->data, sizeof(struct tcpmss_target), guides[parser->family],
+				 TCPMSS_COUNT);
 
 	if (taken != 1)
 		return taken;
@@ -146,6 +146,7 @@ const struct target_type target_tcpmss = {
     .finish = tcpmss_finish,
     .print = tcpmss_print,
     .apply = tcpmss_apply,
+    .rewrites = KNOWN_LENGTH | KNOWN_BYTES,
 };
 
 /* TCPMSS --clamp-mss-to-pmtu, as tcpmss_finish() finds out: it needs a route. */
@@ -158,4 +159,5 @@ const struct target_type target_tcpmss_clamp = {
     .print = tcpmss_print,
     .hooks = 1 << HOOK_FORWARD | 1 << HOOK_OUTPUT | 1 << HOOK_POSTROUTING,
     .apply = tcpmss_apply,
+    .rewrites = KNOWN_LENGTH | KNOWN_BYTES,
 };

@@ -57,7 +57,7 @@ static const struct guide guides[] = {
 
 static int tcpoptstrip_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct tcpoptstrip_target), guides, 1);
+	return guided_parse(parser, &target->data, sizeof(struct tcpoptstrip_target), guides, 1);
 }
 
 static int tcpoptstrip_finish(struct rule_parser *parser, struct target *target)
@@ -135,4 +135,5 @@ const struct target_type target_tcpoptstrip = {
     .print = tcpoptstrip_print,
     .tables = 1 << TABLE_MANGLE,
     .apply = tcpoptstrip_apply,
+    .rewrites = KNOWN_BYTES,
 };

@@ -20,13 +20,13 @@ static const struct guide guides[TEE_COUNT] = {
 static int tee_parse(struct rule_parser *parser, struct target *target)
 {
 	unsigned before = guided_taken(target->data);
-	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, TEE_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, TEE_COUNT);
 	const struct guided *tee = target->data;
 
 	if (result != 1 || tee->seen != (before | 1u << TEE_GATEWAY))
 		return result;
 	if (!tee->values[TEE_GATEWAY].address) /* tee_tg_check() */
-		return guided_refuse(parser, &parser->words[parser->next - 1], "an address other than zero");
+		return guided_refuse(parser, parser->argument, "an address other than zero");
 	return 1;
 }
 

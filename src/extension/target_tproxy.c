@@ -19,7 +19,7 @@ static const struct guide guides[TPROXY_COUNT] = {
 
 static int tproxy_parse(struct rule_parser *parser, struct target *target)
 {
-	return guided_parse_target(parser, &target->data, sizeof(struct guided), guides, TPROXY_COUNT);
+	return guided_parse(parser, &target->data, sizeof(struct guided), guides, TPROXY_COUNT);
 }
 
 static int tproxy_finish(struct rule_parser *parser, struct target *target)

@@ -28,14 +28,14 @@ static const struct guide guides[ULOG_COUNT] = {
 static int ulog_parse(struct rule_parser *parser, struct target *target)
 {
 	unsigned before = guided_taken(target->data);
-	int result = guided_parse_target(parser, &target->data, sizeof(struct guided), guides, ULOG_COUNT);
+	int result = guided_parse(parser, &target->data, sizeof(struct guided), guides, ULOG_COUNT);
 	const struct guided *ulog = target->data;
 
 	if (result != 1 || ulog->seen != (before | 1u << ULOG_PREFIX))
 		return result;
 	struct text prefix = ulog->values[ULOG_PREFIX].text;
 	if (memchr(prefix.data, '\n', prefix.size))
-		return guided_refuse(parser, &parser->words[parser->next - 1], guides[ULOG_PREFIX].hint);
+		return guided_refuse(parser, parser->argument, guides[ULOG_PREFIX].hint);
 	return 1;
 }
 

@@ -185,8 +185,9 @@ static void check_hooks(struct diagnostics *sink, const struct rule *rule, unsig
 		refuse_hook(sink, rule, target->span, target->type->name, target->type->hooks);
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		const struct match *match = &rule->matches[i];
-		if (match->type->hooks && reached & ~match->type->hooks)
-			refuse_hook(sink, rule, match->span, match->type->name, match->type->hooks);
+		unsigned hooks = match->type->hooks_of ? match->type->hooks_of(match) : match->type->hooks;
+		if (hooks && reached & ~hooks)
+			refuse_hook(sink, rule, match->span, match->type->name, hooks);
 	}
 }
 

@@ -25,6 +25,10 @@ struct item {
 	struct text name;
 	bool is_target, implicit;
 	const struct word *named; /* "-m" or the option that loaded it: where errors about all of it point */
+	/* Of several items of one match the last one has the options, in the place of the first:
+	 * xtables_find_match() calls the others completed, and command_match() adds options once. `last` of
+	 * the first alone. */
+	size_t first, last;
 };
 
 struct address_list {
@@ -50,6 +54,7 @@ struct rule_reader {
 	unsigned seen;                 /* options of the rule itself, enum rule_option in rule.c */
 	bool other_family;             /* -4 or -6 says that the rule is not for this program */
 	const struct word *bang;       /* the "!" before the option, or NULL */
+	struct word option, value;     /* parser.option and parser.attached, of the word being read */
 	struct word jump;              /* target's name */
 	struct pending_jump *pending;
 	size_t pending_count, pending_capacity;

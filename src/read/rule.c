@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * One rule: its words are given to the rule itself, to the matches loaded so far (last one first) and to the
- * target, in the order in which iptables looks (iptables 1.8, xshared.c, do_parse() and command_default()).
+ * One rule: its words are given to the rule itself and to the matches and the target loaded so far (last one
+ * first), and what nobody has the name of to whom it abbreviates a name of, as iptables finds them with
+ * getopt_long() (iptables 1.8, xshared.c, do_parse() and command_default(); xtables_merge_options()).
  * What no modelled match or target knows goes to the opaque one named last, or is an error: no word is ever
  * passed over, as a rule read without one of its conditions would drop more than it says. */
 #include "read/names.h"
@@ -32,6 +33,7 @@ enum rule_option {
 	OPTION_IPV6,
 	OPTION_GOTO,
 	OPTION_VERBOSE, /* says more while loading */
+	OPTION_COMMAND, /* not of a rule */
 };
 
 /* "-s" and its kind, by their letter. */
@@ -42,28 +44,50 @@ static const unsigned char short_options[256] = {
     ['v'] = OPTION_VERBOSE,
 };
 
+/* All that iptables itself has, in the order of its names: what abbreviates two of them it refuses. */
 static const struct {
 	const char *name;
 	enum rule_option option;
 } long_options[] = {
-    {"--source", OPTION_SOURCE},
-    {"--src", OPTION_SOURCE},
+    {"--append", OPTION_COMMAND},
+    {"--check", OPTION_COMMAND},
+    {"--delete", OPTION_COMMAND},
+    {"--delete-chain", OPTION_COMMAND},
     {"--destination", OPTION_DESTINATION},
     {"--dst", OPTION_DESTINATION},
-    {"--protocol", OPTION_PROTOCOL},
-    {"--proto", OPTION_PROTOCOL},
-    {"--in-interface", OPTION_IN},
-    {"--out-interface", OPTION_OUT},
-    {"--fragment", OPTION_FRAGMENT},
-    {"--fragments", OPTION_FRAGMENT},
-    {"--set-counters", OPTION_COUNTERS},
-    {"--jump", OPTION_TARGET},
+    {"--exact", OPTION_COMMAND},
+    {"--flush", OPTION_COMMAND},
+    {"--fragments", OPTION_FRAGMENT}, /* of iptables alone */
     {"--goto", OPTION_GOTO},
-    {"--match", OPTION_MATCH},
+    {"--help", OPTION_COMMAND},
+    {"--in-interface", OPTION_IN},
+    {"--insert", OPTION_COMMAND},
     {"--ipv4", OPTION_IPV4},
     {"--ipv6", OPTION_IPV6},
+    {"--jump", OPTION_TARGET},
+    {"--line-numbers", OPTION_COMMAND},
+    {"--list", OPTION_COMMAND},
+    {"--list-rules", OPTION_COMMAND},
+    {"--match", OPTION_MATCH},
+    {"--modprobe", OPTION_COMMAND},
+    {"--new-chain", OPTION_COMMAND},
+    {"--numeric", OPTION_COMMAND},
+    {"--out-interface", OPTION_OUT},
+    {"--policy", OPTION_COMMAND},
+    {"--protocol", OPTION_PROTOCOL},
+    {"--rename-chain", OPTION_COMMAND},
+    {"--replace", OPTION_COMMAND},
+    {"--set-counters", OPTION_COUNTERS},
+    {"--source", OPTION_SOURCE},
+    {"--src", OPTION_SOURCE},
+    {"--table", OPTION_COMMAND},
     {"--verbose", OPTION_VERBOSE},
+    {"--version", OPTION_COMMAND},
+    {"--wait", OPTION_COMMAND},
+    {"--wait-interval", OPTION_COMMAND},
+    {"--zero", OPTION_COMMAND},
 };
+#define LONG_OPTION_COUNT (sizeof(long_options) / sizeof(*long_options))
 
 void rule_reader_fini(struct rule_reader *reader)
 {
@@ -72,19 +96,20 @@ void rule_reader_fini(struct rule_reader *reader)
 	free(reader->pending);
 }
 
+static bool is_of_family(const struct rule_reader *reader, size_t option)
+{
+	return long_options[option].option != OPTION_FRAGMENT || reader->parser.family == FAMILY_IPV4;
+}
+
 /* A word of two characters and more that begins with a dash. */
 static enum rule_option option_find(const struct rule_reader *reader, struct text text)
 {
 	if (text.size == 2)
 		return (enum rule_option)short_options[(unsigned char)text.data[1]];
-	/* --proto abbreviates --protocol, but -m policy has an option of that name. */
-	for (size_t i = 1; i < reader->item_count && text_is(text, "--proto"); i++)
-		if (!reader->items[i].is_target && text_is(reader->items[i].name, "policy"))
-			return OPTION_NONE;
-	for (size_t i = 0; i < sizeof(long_options) / sizeof(long_options[0]); i++) {
+	for (size_t i = 0; i < LONG_OPTION_COUNT; i++) {
 		const char *name = long_options[i].name;
 		/* A look at the third character spares most comparisons. */
-		if (text.data[2] == name[2] && text_is(text, name))
+		if (text.data[2] == name[2] && text_is(text, name) && is_of_family(reader, i))
 			return long_options[i].option;
 	}
 	return OPTION_NONE;
@@ -93,8 +118,16 @@ static enum rule_option option_find(const struct rule_reader *reader, struct tex
 /* There is room: each item has a word of its own, and the rule's is one more. */
 static size_t item_add(struct rule_reader *reader, struct item item)
 {
-	reader->items[reader->item_count] = item;
-	return reader->item_count++;
+	size_t index = reader->item_count++;
+	item.first = item.last = index;
+	for (size_t i = 1; i < index && !item.is_target; i++)
+		if (!reader->items[i].is_target && reader->items[i].match.type == item.match.type) {
+			item.first = i;
+			reader->items[i].last = index;
+			break;
+		}
+	reader->items[index] = item;
+	return index;
 }
 
 /* Words [from, parser.next) belong to the item, and so does the "!" in front of them. */
@@ -109,7 +142,8 @@ static void own_words(struct rule_reader *reader, size_t item, size_t from)
 static int load_match(struct rule_reader *reader)
 {
 	struct rule_parser *parser = &reader->parser;
-	const struct word *option = parser->option, *word = parser_argument(parser);
+	size_t from = parser->next - 1;
+	const struct word *word = parser_argument(parser);
 	if (!word || parser_refuse_inversion(parser) < 0)
 		return -EINVAL;
 	struct text name = word->text;
@@ -128,11 +162,11 @@ static int load_match(struct rule_reader *reader)
 			diagnostic_hint(error, "iptables -m NAME -h shows whether a match is there");
 		return -EINVAL;
 	}
-	size_t index = item_add(
-	    reader,
-	    (struct item){.match = {.type = type ? type : &match_opaque}, .name = name, .named = option});
+	size_t index = item_add(reader, (struct item){.match = {.type = type ? type : &match_opaque},
+						      .name = name,
+						      .named = &parser->words[from]});
 	reader->sink_item = type ? 0 : index;
-	own_words(reader, index, (size_t)(option - parser->words));
+	own_words(reader, index, from);
 	return 0;
 }
 
@@ -141,7 +175,8 @@ static int load_target(struct rule_reader *reader, bool is_goto)
 {
 	struct rule_parser *parser = &reader->parser;
 	struct target *target = &parser->rule->target;
-	const struct word *option = parser->option, *word = parser_argument(parser);
+	size_t from = parser->next - 1;
+	const struct word *word = parser_argument(parser);
 	if (!word || parser_refuse_inversion(parser) < 0)
 		return -EINVAL;
 	reader->jump = *word;
@@ -164,11 +199,11 @@ static int load_target(struct rule_reader *reader, bool is_goto)
 	} else if (!is_goto && target_name_known(word->text, parser->family) != NAME_UNKNOWN) {
 		target->type = &target_opaque;
 	}
-	reader->target =
-	    item_add(reader, (struct item){.name = word->text, .is_target = true, .named = option});
+	reader->target = item_add(
+	    reader, (struct item){.name = word->text, .is_target = true, .named = &parser->words[from]});
 	if (target->type == &target_opaque)
 		reader->sink_item = reader->target;
-	own_words(reader, reader->target, (size_t)(option - parser->words));
+	own_words(reader, reader->target, from);
 	return 0;
 }
 
@@ -210,11 +245,50 @@ static int read_fragment(struct rule_parser *parser)
 	return 0;
 }
 
+static int unknown_option(struct rule_parser *parser)
+{
+	struct text text = parser->option->text;
+	struct diagnostic *error =
+	    parser_error(parser, NULL, "unknown-option", "unknown option `%.*s'", (int)text.size, text.data);
+	if (!error)
+		return -EINVAL; /* one of too many: no hint is looked for */
+	char longer[64] = "--";
+	const char *nearest = NULL;
+	if (text.size > 2 && text.size < sizeof(longer) - 2 && text.data[1] != '-') { /* -dport */
+		memcpy(longer + 2, text.data + 1, text.size - 1);
+		nearest = nearest_option(text_of(longer));
+	} else if (text.size > 2) {
+		nearest = nearest_option(text);
+	}
+	if (nearest && text_is(text, nearest))
+		diagnostic_hint(error, "load the match that has %s with -m, or with -p, before it", nearest);
+	else if (nearest)
+		diagnostic_hint(error, "did you mean %s?", nearest);
+	else
+		diagnostic_hint(error, "no match or target of this rule has it");
+	return -EINVAL;
+}
+
+/* Of its own options iptables takes the last word for the value of some (do_parse(), argv[optind - 1]), which
+ * is all of --source=VALUE. */
+static int refuse_attached(struct rule_parser *parser)
+{
+	struct text text = parser->option->text;
+	diagnostic_hint(parser_error(parser, NULL, "unexpected-word",
+				     "%.*s does not take a value behind =", (int)text.size, text.data),
+			"write a blank in place of the =");
+	return -EINVAL;
+}
+
 /* One of the rule's own options. */
 static int read_own_option(struct rule_reader *reader, enum rule_option option)
 {
 	struct rule_parser *parser = &reader->parser;
 	enum rule_option slot = option == OPTION_GOTO ? OPTION_TARGET : option;
+	if (option == OPTION_COMMAND)
+		return unknown_option(parser);
+	if (parser->attached && option != OPTION_MATCH && option != OPTION_GOTO && option != OPTION_COUNTERS)
+		return refuse_attached(parser);
 	if (slot != OPTION_MATCH && slot != OPTION_IPV4 && slot != OPTION_IPV6 && slot != OPTION_VERBOSE) {
 		if (reader->seen >> slot & 1) {
 			struct text text = parser->option->text;
@@ -253,37 +327,90 @@ static int read_own_option(struct rule_reader *reader, enum rule_option option)
 		return parser_refuse_inversion(parser);
 	case OPTION_VERBOSE:
 		return parser_refuse_inversion(parser);
+	case OPTION_COMMAND:
 	case OPTION_NONE:
 		break;
 	}
 	return 0;
 }
 
+/* Has the item's type read the option on offer, or, in a search, tell its names. */
+static int item_parse(struct rule_reader *reader, struct item *item)
+{
+	struct rule_parser *parser = &reader->parser;
+	struct target *target = &parser->rule->target;
+	if (item->is_target)
+		return target->type->parse ? target->type->parse(parser, target) : 0;
+	const struct match_type *type = item->match.type;
+	return type->modelled && type->parse ? type->parse(parser, &item->match) : 0;
+}
+
 /* Offers the option to one item. 1 taken, 0 not, -errno. */
 static int offer(struct rule_reader *reader, size_t index)
 {
 	struct rule_parser *parser = &reader->parser;
-	struct item *item = &reader->items[index];
 	size_t from = parser->next - 1;
+	const struct word *attached = parser->attached;
 	bool inverted = parser->inverted;
-	int result = 0;
-	if (item->is_target && parser->rule->target.type->parse)
-		result = parser->rule->target.type->parse(parser, &parser->rule->target);
-	else if (!item->is_target && item->match.type->modelled && item->match.type->parse)
-		result = item->match.type->parse(parser, &item->match);
+	int result = item_parse(reader, &reader->items[index]);
 	if (result == 1) {
 		own_words(reader, index, from);
 		reader->sink_item = 0;
 	} else if (result == 0) { /* as it was, for the next one */
 		parser->next = from + 1;
 		parser->inverted = inverted;
+		parser->attached = attached;
 	}
 	return result;
 }
 
-/* The match that -p makes available without -m, and tries when nobody else takes an option. 1 taken, 0 not,
- * -errno. */
-static int offer_implicit(struct rule_reader *reader)
+/* Whose name it is: of items the one that was added last comes first. 1 taken, 0 not, -errno. */
+static int offer_all(struct rule_reader *reader)
+{
+	int result = 0;
+	for (size_t i = reader->item_count; i-- > 1 && result == 0;)
+		if (reader->items[i].first == i)
+			result = offer(reader, reader->items[i].last);
+	return result;
+}
+
+static int take_own_option(struct rule_reader *reader, enum rule_option own)
+{
+	size_t from = reader->parser.next - 1;
+	int result = read_own_option(reader, own);
+	if (result == 0 && own != OPTION_MATCH && own != OPTION_TARGET && own != OPTION_GOTO)
+		own_words(reader, 0, from);
+	return result < 0 ? result : 1;
+}
+
+/* The one option that the name abbreviates. 1 taken, 0 none or several, -errno. */
+static int offer_abbreviated(struct rule_reader *reader)
+{
+	struct rule_parser *parser = &reader->parser;
+	struct option_search search = {.begin = parser->option->text};
+	if (search.begin.size < 3)
+		return 0;
+	search.asked = reader->item_count; /* the rule itself */
+	for (size_t i = 0; i < LONG_OPTION_COUNT; i++)
+		if (is_of_family(reader, i))
+			option_search_note(&search, long_options[i].name);
+	parser->search = &search;
+	for (size_t i = 1; i < reader->item_count; i++)
+		if (reader->items[i].first == i) {
+			search.asked = reader->items[i].last;
+			item_parse(reader, &reader->items[search.asked]);
+		}
+	parser->search = NULL;
+	if (!search.found || search.ambiguous)
+		return 0;
+	reader->option.text = text_of(search.found);
+	return search.owner < reader->item_count
+		   ? offer(reader, search.owner)
+		   : take_own_option(reader, option_find(reader, reader->option.text));
+}
+
+/* The match that -p makes available without -m, when nobody else takes an option. Its item, 0: none. */
+static size_t add_implicit(struct rule_reader *reader)
 {
 	struct rule_parser *parser = &reader->parser;
 	uint8_t protocol = parser->rule->protocol;
@@ -297,70 +424,61 @@ static int offer_implicit(struct rule_reader *reader)
 	for (size_t i = 1; i < reader->item_count; i++)
 		if (!reader->items[i].is_target && reader->items[i].match.type == type)
 			return 0;
-	size_t index = item_add(reader, (struct item){.match = {.type = type},
-						      .name = text_of(name),
-						      .implicit = true,
-						      .named = parser->option});
-	int result = offer(reader, index);
+	return item_add(reader, (struct item){.match = {.type = type},
+					      .name = text_of(name),
+					      .implicit = true,
+					      .named = &parser->words[parser->next - 1]});
+}
+
+/* An opaque item may have the option of that name: it goes before what else the name abbreviates. */
+static int offer_others(struct rule_reader *reader)
+{
+	int result = reader->sink_item ? 0 : offer_abbreviated(reader);
+	size_t implicit = result == 0 ? add_implicit(reader) : 0;
+	if (!implicit)
+		return result;
+	result = offer(reader, implicit);
+	if (result == 0 && !reader->sink_item)
+		result = offer_abbreviated(reader);
 	if (result == 0)
 		reader->item_count--;
 	else
-		reader->implicit = index;
+		reader->implicit = implicit;
 	return result;
 }
 
-static int unknown_option(struct rule_parser *parser)
+/* --option=VALUE, as getopt_long() takes it apart. */
+static void split_option(struct rule_reader *reader, const struct word *word)
 {
-	struct text text = parser->option->text;
-	struct diagnostic *error =
-	    parser_error(parser, NULL, "unknown-option", "unknown option `%.*s'", (int)text.size, text.data);
-	if (!error)
-		return -EINVAL; /* one of too many: no hint is looked for */
-	char longer[64] = "--";
-	const char *nearest = NULL;
-	if (text.size > 2 && text.size < sizeof(longer) - 2 && text.data[1] != '-') { /* -dport */
-		memcpy(longer + 2, text.data + 1, text.size - 1);
-		nearest = nearest_option(text_of(longer));
-	} else if (text.size > 2) {
-		nearest = nearest_option(text);
-	}
-	if (nearest && text_is(text, nearest))
-		diagnostic_hint(error, "load the match that has %s with -m, or with -p, before it", nearest);
-	else if (nearest)
-		diagnostic_hint(error, "did you mean %s?", nearest);
-	else
-		diagnostic_hint(error, "no match or target of this rule has it");
-	return -EINVAL;
+	struct text text = word->text;
+	const char *equals = text.size > 2 && text.data[1] == '-' ? memchr(text.data, '=', text.size) : NULL;
+	reader->option = *word;
+	reader->parser.option = &reader->option;
+	reader->parser.attached = NULL;
+	if (!equals)
+		return;
+	reader->option.text.size = (size_t)(equals - text.data);
+	reader->value = *word;
+	reader->value.text = (struct text){equals + 1, text.size - reader->option.text.size - 1};
+	reader->parser.attached = &reader->value;
 }
 
 static int read_option(struct rule_reader *reader)
 {
 	struct rule_parser *parser = &reader->parser;
-	enum rule_option own = option_find(reader, parser->option->text);
-	if (own != OPTION_NONE) {
-		size_t from = parser->next - 1;
-		int result = read_own_option(reader, own);
-		if (result == 0 && own != OPTION_MATCH && own != OPTION_TARGET && own != OPTION_GOTO)
-			own_words(reader, 0, from);
-		return result;
-	}
-	int result = 0;
-	for (unsigned pass = 0; pass < 2 && result == 0; pass++) {
-		parser->abbreviated = pass;
-		for (size_t i = reader->item_count; i-- > 1 && result == 0;)
-			result = reader->items[i].is_target ? 0 : offer(reader, i);
-		if (result == 0 && reader->target && parser->rule->target.type != &target_opaque)
-			result = offer(reader, reader->target);
-	}
-	parser->abbreviated = false;
+	size_t from = parser->next - 1;
+	split_option(reader, &parser->words[from]);
+	enum rule_option own = option_find(reader, reader->option.text);
+	int result = own != OPTION_NONE ? take_own_option(reader, own) : offer_all(reader);
 	if (result == 0)
-		result = offer_implicit(reader);
-	if (result)
-		return result < 0 ? result : 0;
-	if (!reader->sink_item)
+		result = offer_others(reader);
+	if (result == 0 && !reader->sink_item)
 		return unknown_option(parser);
-	own_words(reader, reader->sink_item, parser->next - 1);
-	return 0;
+	if (result == 0)
+		own_words(reader, reader->sink_item, from);
+	else if (result > 0 && parser->attached)
+		return refuse_attached(parser);
+	return result < 0 ? result : 0;
 }
 
 static int read_words(struct rule_reader *reader)

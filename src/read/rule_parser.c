@@ -37,8 +37,26 @@ static bool is_bang(const struct word *word)
 	return word_is_bare(word) && text_is(word->text, "!");
 }
 
+/* getopt_long(): two names that one stands for are one too many, unless they are the same option. */
+void option_search_note(struct option_search *search, const char *name)
+{
+	if (search->begin.size > strlen(name) || memcmp(name, search->begin.data, search->begin.size) != 0)
+		return;
+	if (!search->found) {
+		search->found = name;
+		search->owner = search->asked;
+	} else if (search->owner != search->asked || strcmp(search->found, name) != 0) {
+		search->ambiguous = true;
+	}
+}
+
 const struct word *parser_argument(struct rule_parser *parser)
 {
+	if (parser->attached) {
+		parser->argument = parser->attached;
+		parser->attached = NULL;
+		return parser->argument;
+	}
 	bool free_text = takes_free_text(parser->option);
 	/* Before 1.4.3 "--option ! value" was how iptables-save printed it; 1.8 takes the "!" for the
 	 * argument, and refuses the value behind it. */
@@ -57,7 +75,8 @@ const struct word *parser_argument(struct rule_parser *parser)
 				"put an argument that begins with a dash in quotes");
 		return NULL;
 	}
-	return &parser->words[parser->next++];
+	parser->argument = &parser->words[parser->next++];
+	return parser->argument;
 }
 
 struct diagnostic *parser_error(struct rule_parser *parser, const struct word *word, const char *code,

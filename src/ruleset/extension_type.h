@@ -93,6 +93,8 @@ struct match_type {
 	bool changes; /* evaluating it may change what matches behind it look at: a mark, the packet's type */
 	/* As in target_type. */
 	unsigned tables, hooks;
+	/* Where the hooks hang on its options: in place of `hooks`. */
+	unsigned (*hooks_of)(const struct match *match);
 };
 
 enum target_kind {
@@ -137,6 +139,7 @@ struct target_type {
 	unsigned hooks;
 	/* TARGET_CHANGE: changes the packet's fields; NULL: none that struct packet has. */
 	void (*apply)(const struct target *target, struct packet *packet, struct evaluation *evaluation);
+	uint32_t rewrites; /* what of a packet apply() may change: KNOWN_* of packet/packet.h */
 	/* TARGET_REWRITE of NAT: what it asks for. NULL for the others. */
 	void (*nat)(const struct target *target, struct nat_range *range);
 };

@@ -15,21 +15,38 @@ struct word {
 	struct span span;
 };
 
+/* A search for the one option that a name abbreviates. */
+struct option_search {
+	struct text begin;
+	const char *found;   /* in full; NULL: none */
+	size_t asked, owner; /* whose names are being asked for; whose `found` is */
+	bool ambiguous;
+};
+
 struct rule_parser {
 	struct ruleset *ruleset;
 	struct diagnostics *sink;
 	struct rule *rule; /* addresses, protocol, interfaces so far */
 	enum family family;
 	const struct word *words;
-	size_t count, next;        /* next word to be read */
-	const struct word *option; /* the option on offer: "--dport" */
-	bool inverted;             /* a "!" stood before it; the type that takes the option must look at it */
-	bool abbreviated; /* nobody has an option of that name: one that it abbreviates may be taken */
+	size_t count, next;          /* next word to be read */
+	const struct word *option;   /* the option on offer, its name in full: "--dport" */
+	const struct word *attached; /* VALUE of --option=VALUE, until parser_argument() gives it; or NULL */
+	const struct word *argument; /* what parser_argument() gave last */
+	bool inverted; /* a "!" stood before it; the type that takes the option must look at it */
+	struct option_search *search; /* NULL: none under way */
 };
 
+void option_search_note(struct option_search *search, const char *name);
+
+/* What each type asks of each of its options, and of no other's: in a search the answer is no, and the type
+ * has told its names. */
 static inline bool parser_option_is(const struct rule_parser *parser, const char *name)
 {
-	return text_is(parser->option->text, name);
+	if (!parser->search)
+		return text_is(parser->option->text, name);
+	option_search_note(parser->search, name);
+	return false;
 }
 
 /* The option's argument. NULL with a diagnostic when the line ends or another option comes, and for a "!"

@@ -15,6 +15,7 @@
 #include "read/load.h"
 #include "ruleset/extension_type.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@
 
 struct loaded {
 	struct ruleset *ruleset;
-	struct rule *rule; /* the last one of chain X; NULL when the input was refused */
+	struct chain *chain; /* that the rules were for; NULL when the input was refused */
+	struct rule *rule;   /* the last one of it */
 	struct buffer messages;
 };
 
@@ -35,9 +37,17 @@ static inline void write_file(const char *path, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* `rules`: one a line, all of them for chain X of the table. */
-static inline struct loaded load_rules(enum family family, const char *table, const char *sets,
-				       const char *rules)
+static inline bool is_builtin_name(const char *chain)
+{
+	for (unsigned hook = 0; hook < HOOK_COUNT; hook++)
+		if (!strcmp(chain, hook_names[hook]))
+			return true;
+	return false;
+}
+
+/* `rules`: one a line, all of them for that chain; a chain "user" is there, too. */
+static inline struct loaded load_chain(enum family family, const char *table, const char *chain,
+				       const char *sets, const char *rules)
 {
 	char directory[] = "/tmp/weir-extension-XXXXXX", rules_path[64], sets_path[64];
 	struct buffer text = {0};
@@ -48,10 +58,12 @@ static inline struct loaded load_rules(enum family family, const char *table, co
 	snprintf(rules_path, sizeof(rules_path), "%s/rules.%s", directory,
 		 family == FAMILY_IPV4 ? "v4" : "v6");
 	snprintf(sets_path, sizeof(sets_path), "%s/ipsets", directory);
-	buffer_printf(&text, "*%s\n:X - [0:0]\n", table);
+	buffer_printf(&text, "*%s\n:user - [0:0]\n", table);
+	if (!is_builtin_name(chain) && strcmp(chain, "user"))
+		buffer_printf(&text, ":%s - [0:0]\n", chain);
 	for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
 		if (*line)
-			buffer_printf(&text, "-A X %s\n", line);
+			buffer_printf(&text, "-A %s %s\n", chain, line);
 	}
 	buffer_puts(&text, "COMMIT\n");
 	write_file(rules_path, text.data);
@@ -59,17 +71,15 @@ static inline struct loaded load_rules(enum family family, const char *table, co
 	const char *paths[] = {rules_path, sets_path};
 	struct diagnostics *sink = diagnostics_new();
 	assert_non_null(sink);
-	int error = rules_load(paths, 2, sink, &loaded.ruleset);
+	int error = rules_load(paths, *sets ? 2 : 1, sink, &loaded.ruleset);
+	if (error)
+		assert_int_equal(error, -EINVAL);
 	diagnostics_print(sink, &loaded.messages);
 	diagnostics_free(sink);
-	if (!error) {
-		for (unsigned id = 0; id < TABLE_COUNT; id++) {
-			struct chain *chain =
-			    table_find_chain(&loaded.ruleset->tables[family][id], TEXT("X"));
-			if (chain && chain->rule_count)
-				loaded.rule = &chain->rules[chain->rule_count - 1];
-		}
-	}
+	for (unsigned id = 0; id < TABLE_COUNT && !error && !loaded.chain; id++)
+		loaded.chain = table_find_chain(&loaded.ruleset->tables[family][id], text_of(chain));
+	if (loaded.chain && loaded.chain->rule_count)
+		loaded.rule = &loaded.chain->rules[loaded.chain->rule_count - 1];
 	unlink(rules_path);
 	unlink(sets_path);
 	rmdir(directory);
@@ -78,17 +88,22 @@ static inline struct loaded load_rules(enum family family, const char *table, co
 	return loaded;
 }
 
-static inline struct loaded load_rule(enum family family, const char *table, const char *sets,
-				      const char *rule)
-{
-	return load_rules(family, table, sets, rule);
-}
-
 static inline void loaded_free(struct loaded *loaded)
 {
 	if (loaded->ruleset)
 		ruleset_free(loaded->ruleset);
 	buffer_fini(&loaded->messages);
+}
+
+/* For a chain X of its own: rules that are taken. */
+static inline struct loaded load_rules(enum family family, const char *table, const char *sets,
+				       const char *rules)
+{
+	struct loaded loaded = load_chain(family, table, "X", sets, rules);
+
+	if (!loaded.rule)
+		fail_msg("%s: %s", rules, loaded.messages.data ? loaded.messages.data : "no rule");
+	return loaded;
 }
 
 static inline void packet_field(struct packet *packet, struct evaluation *evaluation, const char *key,

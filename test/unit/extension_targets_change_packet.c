@@ -15,11 +15,9 @@
 
 static struct nat_range range_of(enum family family, const char *rule)
 {
-	struct loaded loaded = load_rule(family, "nat", "", rule);
+	struct loaded loaded = load_rules(family, "nat", "", rule);
 	struct nat_range range;
 
-	if (!loaded.rule)
-		fail_msg("%s: %s", rule, loaded.messages.data);
 	assert_int_equal(loaded.rule->target.type->kind, TARGET_REWRITE);
 	assert_non_null(loaded.rule->target.type->nat);
 	loaded.rule->target.type->nat(&loaded.rule->target, &range);
@@ -77,10 +75,8 @@ static void nat_tells_its_range(void **state)
 
 static void apply(enum family family, const char *rule, struct packet *packet, struct evaluation *evaluation)
 {
-	struct loaded loaded = load_rule(family, "mangle", "", rule);
+	struct loaded loaded = load_rules(family, "mangle", "", rule);
 
-	if (!loaded.rule)
-		fail_msg("%s: %s", rule, loaded.messages.data);
 	const struct target *target = &loaded.rule->target;
 	assert_int_equal(target->type->kind, TARGET_CHANGE);
 	if (target->type->apply)
@@ -398,8 +394,7 @@ static void only_a_connections_mark_outlasts_the_packet(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct loaded loaded = load_rule(FAMILY_IPV4, "mangle", "", cases[i].rule);
-		assert_non_null(loaded.rule);
+		struct loaded loaded = load_rules(FAMILY_IPV4, "mangle", "", cases[i].rule);
 		assert_int_equal(loaded.rule->target.type->effects, cases[i].effects);
 		assert_int_equal(target_reads_state(&loaded.rule->target), cases[i].reads_state);
 		loaded_free(&loaded);
