@@ -107,6 +107,19 @@ static void notrack_keeps_packets_out(void **state)
 	host_free(&host);
 }
 
+static void what_came_through_is_confirmed(void **state)
+{
+	(void)state;
+	struct host host =
+	    host_new("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		     "-A INPUT -m conntrack --ctstatus CONFIRMED\n" FILTER_RULES "COMMIT\n");
+	expect(&host, udp(PEER, 5000, HOST, 53), "NEW");
+	expect_rule(&host, "--ctstatus CONFIRMED", false);
+	expect(&host, udp(PEER, 5000, HOST, 53), "NEW");
+	expect_rule(&host, "--ctstatus CONFIRMED", true);
+	host_free(&host);
+}
+
 static void what_is_dropped_opens_no_connection(void **state)
 {
 	(void)state;
@@ -284,6 +297,7 @@ int main(void)
 	    cmocka_unit_test(errors_are_related_to_what_they_are_about),
 	    cmocka_unit_test(other_protocols_go_by_their_addresses),
 	    cmocka_unit_test(notrack_keeps_packets_out),
+	    cmocka_unit_test(what_came_through_is_confirmed),
 	    cmocka_unit_test(what_is_dropped_opens_no_connection),
 	    cmocka_unit_test(what_may_have_been_dropped_leaves_the_rest_open),
 	    cmocka_unit_test(fragments_leave_the_rest_open),

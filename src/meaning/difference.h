@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Whether two rulesets do the same, for all packets: for each family and each built-in chain what becomes of
+ * a packet that comes to it, whatever that packet and the unknowns are; and where they differ, for which
+ * packets.
+ *
+ * Both sides are read with the same unknowns: an unmodelled or stateful match is one unknown on both sides
+ * where it is the same match (by text, and by its place where it has a memory of its own). "Equal" holds for
+ * all packets; "differs" comes with packets; where the budget does not do, neither is said. */
+#ifndef WEIR_MEANING_DIFFERENCE_H
+#define WEIR_MEANING_DIFFERENCE_H
+
+#include "extension/fields.h"
+#include "ruleset/extension_type.h"
+#include "ruleset/ruleset.h"
+
+struct difference_options {
+	bool effects;         /* LOG, TEE, marks and so on also where no verdict hangs on them */
+	size_t node_budget;   /* of each family's diagrams; 0: default */
+	uint64_t time_budget; /* ns; 0: none */
+	size_t region_limit;  /* at most so many regions of each chain are described; 0: default */
+};
+
+enum difference_answer { DIFFERENCE_NONE, DIFFERENCE_FOUND, DIFFERENCE_UNDECIDED };
+
+/* What becomes of a packet at the end of a built-in chain. */
+struct fate {
+	const char *text; /* "ACCEPT", "DROP", "REJECT --reject-with icmp-port-unreachable", with effects in
+			   * front: "NOTRACK, ACCEPT" */
+	bool passes;      /* goes on to the next table or hook */
+};
+
+/* Packets that one fate has with the old rules, and another with the new ones. */
+struct difference_region {
+	struct fate before, after;
+	/* A conjunction in words: "tcp to 192.0.2.0/24 port 8080 from anywhere". */
+	const char *words;
+	double share;         /* of all packets, 0 to 1 */
+	bool has_witness;     /* packet is one of them that the engine's walk of both chains confirms */
+	struct packet packet; /* state in packet.state; what is not said of it is not known */
+	const char
+	    *unknowns; /* what must hold besides: matches that are not modelled, in words; NULL: nothing */
+	const struct rule *before_rule, *after_rule; /* that decide for the witness; NULL: the policy */
+};
+
+/* One built-in chain. */
+struct difference_chain {
+	enum family family;
+	enum table_id table;
+	enum hook hook;
+	enum difference_answer answer;
+	const char *reason;                      /* UNDECIDED: what was met */
+	size_t region_count, region_total;       /* described, and found in all (at least) */
+	const struct difference_region *regions; /* largest first */
+};
+
+struct difference {
+	struct arena *arena;
+	enum difference_answer answer; /* of all: FOUND before UNDECIDED before NONE */
+	size_t chain_count;
+	const struct difference_chain *chains; /* those with rules or a policy on either side */
+	size_t nodes;                          /* made, of all diagrams */
+};
+
+/* 0, -ENOMEM. The rulesets must stay while the difference is used. */
+int difference_compute(const struct ruleset *before, const struct ruleset *after,
+		       const struct difference_options *options, struct difference **difference);
+void difference_free(struct difference *difference);
+static inline void difference_cleanup(struct difference **difference)
+{
+	difference_free(*difference);
+}
+
+#endif
