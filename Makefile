@@ -26,6 +26,7 @@ parity: configure
 	ninja -C $(BUILD) test/parity_kernel
 	cd $(BUILD) && test/parity_kernel $(PARITY_SECONDS) $(PARITY_SEED)
 
+# FUZZ_SECONDS (60) each of FUZZ_TARGETS: rules sets notation capture evaluate; see tools/fuzz.sh.
 fuzz: packages
 	BUILD=$(BUILD) tools/fuzz.sh
 

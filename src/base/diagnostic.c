@@ -28,7 +28,7 @@ struct diagnostic {
 	const char *code;
 	struct span span;
 	const char *message;
-	const char *hint;
+	const char *reason, *hint;
 	size_t label_count;
 	struct label labels[LABELS_MAX];
 };
@@ -37,6 +37,7 @@ struct diagnostics {
 	struct arena *arena;
 	struct arena **sources; /* taken over: spans point into them */
 	size_t source_count, source_capacity;
+	size_t limit;                     /* kept of each severity */
 	size_t count;                     /* all that were added, kept or not */
 	size_t added[SEVERITY_ERROR + 1]; /* of each severity */
 	size_t kept_count, kept_capacity;
@@ -51,6 +52,7 @@ struct diagnostics *diagnostics_new(void)
 	struct diagnostics *sink = calloc(1, sizeof(*sink));
 	if (!sink)
 		return NULL;
+	sink->limit = DIAGNOSTICS_MAX;
 	sink->arena = arena_new();
 	if (!sink->arena) {
 		free(sink);
@@ -67,6 +69,11 @@ void diagnostics_free(struct diagnostics *sink)
 		arena_free(sink->sources[i]);
 	arena_free(sink->arena);
 	free(sink);
+}
+
+void diagnostics_keep_at_most(struct diagnostics *sink, size_t limit)
+{
+	sink->limit = limit;
 }
 
 void diagnostics_keep(struct diagnostics *sink, struct arena *arena)
@@ -136,7 +143,7 @@ struct diagnostic *diagnostic_add(struct diagnostics *sink, enum severity severi
 				  struct span span, const char *format, ...)
 {
 	sink->count++;
-	if (sink->added[severity]++ >= DIAGNOSTICS_MAX)
+	if (sink->added[severity]++ >= sink->limit)
 		return NULL;
 	va_list arguments;
 	va_start(arguments, format);
@@ -177,6 +184,12 @@ void diagnostic_hint(struct diagnostic *diagnostic, const char *format, ...)
 	va_end(arguments);
 	if (message)
 		diagnostic->hint = message;
+}
+
+void diagnostic_reason(struct diagnostic *diagnostic, const char *text)
+{
+	if (diagnostic)
+		diagnostic->reason = text;
 }
 
 size_t diagnostics_errors(const struct diagnostics *sink)
@@ -275,6 +288,8 @@ static void print_one(const struct diagnostic *diagnostic, struct buffer *out)
 			place = place_of(label->span);
 		print_head(out, label->span, &place, "note", NULL, label->message);
 	}
+	if (diagnostic->reason)
+		buffer_printf(out, "  why: %s\n", diagnostic->reason);
 	if (diagnostic->hint)
 		buffer_printf(out, "  hint: %s\n", diagnostic->hint);
 }
@@ -325,6 +340,8 @@ struct json_object *diagnostics_json(const struct diagnostics *sink)
 		json_object_object_add(object, "code", json_object_new_string(diagnostic->code));
 		json_object_object_add(object, "message", json_object_new_string(diagnostic->message));
 		json_place(object, diagnostic->span);
+		if (diagnostic->reason)
+			json_object_object_add(object, "reason", json_object_new_string(diagnostic->reason));
 		if (diagnostic->hint)
 			json_object_object_add(object, "hint", json_object_new_string(diagnostic->hint));
 		struct json_object *related = json_object_new_array();

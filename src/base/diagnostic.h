@@ -10,7 +10,7 @@ struct json_object;
 
 enum severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR };
 
-#define DIAGNOSTICS_MAX 20 /* errors kept; further ones are only counted */
+#define DIAGNOSTICS_MAX 20 /* kept of each severity; further ones are only counted */
 
 struct diagnostics;
 struct diagnostic;
@@ -22,6 +22,9 @@ static inline void diagnostics_cleanup(struct diagnostics **sink)
 	if (*sink)
 		diagnostics_free(*sink);
 }
+
+/* Keeps as many of each severity as this, in place of DIAGNOSTICS_MAX. */
+void diagnostics_keep_at_most(struct diagnostics *sink, size_t limit);
 
 /* Takes over an arena that spans point into, when reading failed and nobody else will keep it: it goes with
  * the sink. */
@@ -38,13 +41,15 @@ __attribute__((format(printf, 3, 4))) void diagnostic_label(struct diagnostic *d
 							    const char *format, ...);
 __attribute__((format(printf, 2, 3))) void diagnostic_hint(struct diagnostic *diagnostic, const char *format,
 							   ...);
+/* Why it matters; `text` is a string literal. */
+void diagnostic_reason(struct diagnostic *diagnostic, const char *text);
 
 size_t diagnostics_errors(const struct diagnostics *sink);
 size_t diagnostics_count(const struct diagnostics *sink);
 
-/* file:line:col: error[code]: message, the source line, a caret under the span, labels, hint. */
+/* file:line:col: error[code]: message, the source line, a caret under the span, labels, reason, hint. */
 void diagnostics_print(const struct diagnostics *sink, struct buffer *out);
-/* An array of objects {severity, code, message, file, line, column, end_column, hint, related}. */
+/* An array of objects {severity, code, message, file, line, column, end_column, reason, hint, related}. */
 struct json_object *diagnostics_json(const struct diagnostics *sink);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,10 @@ int number_parse_c(struct text text, uint64_t max, uint64_t *number)
 	uint64_t value = 0;
 	size_t at = 1;
 
+	while (text.size && isspace((unsigned char)text.data[0]))
+		text = (struct text){text.data + 1, text.size - 1};
+	if (text.size > 1 && text.data[0] == '+' && isalnum((unsigned char)text.data[1]))
+		text = (struct text){text.data + 1, text.size - 1};
 	if (text.size < 2 || text.data[0] != '0' || text.data[1] == 'x' || text.data[1] == 'X')
 		return number_parse(text, max, number);
 	for (; at < text.size; at++) {

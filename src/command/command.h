@@ -24,11 +24,15 @@ struct command {
 };
 
 extern const struct command command_attach, command_detach, command_status, command_counters, command_explain,
-    command_replay, command_compile, command_cost, command_print;
+    command_replay, command_compile, command_cost, command_print, command_check, command_diff;
 
 /* RULES... and --live, shared by the commands: loads, prints diagnostics to standard error on failure.
  * Returns EXIT_DONE with *ruleset, or the exit code. */
 int command_load(const char *const *paths, size_t count, bool live, struct ruleset **ruleset);
+/* The same to be shown alone: of --live, `beside` gets what iptables-nft holds where iptables-legacy holds
+ * rules in a table of the same name; else NULL. */
+int command_load_beside(const char *const *paths, size_t count, bool live, struct ruleset **ruleset,
+			struct ruleset **beside);
 /* "weir: attach: ..." to standard error, one line; gives `code` back. */
 __attribute__((format(printf, 3, 4))) int command_fail(const char *command, int code, const char *format,
 						       ...);

@@ -33,6 +33,12 @@ int command_fail(const char *command, int code, const char *format, ...)
 
 int command_load(const char *const *paths, size_t count, bool live, struct ruleset **ruleset)
 {
+	return command_load_beside(paths, count, live, ruleset, NULL);
+}
+
+int command_load_beside(const char *const *paths, size_t count, bool live, struct ruleset **ruleset,
+			struct ruleset **beside)
+{
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 	if (!sink)
 		return command_fail("rules", EXIT_SYSTEM, "out of memory");
@@ -41,7 +47,9 @@ int command_load(const char *const *paths, size_t count, bool live, struct rules
 	if (!live && !count)
 		return command_fail("rules", EXIT_USAGE,
 				    "no rules given: name files, a directory, or --live");
-	int result = live ? rules_load_live(sink, ruleset) : rules_load(paths, count, sink, ruleset);
+	int result = !live    ? rules_load(paths, count, sink, ruleset)
+		     : beside ? rules_load_live_beside(sink, ruleset, beside)
+			      : rules_load_live(sink, ruleset);
 	struct buffer text = {0};
 	diagnostics_print(sink, &text);
 	if (text.data)

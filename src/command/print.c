@@ -64,17 +64,30 @@ static const struct table *next_table(const struct ruleset *ruleset, enum family
 static void print_family(const struct ruleset *ruleset, enum family family, const struct printing *printing,
 			 struct buffer *out)
 {
-	enum flavour flavour = ruleset->flavour[family];
-
 	for (const struct table *table = next_table(ruleset, family, 0); table;
 	     table = next_table(ruleset, family, table->order)) {
 		if (printing->table && strcmp(table_names[table->id], printing->table) != 0)
 			continue;
-		print_comment("Generated", family, flavour == FLAVOUR_UNKNOWN ? FLAVOUR_LEGACY : flavour,
-			      out);
+		print_comment("Generated", family,
+			      table->flavour == FLAVOUR_UNKNOWN ? FLAVOUR_LEGACY : table->flavour, out);
 		table_print(table, printing->counters, out);
 		print_comment("Completed", family, FLAVOUR_UNKNOWN, out);
 	}
+}
+
+/* What of that family stands in tables of the other flavour, behind a line in the words of iptables-nft-save.
+ */
+static void print_beside(const struct ruleset *beside, enum family family, const struct printing *printing,
+			 struct buffer *out)
+{
+	const char *name = family == FAMILY_IPV4 ? "iptables" : "ip6tables";
+
+	buffer_printf(
+	    out,
+	    "# Warning: %s-legacy tables present, use %s-legacy-save to see them: these above. Each packet "
+	    "meets them and those of %s-nft below.\n",
+	    name, name, name);
+	print_family(beside, family, printing, out);
 }
 
 static bool table_known(const char *name)
@@ -88,14 +101,19 @@ static bool table_known(const char *name)
 static int run(const char *const *paths, size_t count, const struct printing *printing)
 {
 	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	struct ruleset *beside __attribute__((cleanup(ruleset_cleanup))) = NULL;
 	struct buffer out = {0};
-	int code = command_load(paths, count, printing->live, &ruleset);
+	int code = command_load_beside(paths, count, printing->live, &ruleset, &beside);
 
 	if (code)
 		return code;
-	for (int family = 0; family < FAMILY_COUNT && printing->format == FORMAT_IPTABLES; family++)
-		if (printing->families[family])
-			print_family(ruleset, (enum family)family, printing, &out);
+	for (int family = 0; family < FAMILY_COUNT && printing->format == FORMAT_IPTABLES; family++) {
+		if (!printing->families[family])
+			continue;
+		print_family(ruleset, (enum family)family, printing, &out);
+		if (beside && beside->has_family[family])
+			print_beside(beside, (enum family)family, printing, &out);
+	}
 	if (printing->format == FORMAT_IPSET)
 		ruleset_print_sets(ruleset, &out);
 	if (out.failed)

@@ -249,6 +249,7 @@ static void flow_remove(struct conntrack *conntrack, struct flow *flow)
 static void flow_insert(struct conntrack *conntrack, struct flow *flow)
 {
 	flow->confirmed = true;
+	flow->connection.status |= IPS_CONFIRMED;
 	conntrack->count++;
 	if (conntrack->count > conntrack->bucket_count)
 		grow(conntrack);
@@ -372,13 +373,23 @@ static bool surely_absent(struct conntrack *conntrack, const struct flow_key *ke
 	return conntrack->now > conntrack->start + horizon + SLACK;
 }
 
-enum truth conntrack_key_used(struct conntrack *conntrack, const struct flow_key *key)
+/* __nf_conntrack_confirm(), nf_ct_resolve_clash(). One in TIME_WAIT may be put out for the new one:
+ * nf_nat_used_tuple_harder(). */
+enum truth conntrack_key_clashes(struct conntrack *conntrack, const struct flow_key *key)
 {
 	enum flow_direction direction;
+	const struct flow *flow = find(conntrack, key, &direction);
+	if (!flow)
+		return TRUTH_NO;
+	return flow->known && flow->tcp.state != TCP_TIME_WAIT ? TRUTH_YES : TRUTH_UNKNOWN;
+}
+
+enum truth conntrack_key_used(struct conntrack *conntrack, const struct flow_key *key)
+{
 	const struct segment syn = {.syn = true};
-	struct flow *flow = find(conntrack, key, &direction);
-	if (flow)
-		return flow->known ? TRUTH_YES : TRUTH_UNKNOWN;
+	enum truth clashes = conntrack_key_clashes(conntrack, key);
+	if (clashes != TRUTH_NO)
+		return clashes;
 	return surely_absent(conntrack, key, &syn) ? TRUTH_NO : TRUTH_UNKNOWN;
 }
 

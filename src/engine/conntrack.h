@@ -66,6 +66,8 @@ void conntrack_leaving(struct tracked *tracked, unsigned unknown);
 
 /* Whether another connection has this key. */
 enum truth conntrack_key_used(struct conntrack *conntrack, const struct flow_key *key);
+/* As far as it was seen: YES: a new connection with it is not confirmed, and its packet dropped. */
+enum truth conntrack_key_clashes(struct conntrack *conntrack, const struct flow_key *key);
 /* Whether one that was seen has it, or one of which the key is not known may. */
 bool conntrack_key_taken(struct conntrack *conntrack, const struct flow_key *key);
 /* Nothing is known of it any more. */

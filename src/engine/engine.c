@@ -100,6 +100,27 @@ int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum 
 	return 0;
 }
 
+int engine_chain(const struct ruleset *ruleset, const struct packet *packet, enum table_id table,
+		 enum hook hook, engine_trace trace, void *context, struct outcome *outcome)
+{
+	struct walker walker;
+	struct outcome result = {0};
+	bool certain = true;
+	walker_init(&walker, ruleset, packet, trace, context);
+	walker.behind_conntrack = table != TABLE_RAW;
+	walker.made_here = hook == HOOK_OUTPUT;
+	if (walker.behind_conntrack && (packet->known & KNOWN_STATE) && packet->state == STATE_UNTRACKED)
+		walker.untracked = TRUTH_YES;
+	move(&walker, hook);
+	walker_refresh(&walker);
+	bool onward = walk_table(&walker, table, &certain, &result);
+	finish(&walker, onward, &result);
+	result.rule = walker.deciders == 1 ? walker.rule : NULL;
+	result.chain = walker.deciders == 1 ? walker.chain : NULL;
+	*outcome = result;
+	return 0;
+}
+
 /* --- the packets of a capture
  * ------------------------------------------------------------------------------------- */
 

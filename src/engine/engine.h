@@ -59,6 +59,11 @@ struct outcome {
 int engine_run(const struct ruleset *ruleset, const struct packet *packet, enum path path, engine_trace trace,
 	       void *context, struct outcome *outcome);
 
+/* One table's chain at one hook alone. Where the table stands behind conntrack, packet->state is used with
+ * KNOWN_STATE, UNTRACKED included. outcome->verdicts has VERDICT_ACCEPT where the packet comes out of it. */
+int engine_chain(const struct ruleset *ruleset, const struct packet *packet, enum table_id table,
+		 enum hook hook, engine_trace trace, void *context, struct outcome *outcome);
+
 /* This host's own addresses. */
 struct engine_local {
 	enum family family;

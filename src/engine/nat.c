@@ -26,6 +26,12 @@ static bool has_ports(const struct flow_key *key)
 	return key->protocol == IPPROTO_TCP || key->protocol == IPPROTO_UDP;
 }
 
+/* Ports, or the identifier of ICMP: what NAT may choose to make a key that no other connection has. */
+static bool has_free_part(const struct flow_key *key)
+{
+	return has_ports(key) || key->protocol == IPPROTO_ICMP || key->protocol == IPPROTO_ICMPV6;
+}
+
 /* --- choosing
  * ----------------------------------------------------------------------------------------------------- */
 
@@ -128,15 +134,15 @@ static void setup(struct walker *walker, struct conntrack *conntrack, enum manip
 	if (ports)
 		choose_port(range, &choice);
 	/* Another connection may have the key already: then ports are tried until one is free. The port of a
-	 * destination is only ever changed within a range that the rule gives. */
+	 * destination is only ever changed within a range that the rule gives; a range of one leaves nothing
+	 * to try, see clash(). */
 	struct flow candidate = *flow;
 	settle(&candidate, manipulation, &choice);
-	bool moves = source || (range->has_ports && range->port_low != range->port_high);
+	bool moves = ports && range->has_ports ? range->port_low != range->port_high : source;
 	if (moves && choice.port_known &&
 	    (candidate.unknown[FLOW_REPLY] ||
 	     conntrack_key_used(conntrack, &candidate.keys[FLOW_REPLY]) != TRUTH_NO))
-		choice.port_known = reply->protocol != IPPROTO_TCP && reply->protocol != IPPROTO_UDP &&
-				    reply->protocol != IPPROTO_ICMP && reply->protocol != IPPROTO_ICMPV6;
+		choice.port_known = !has_free_part(reply);
 	bool changed = settle(flow, manipulation, &choice);
 	if (!choice.end_known || !choice.port_known)
 		flow->status_unknown |= status_bit(manipulation);
@@ -152,6 +158,7 @@ static void setup_nothing(struct walker *walker, struct conntrack *conntrack, en
 {
 	struct flow *flow = walker->tracked.flow;
 	if (manipulation == REWRITE_DESTINATION || flow->unknown[FLOW_REPLY] ||
+	    !has_free_part(&flow->keys[FLOW_REPLY]) ||
 	    !conntrack_key_taken(conntrack, &flow->keys[FLOW_REPLY]))
 		return;
 	flow->unknown[FLOW_REPLY] |= PART_DESTINATION_PORT;
@@ -164,6 +171,25 @@ static void setup_unknown(struct walker *walker, enum manipulation manipulation)
 	flow->unknown[FLOW_REPLY] |= manipulation == REWRITE_SOURCE ? PART_DESTINATION | PART_DESTINATION_PORT
 								    : PART_SOURCE | PART_SOURCE_PORT;
 	flow->status_unknown |= status_bit(manipulation);
+}
+
+/* The connection has the key of another one, as far as is seen: it is not confirmed, its packet is dropped.
+ * Gives whether the packet may go on. */
+static bool clash(struct walker *walker, struct conntrack *conntrack, bool *certain, struct outcome *outcome)
+{
+	const struct flow *flow = walker->tracked.flow;
+	if (flow->unknown[FLOW_REPLY])
+		return true;
+	enum truth clashes = conntrack_key_clashes(conntrack, &flow->keys[FLOW_REPLY]);
+	if (clashes == TRUTH_NO)
+		return true;
+	outcome->verdicts |= VERDICT_DROP;
+	outcome->rule = NULL;
+	outcome->chain = NULL;
+	if (clashes == TRUTH_YES && *certain && flow->known)
+		return false;
+	*certain = false;
+	return true;
 }
 
 /* --- rewriting
@@ -277,6 +303,8 @@ bool walk_nat(struct walker *walker, struct conntrack *conntrack, bool *certain,
 		setup(walker, conntrack, manipulation, &walker->nat.range);
 	else if (tracked->fresh)
 		setup_nothing(walker, conntrack, manipulation);
+	if (tracked->fresh && manipulation == REWRITE_SOURCE)
+		onward = clash(walker, conntrack, certain, outcome) && onward;
 	walker->evaluation_fresh = false;
 	if (tracked->flow && (tracked->flow->known || tracked->fresh) && walker->untracked == TRUTH_NO)
 		rewrite(walker, manipulation);

@@ -218,6 +218,8 @@ static enum truth match_extensions(struct walker *walker, const struct rule *rul
 		 */
 		if (evaluation.hot_drop && *hot_drop != TRUTH_YES)
 			*hot_drop = truth;
+		else if (evaluation.hot_drop_perhaps && *hot_drop == TRUTH_NO)
+			*hot_drop = TRUTH_UNKNOWN;
 		truth = truth_and(truth, answer);
 		if (truth == TRUTH_NO)
 			return TRUTH_NO;
@@ -445,9 +447,11 @@ static unsigned walk_chain(struct walker *walker, const struct chain *chain, boo
 			if (hot_drop == TRUTH_YES)
 				return flow;
 			certain = false;
-			continue;
+			if (truth == TRUTH_NO)
+				continue;
+		} else {
+			walker_trace(walker, STEP_RULE, chain, rule, certain ? truth : TRUTH_UNKNOWN);
 		}
-		walker_trace(walker, STEP_RULE, chain, rule, certain ? truth : TRUTH_UNKNOWN);
 		bool onward;
 		flow |= run_target(walker, rule, truth, &certain, &onward, depth);
 		if (!onward)

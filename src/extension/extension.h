@@ -12,13 +12,42 @@ bool match_reads_state(const struct match *match);
 /* Whether running it may do something that hangs on the packet's connection. False for every target that is
  * modelled, and for those of Debian's iptables that only look at the packet and their options. */
 bool target_reads_state(const struct target *target);
+/* The sets that it looks into: of -m set its own, and of a list those in it. */
+void match_each_set(const struct match *match, void (*visit)(void *context, const struct set *set),
+		    void *context);
 /* -m comment: matches always. */
 bool match_is_comment(const struct match *match);
 /* tcp or udp that says nothing but one port: `--dport 80`, not inverted, not a range. */
 bool match_single_port(const struct match *match, bool *source, uint16_t *port);
+/* tcp or udp: the ports that it may match at most; all of them where it names none, or says which not. */
+struct port_bounds {
+	uint16_t source_low, source_high, destination_low, destination_high;
+};
+bool match_port_bounds(const struct match *match, struct port_bounds *bounds);
 /* A plain `--match-set`, not inverted: what the set says, as declared in `fields`. false for every other
  * match. */
 bool match_set_meaning(const struct match *match, const struct fields *fields, struct set_meaning *meaning);
+/* What `-m set` asks of which set. false for every other match. */
+struct set_question {
+	const struct set *set;
+	unsigned dimensions; /* as many directions as the match names */
+	const bool *source;  /* of each: src */
+	bool inverted;
+};
+bool match_set_question(const struct match *match, struct set_question *question);
+/* The sets that SET adds to, deletes from and looks up: NULL without. false for every other target. */
+struct set_uses {
+	const struct set *added, *deleted, *looked_up;
+	bool has_timeout; /* --timeout: of what is added */
+};
+bool target_set_uses(const struct target *target, struct set_uses *uses);
+/* -m statistic: which share of the packets that it is asked about it matches. false for every other match. */
+struct statistic_share {
+	bool inverted;
+	uint32_t every;     /* nth: this many; 0: random */
+	double probability; /* not yet inverted: 1 / every of nth */
+};
+bool match_statistic_share(const struct match *match, struct statistic_share *share);
 /* TEE: where its copies go, in network byte order. false for every other target. */
 bool target_tee(const struct target *target, enum family family, uint8_t gateway[16]);
 /* What CT tells conntrack about a packet that had no connection nor template before: the packet goes on, has

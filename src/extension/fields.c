@@ -105,6 +105,8 @@ int fields_need_predicate(struct fields *fields, struct predicate *predicate)
 	if (!slot)
 		return -ENOMEM;
 	int result = fields_keep(fields, key, sizeof(key), predicate);
+	if (!result && fields->exact)
+		result = exact_need_predicate(fields, predicate);
 	if (result)
 		fields->predicate_count--;
 	else
@@ -159,6 +161,17 @@ static uint64_t place_predicates(struct fields *fields, enum predicate_kind kind
 	return next;
 }
 
+/* Exact fields have no variable for what the addresses tell. */
+static uint64_t place_known(struct fields *fields, enum predicate_kind kind, uint64_t next)
+{
+	return fields->exact ? next : place_predicates(fields, kind, next);
+}
+
+static uint32_t address_bits(const struct fields *fields, enum field field)
+{
+	return fields->exact ? bits_for(exact_classes(fields, field)) : family_bits(fields->family);
+}
+
 static uint64_t place_field(struct fields *fields, enum field field, uint32_t bits, uint64_t next)
 {
 	fields->first[field] = next < DIAGRAM_VARIABLES_MAX ? (uint32_t)next : 0;
@@ -171,6 +184,8 @@ int fields_seal(struct fields *fields, size_t budget)
 	if (fields->diagram)
 		return -EBUSY;
 	int result = interfaces_seal(fields);
+	if (!result && fields->exact)
+		result = exact_seal(fields);
 	if (result)
 		return result;
 	uint32_t interface_bits = bits_for(fields->interface_count);
@@ -178,13 +193,13 @@ int fields_seal(struct fields *fields, size_t budget)
 	next = place_field(fields, FIELD_OUT, interface_bits, next);
 	next = place_field(fields, FIELD_STATE, field_bits[FIELD_STATE], next);
 	uint64_t first_known = next;
-	next = place_predicates(fields, PREDICATE_SOURCE, next);
-	next = place_field(fields, FIELD_SOURCE, family_bits(fields->family), next);
-	next = place_predicates(fields, PREDICATE_DESTINATION, next);
-	next = place_field(fields, FIELD_DESTINATION, family_bits(fields->family), next);
+	next = place_known(fields, PREDICATE_SOURCE, next);
+	next = place_field(fields, FIELD_SOURCE, address_bits(fields, FIELD_SOURCE), next);
+	next = place_known(fields, PREDICATE_DESTINATION, next);
+	next = place_field(fields, FIELD_DESTINATION, address_bits(fields, FIELD_DESTINATION), next);
 	for (enum field field = FIELD_PROTOCOL; field <= FIELD_PAYLOAD; field++)
 		next = place_field(fields, field, field_bits[field], next);
-	next = place_predicates(fields, PREDICATE_PAIR, next);
+	next = place_known(fields, PREDICATE_PAIR, next);
 	uint64_t first_opaque = next;
 	next = place_predicates(fields, PREDICATE_OPAQUE, next);
 	if (next > DIAGRAM_VARIABLES_MAX)
@@ -203,8 +218,15 @@ int fields_seal(struct fields *fields, size_t budget)
 	return 0;
 }
 
+static bool is_class(const struct fields *fields, enum field field)
+{
+	return fields->exact && (field == FIELD_SOURCE || field == FIELD_DESTINATION);
+}
+
 diagram_node fields_range(const struct fields *fields, enum field field, uint64_t low, uint64_t high)
 {
+	if (is_class(fields, field))
+		return exact_range(fields, field, low, high);
 	return diagram_interval(fields->diagram, fields->first[field], fields->bits[field], low, high);
 }
 
@@ -213,8 +235,21 @@ diagram_node fields_value(const struct fields *fields, enum field field, uint64_
 	return fields_range(fields, field, value, value);
 }
 
+diagram_node fields_addresses(const struct fields *fields, enum field field, address low, address high)
+{
+	if (is_class(fields, field))
+		return exact_range(fields, field, low, high);
+	return diagram_interval(fields->diagram, fields->first[field], fields->bits[field], low, high);
+}
+
 diagram_node fields_masked(const struct fields *fields, enum field field, address value, address mask)
 {
+	if (is_class(fields, field) && mask == 0)
+		return value ? DIAGRAM_FALSE : DIAGRAM_TRUE;
+	if (is_class(fields, field))
+		return mask_length(fields->family, mask) < 0
+			   ? DIAGRAM_UNDECIDED
+			   : exact_range(fields, field, value, value | (family_max(fields->family) & ~mask));
 	if (fields->bits[field] < 128 && (value & mask) >> fields->bits[field])
 		return DIAGRAM_FALSE; /* asks for a bit that the field does not have */
 	return diagram_cube(fields->diagram, fields->first[field], fields->bits[field], value, mask);
@@ -227,6 +262,8 @@ diagram_node fields_predicate(const struct fields *fields, const struct predicat
 							   : false;
 	if (never)
 		return DIAGRAM_FALSE;
+	if (fields->exact && predicate->kind != PREDICATE_OPAQUE)
+		return exact_predicate(fields, predicate);
 	return diagram_make(fields->diagram, predicate->variable, DIAGRAM_FALSE, DIAGRAM_TRUE);
 }
 
@@ -246,6 +283,12 @@ diagram_node fields_domain(const struct fields *fields)
 {
 	struct diagram *diagram = fields->diagram;
 	diagram_node domain = fields_range(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE, FRAGMENT_LATE);
+	for (enum field field = FIELD_SOURCE; field <= FIELD_DESTINATION && fields->exact; field++)
+		if (fields->bits[field])
+			domain =
+			    diagram_and(diagram, domain,
+					diagram_interval(diagram, fields->first[field], fields->bits[field],
+							 0, exact_classes(fields, field) - 1));
 	domain = diagram_and(diagram, domain, fields_range(fields, FIELD_IN, 0, fields->interface_count - 1));
 	domain =
 	    diagram_and(diagram, domain, fields_range(fields, FIELD_OUT, 0, fields->interface_count - 1));

@@ -72,6 +72,16 @@ struct predicate {
 	bool pair_source_port;
 };
 
+/* How predicates that are not modelled are told apart beyond their text, by somebody who knows more than one
+ * ruleset: what they add to the name makes two of one name the same unknown. */
+struct fields_naming {
+	void *context;
+	/* sharing: enum opaque_sharing of extension/option.h */
+	void (*match)(void *context, const struct match *match, const struct rule *rule, int sharing,
+		      struct buffer *name);
+	void (*set)(void *context, const struct set *set, struct buffer *name);
+};
+
 struct fields {
 	enum family family;
 	struct arena *arena;
@@ -85,10 +95,16 @@ struct fields {
 	 * so in FIELD_OUT it also says that there is no output device, as in INPUT. */
 	size_t interface_count, interface_capacity;
 	char (*interfaces)[INTERFACE_NAME_MAX];
-	const bool *unknown; /* [variables]: interfaces, state, opaque: what XDP cannot see */
+	const struct fields_naming *naming; /* NULL: by table and place */
+	bool exact;                         /* see fields_new_exact() */
+	const bool *unknown;                /* [variables]: interfaces, state, opaque: what XDP cannot see */
 };
 
 struct fields *fields_new(enum family family); /* NULL when memory is short */
+/* Exact fields: FIELD_SOURCE and FIELD_DESTINATION hold the number of a class of addresses, as far as what
+ * was declared tells them apart; no predicate but the opaque ones has a variable, sets are what they hold.
+ * Two conditions that say the same are the same node, whichever way they are written. */
+struct fields *fields_new_exact(enum family family);
 void fields_free(struct fields *fields);
 static inline void fields_cleanup(struct fields **fields)
 {
@@ -98,6 +114,9 @@ static inline void fields_cleanup(struct fields **fields)
 
 /* Declaring. All 0 or -errno, and idempotent: what was declared already is found again. */
 int fields_need_interface(struct fields *fields, const struct interface_match *match);
+/* A range of addresses, of FIELD_SOURCE or FIELD_DESTINATION; only exact fields need it. */
+int fields_need_range(struct fields *fields, enum field field, address low, address high);
+int fields_need_masked(struct fields *fields, enum field field, address value, address mask);
 /* An opaque predicate of this text; `unique` makes a new one at each call (limit and its kind). */
 int fields_need_opaque(struct fields *fields, const char *text, bool unique, struct predicate **predicate);
 /* What a set says: up to two predicates, of the members that stay and of those that time out. A packet is in
@@ -123,6 +142,8 @@ int fields_seal(struct fields *fields, size_t budget);
 /* After sealing. */
 diagram_node fields_value(const struct fields *fields, enum field field, uint64_t value);
 diagram_node fields_range(const struct fields *fields, enum field field, uint64_t low, uint64_t high);
+/* Addresses; of exact fields DIAGRAM_UNDECIDED for what was not declared. */
+diagram_node fields_addresses(const struct fields *fields, enum field field, address low, address high);
 diagram_node fields_masked(const struct fields *fields, enum field field, address value, address mask);
 diagram_node fields_predicate(const struct fields *fields, const struct predicate *predicate);
 diagram_node fields_interface(const struct fields *fields, enum field field,
@@ -140,6 +161,13 @@ void fields_assign(const struct fields *fields, const struct packet *packet, enu
  * honoured by choosing an address among their ranges (or outside). 0; -ESRCH when they contradict each other,
  * or no packet was found among the many proposed (sets of pairs only); -ENOMEM. */
 int fields_packet(const struct fields *fields, const int8_t *values, struct packet *packet);
+
+/* The addresses of some classes of an exact field (`chosen` by class, of fields_classes()) as maximal ranges,
+ * ascending. Stops with what visit returns when that is not 0. */
+size_t fields_classes(const struct fields *fields, enum field field);
+typedef int (*fields_visit)(void *context, address low, address high);
+int fields_visit_classes(const struct fields *fields, enum field field, const bool *chosen,
+			 fields_visit visit, void *context);
 
 /* Looks an address or a point up: the element it is credited to, or -1. */
 int64_t predicate_find(const struct predicate *predicate, address value);

@@ -29,10 +29,16 @@ static bool is_icmp(uint8_t protocol)
 
 /* net/netfilter/ipset/ip_set_getport.c, get_port(): DCCP has no ports there; type and code of either ICMP are
  * read in packets of either family; other protocols have port 0. Not in later fragments. */
+bool pair_field(uint8_t protocol, bool source, enum field *field)
+{
+	*field = is_icmp(protocol) ? FIELD_ICMP : source ? FIELD_SPORT : FIELD_DPORT;
+	return is_icmp(protocol) || (has_ports(protocol) && protocol != IPPROTO_DCCP);
+}
+
 bool pair_port(const struct packet *packet, bool source, uint16_t *port)
 {
-	bool known =
-	    is_icmp(packet->protocol) || (has_ports(packet->protocol) && packet->protocol != IPPROTO_DCCP);
+	enum field field;
+	bool known = pair_field(packet->protocol, source, &field);
 	if (packet->header_error || (known && packet->transport_short))
 		return false;
 	/* Of later fragments ip_set_get_ip4_port() gives up for these alone: others have no port to miss. */
@@ -55,6 +61,18 @@ static void assign_field(const struct fields *fields, enum field field, address 
 {
 	for (uint32_t i = 0; i < fields->bits[field]; i++)
 		bits[fields->first[field] + i] = value >> (fields->bits[field] - 1 - i) & 1;
+}
+
+static void assign_address(const struct fields *fields, enum field field, const uint8_t *bytes, bool *bits)
+{
+	address value = address_from_bytes(fields->family, bytes);
+	assign_field(fields, field, fields->exact ? exact_class(fields, field, value) : value, bits);
+}
+
+/* Whether it has a variable. */
+static bool is_placed(const struct fields *fields, const struct predicate *predicate)
+{
+	return !fields->exact || predicate->kind == PREDICATE_OPAQUE;
 }
 
 static bool holds(const struct fields *fields, const struct predicate *predicate, const struct packet *packet)
@@ -83,9 +101,8 @@ void fields_assign(const struct fields *fields, const struct packet *packet, enu
 	bool late = packet->fragment_offset != 0;
 	bool tcp = packet->protocol == IPPROTO_TCP && !late;
 	bool ports = has_ports(packet->protocol) && !late;
-	assign_field(fields, FIELD_SOURCE, address_from_bytes(fields->family, packet->source), bits);
-	assign_field(fields, FIELD_DESTINATION, address_from_bytes(fields->family, packet->destination),
-		     bits);
+	assign_address(fields, FIELD_SOURCE, packet->source, bits);
+	assign_address(fields, FIELD_DESTINATION, packet->destination, bits);
 	assign_field(fields, FIELD_PROTOCOL, packet->protocol, bits);
 	assign_field(fields, FIELD_ICMP,
 		     is_icmp(packet->protocol) && !late ? packet->icmp_type << 8 | packet->icmp_code : 0,
@@ -104,6 +121,8 @@ void fields_assign(const struct fields *fields, const struct packet *packet, enu
 	assign_field(fields, FIELD_STATE, state, bits);
 	for (size_t i = 0; i < fields->predicate_count; i++) {
 		const struct predicate *predicate = fields->predicates[i];
+		if (!is_placed(fields, predicate))
+			continue;
 		bits[predicate->variable] = predicate->kind == PREDICATE_OPAQUE
 						? opaque && opaque[i]
 						: holds(fields, predicate, packet);
@@ -226,10 +245,26 @@ again:
 	return true;
 }
 
+static bool choose_class(const struct fields *fields, enum field field, struct wanted wanted,
+			 address preferred, address *value)
+{
+	address class = exact_class(fields, field, preferred);
+	if (!fits(wanted, class)) {
+		class = 0;
+		if (!next_fit(wanted, fields->bits[field], &class) || class >= exact_classes(fields, field))
+			return false;
+	}
+	*value = exact_address(fields, field, (uint32_t) class, preferred);
+	return true;
+}
+
 static bool choose_address(const struct fields *fields, const int8_t *values, enum predicate_kind kind,
 			   const struct packet *packet, struct wanted wanted, address preferred,
 			   address *value)
 {
+	if (fields->exact)
+		return choose_class(fields, kind == PREDICATE_SOURCE ? FIELD_SOURCE : FIELD_DESTINATION,
+				    wanted, preferred, value);
 	*value = preferred;
 	if (next_address(fields, values, kind, packet, wanted, value))
 		return true;
@@ -466,7 +501,8 @@ int fields_packet(const struct fields *fields, const int8_t *values, struct pack
 		demand.field[field] = wanted_of(fields, field, values);
 	for (size_t i = 0; i < fields->predicate_count && search.pair_count < PAIRS_MAX; i++) {
 		const struct predicate *predicate = fields->predicates[i];
-		if (predicate->kind == PREDICATE_PAIR && values[predicate->variable] > 0)
+		if (predicate->kind == PREDICATE_PAIR && is_placed(fields, predicate) &&
+		    values[predicate->variable] > 0)
 			search.pairs[search.pair_count++] = predicate;
 	}
 	search.bits = calloc(diagram_variables(fields->diagram), sizeof(*search.bits));

@@ -19,6 +19,7 @@ struct name_index {
 struct fields_private {
 	struct fields fields; /* first: fields_new() gives out its address */
 	struct name_index names;
+	struct exact *exact; /* NULL unless fields.exact */
 	/* Interface patterns as declared, each once, never inverted, never "". */
 	size_t pattern_count, pattern_capacity;
 	struct interface_match *patterns;
@@ -48,5 +49,18 @@ size_t interface_class(const struct fields *fields, const char *name);
 
 /* fields_packet.c: the port that ipset sees in a packet; false when it sees none and the set cannot match. */
 bool pair_port(const struct packet *packet, bool source, uint16_t *port);
+
+/* The field that ipset reads that port from; false when it reads none from this protocol. */
+bool pair_field(uint8_t protocol, bool source, enum field *field);
+
+/* fields_exact.c, of exact fields alone. */
+int exact_need_predicate(struct fields *fields, const struct predicate *predicate);
+int exact_seal(struct fields *fields); /* 0 or -ENOMEM */
+size_t exact_classes(const struct fields *fields, enum field field);
+diagram_node exact_range(const struct fields *fields, enum field field, address low, address high);
+diagram_node exact_predicate(const struct fields *fields, const struct predicate *predicate);
+uint32_t exact_class(const struct fields *fields, enum field field, address value);
+/* An address of that class: the preferred one where it is. */
+address exact_address(const struct fields *fields, enum field field, uint32_t class, address preferred);
 
 #endif

@@ -322,7 +322,16 @@ static const char *set_name(struct fields *fields, const struct set *set, unsign
 static int declare_opaque(struct fields *fields, const struct set *set, const char *name,
 			  struct predicate **declared)
 {
-	int result = fields_need_opaque(fields, name, true, declared);
+	struct buffer own = {0};
+	int result;
+	if (fields->naming) { /* one for what is the same set on both sides */
+		buffer_puts(&own, name);
+		fields->naming->set(fields->naming->context, set, &own);
+		result = own.failed ? -ENOMEM : fields_need_opaque(fields, own.data, false, declared);
+		buffer_fini(&own);
+		return result;
+	}
+	result = fields_need_opaque(fields, name, true, declared);
 	if (result == 0)
 		(*declared)->set = set;
 	return result;

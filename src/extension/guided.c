@@ -3,6 +3,7 @@
  * The reading and printing of options by tables. */
 #include "extension/guided.h"
 
+#include "extension/host_name.h"
 #include "extension/port.h"
 #include "ruleset/protocol.h"
 
@@ -104,8 +105,16 @@ static int parse_address(struct rule_parser *parser, const struct guide *guide, 
 	value->mask = family_max(family);
 	if (!masked)
 		own = word->text;
-	if (address_parse(family, own, &value->address))
-		goto refuse;
+	if (address_parse(family, own, &value->address)) {
+		struct host_addresses found;
+		int error = host_name_resolve(parser, word, own, false, &found);
+		if (error == -ENOENT)
+			goto refuse;
+		if (error)
+			return error;
+		value->address = found.addresses[0]; /* xtopt_parse_host() takes the first one */
+		host_addresses_fini(&found);
+	}
 	if (masked && guided_number(mask, family_bits(family), &length) == 0)
 		value->mask = prefix_mask(family, (unsigned)length);
 	else if (masked && address_parse(family, mask, &value->mask))

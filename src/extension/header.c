@@ -17,6 +17,7 @@ enum truth header_truth(enum packet_part part, struct evaluation *evaluation)
 		evaluation->hot_drop = true;
 		return TRUTH_NO;
 	case PART_UNKNOWN:
+		evaluation->hot_drop_perhaps = true;
 		break;
 	}
 	return TRUTH_UNKNOWN;

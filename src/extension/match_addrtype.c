@@ -212,6 +212,17 @@ static bool asks_routes(enum family family, const struct guided *addrtype, unsig
 	       (family == FAMILY_IPV4 || addrtype->values[side].number & KINDS_OF_ROUTES);
 }
 
+static int declare_certain(struct fields *fields, enum field field)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < CERTAIN_COUNT && !error; i++)
+		if (certain[i].family == fields->family)
+			error = fields_need_masked(fields, field, certain_value(&certain[i]),
+						   prefix_mask(fields->family, certain[i].length));
+	return error;
+}
+
 static int addrtype_declare(const struct match *match, const struct rule *rule, struct fields *fields)
 {
 	const struct guided *addrtype = match->data;
@@ -219,6 +230,11 @@ static int addrtype_declare(const struct match *match, const struct rule *rule, 
 
 	for (unsigned side = 0; side < SIDES && !error; side++) {
 		struct buffer text = {0};
+		if (guided_seen(addrtype, side))
+			error = declare_certain(fields,
+						side == ADDRTYPE_SOURCE ? FIELD_SOURCE : FIELD_DESTINATION);
+		if (error)
+			break;
 		if (!asks_routes(fields->family, addrtype, side))
 			continue;
 		side_text(addrtype, side, &text);

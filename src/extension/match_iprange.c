@@ -137,8 +137,7 @@ static diagram_node range_mean(const struct fields *fields, enum field field, st
 {
 	if (range.low > range.high)
 		return DIAGRAM_FALSE;
-	return diagram_interval(fields->diagram, fields->first[field], fields->bits[field], range.low,
-				range.high);
+	return fields_addresses(fields, field, range.low, range.high);
 }
 
 static diagram_node iprange_mean(const struct match *match, const struct rule *rule,
@@ -160,6 +159,20 @@ static diagram_node iprange_mean(const struct match *match, const struct rule *r
 	return mean;
 }
 
+static int iprange_declare(const struct match *match, const struct rule *rule, struct fields *fields)
+{
+	static const enum field sides[IPRANGE_COUNT] = {FIELD_SOURCE, FIELD_DESTINATION};
+	const struct iprange_match *iprange = match->data;
+	int error = 0;
+	(void)rule;
+
+	for (unsigned i = 0; i < IPRANGE_COUNT && !error; i++)
+		if (guided_seen(&iprange->guided, i))
+			error = fields_need_range(fields, sides[i], iprange->ranges[i].low,
+						  iprange->ranges[i].high);
+	return error;
+}
+
 const struct match_type match_iprange = {
     .name = "iprange",
     .modelled = true,
@@ -167,5 +180,6 @@ const struct match_type match_iprange = {
     .finish = iprange_finish,
     .print = iprange_print,
     .evaluate = iprange_evaluate,
+    .declare = iprange_declare,
     .mean = iprange_mean,
 };

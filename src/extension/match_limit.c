@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * -m limit: a token bucket, limit_mt() in net/netfilter/xt_limit.c. It is full when the rules are loaded,
- * which is when the capture begins. Arithmetic is in 32 bits, as there: what wraps there wraps here. */
+ * which is when the capture begins. Arithmetic is in 32 bits, as there: what wraps there wraps here, and what
+ * cannot be counted is refused. iptables-nft makes an nft_limit of it, which has 64 bits. */
 #include "extension/guided.h"
+#include "extension/option.h"
 #include "extension/rate.h"
 #include "extension/types.h"
 #include "extension/unseen.h"
@@ -21,12 +23,13 @@ struct limit_match {
 	struct guided guided;
 	uint32_t average; /* as it goes to the kernel */
 	uint32_t burst;
+	bool wide; /* counted in 64 bits */
 };
 
 struct limit_memory {
 	struct rate_memory common;
 	uint64_t before; /* jiffies */
-	uint32_t credit;
+	uint64_t credit;
 };
 
 static int rate_value(struct rule_parser *parser, const struct word *word, struct guided_value *value)
@@ -77,7 +80,11 @@ static int limit_finish(struct rule_parser *parser, struct match *match)
 	limit->burst = guided_seen(&limit->guided, LIMIT_BURST_OPTION)
 			   ? (uint32_t)limit->guided.values[LIMIT_BURST_OPTION].number
 			   : LIMIT_BURST;
-	if (limit->burst && credits_of(limit->average * limit->burst) >= credits_of(limit->average))
+	limit->wide = option_is_nft(parser);
+	if (limit->wide && limit->burst == 0) /* nft_limit_init() */
+		limit->burst = LIMIT_BURST;
+	if (limit->wide ||
+	    (limit->burst && credits_of(limit->average * limit->burst) >= credits_of(limit->average)))
 		return 0;
 	diagnostic_hint(
 	    option_error(parser, match->span, "bad-value",
@@ -101,7 +108,9 @@ static enum truth limit_evaluate(const struct match *match, const struct rule *r
 				 const struct packet *packet, struct evaluation *evaluation)
 {
 	const struct limit_match *limit = match->data;
-	uint32_t cap = credits_of(limit->average * limit->burst), cost = credits_of(limit->average);
+	uint32_t cost = credits_of(limit->average);
+	uint64_t cap =
+	    limit->wide ? (uint64_t)cost * limit->burst : credits_of(limit->average * limit->burst);
 	struct limit_memory *memory =
 	    rate_memory(match, rule, NULL, sizeof(*memory), packet->known & KNOWN_TIME, evaluation);
 
@@ -115,7 +124,9 @@ static enum truth limit_evaluate(const struct match *match, const struct rule *r
 	}
 	/* A capture may step back in time, which jiffies never do. */
 	if (now > memory->before) {
-		memory->credit += (uint32_t)((now - memory->before) * LIMIT_CREDITS);
+		memory->credit += (now - memory->before) * LIMIT_CREDITS;
+		if (!limit->wide)
+			memory->credit = (uint32_t)memory->credit;
 		memory->before = now;
 	}
 	if (memory->credit > cap)

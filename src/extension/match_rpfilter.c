@@ -62,6 +62,13 @@ static diagram_node rpfilter_mean(const struct match *match, const struct rule *
 		   : diagram_or(fields->diagram, unspecified, mean);
 }
 
+static int rpfilter_declare(const struct match *match, const struct rule *rule, struct fields *fields)
+{
+	int error = fields_need_range(fields, FIELD_SOURCE, 0, 0);
+
+	return error ? error : unseen_declare(match, rule, fields);
+}
+
 /* With --validmark it looks at the mark, which may have been restored from a connection. */
 const struct match_type match_rpfilter = {
     .name = "rpfilter",
@@ -72,7 +79,7 @@ const struct match_type match_rpfilter = {
     .finish = rpfilter_finish,
     .print = rpfilter_print,
     .evaluate = rpfilter_evaluate,
-    .declare = unseen_declare,
+    .declare = rpfilter_declare,
     .mean = rpfilter_mean,
     .tables = 1u << TABLE_RAW | 1u << TABLE_MANGLE,
     .hooks = 1u << HOOK_PREROUTING,

@@ -432,6 +432,22 @@ static bool any_set(const struct set_match *match, bool (*is)(const struct set *
 	return found;
 }
 
+void match_each_set(const struct match *match, void (*visit)(void *context, const struct set *set),
+		    void *context)
+{
+	const struct set_match *own = match->data;
+
+	if (match->type != &match_set)
+		return;
+	const struct set *set = own->reference.set;
+	visit(context, set);
+	for (size_t i = 0; set->type == SET_LIST && i < set->member_count; i++) {
+		struct set_member member;
+		set_member_get(set, i, &member);
+		visit(context, member.set);
+	}
+}
+
 static bool looks_at_mark(const struct set *set)
 {
 	return set->type == SET_HASH_IP_MARK;
@@ -569,6 +585,21 @@ bool match_set_meaning(const struct match *match, const struct fields *fields, s
 		return false;
 	return fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions,
 			       set->reference.source, meaning) == 0;
+}
+
+bool match_set_question(const struct match *match, struct set_question *question)
+{
+	const struct set_match *set = match->data;
+
+	if (match->type != &match_set)
+		return false;
+	*question = (struct set_question){
+	    .set = set->reference.set,
+	    .dimensions = set->reference.dimensions,
+	    .source = set->reference.source,
+	    .inverted = set->inverted,
+	};
+	return true;
 }
 
 const struct match_type match_set = {

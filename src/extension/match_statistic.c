@@ -2,6 +2,7 @@
  *
  * -m statistic: chance, or every n-th packet: statistic_mt() in net/netfilter/xt_statistic.c. The dice leave
  * nothing behind; the count of nth is the rule's own, and all CPUs share it. */
+#include "extension/extension.h"
 #include "extension/guided.h"
 #include "extension/rate.h"
 #include "extension/session.h"
@@ -184,3 +185,20 @@ const struct match_type match_statistic = {
     .mean = statistic_mean,
     .effects = statistic_effects,
 };
+
+bool match_statistic_share(const struct match *match, struct statistic_share *share)
+{
+	const struct guided *statistic = match->data;
+	uint32_t every;
+
+	if (match->type != &match_statistic)
+		return false;
+	every = is_nth(statistic) ? (uint32_t)statistic->values[STATISTIC_EVERY].number : 0;
+	*share = (struct statistic_share){
+	    .inverted = is_inverted(statistic),
+	    .every = every,
+	    .probability = every ? 1.0 / every
+				 : (double)statistic->values[STATISTIC_PROBABILITY].number / CERTAIN,
+	};
+	return true;
+}

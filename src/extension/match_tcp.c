@@ -261,6 +261,14 @@ bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *po
 	return range->first == range->last && !range->inverted;
 }
 
+void match_tcp_port_bounds(const struct match *match, struct port_bounds *bounds)
+{
+	const struct tcp_match *tcp = match->data;
+
+	port_bounds(&tcp->source, &bounds->source_low, &bounds->source_high);
+	port_bounds(&tcp->destination, &bounds->destination_low, &bounds->destination_high);
+}
+
 bool match_tcp_wants_syn(const struct match *match)
 {
 	const struct tcp_match *tcp = match->data;

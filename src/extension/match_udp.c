@@ -87,6 +87,14 @@ bool match_udp_single_port(const struct match *match, bool *source, uint16_t *po
 	return range->first == range->last && !range->inverted;
 }
 
+void match_udp_port_bounds(const struct match *match, struct port_bounds *bounds)
+{
+	const struct udp_match *udp = match->data;
+
+	port_bounds(&udp->source, &bounds->source_low, &bounds->source_high);
+	port_bounds(&udp->destination, &bounds->destination_low, &bounds->destination_high);
+}
+
 const struct match_type match_udp = {
     .name = "udp",
     .modelled = true,

@@ -124,13 +124,17 @@ void option_print_string(struct buffer *out, struct text value)
 
 /* A predicate is found again by its name, so the name says how far it may be shared. A text with a NUL in it,
  * which would end the name early, is not shared at all. */
-static bool opaque_name(const struct match *match, const struct rule *rule, struct text text,
-			enum opaque_sharing sharing, struct buffer *name)
+static bool opaque_name(const struct fields *fields, const struct match *match, const struct rule *rule,
+			struct text text, enum opaque_sharing sharing, struct buffer *name)
 {
 	size_t size = text.size ? strnlen(text.data, text.size) : 0;
 	if (size < text.size || (sharing == OPAQUE_TABLE && rule->chain->table->changes))
 		sharing = OPAQUE_RULE;
 	buffer_add(name, text.data, size);
+	if (fields->naming) {
+		fields->naming->match(fields->naming->context, match, rule, (int)sharing, name);
+		return name->data && !name->failed;
+	}
 	if (sharing == OPAQUE_TABLE)
 		buffer_printf(name, " in %s", table_names[rule->chain->table->id]);
 	/* PREROUTING comes before NAT and INPUT behind it: in mangle one packet meets both. */
@@ -151,7 +155,7 @@ static struct predicate *opaque_predicate(const struct match *match, const struc
 	struct predicate *predicate = NULL;
 
 	*error = -ENOMEM;
-	if (opaque_name(match, rule, text, sharing, &name))
+	if (opaque_name(fields, match, rule, text, sharing, &name))
 		*error = fields_need_opaque(fields, name.data, false, &predicate);
 	buffer_fini(&name);
 	return *error ? NULL : predicate;
@@ -180,6 +184,11 @@ diagram_node option_mean_opaque(const struct match *match, const struct rule *ru
 diagram_node option_not_late(const struct fields *fields)
 {
 	return fields_range(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE, FRAGMENT_FIRST);
+}
+
+bool option_is_nft(const struct rule_parser *parser)
+{
+	return parser->ruleset->flavour[parser->family] == FLAVOUR_NFT;
 }
 
 enum truth option_has_transport(const struct packet *packet)

@@ -54,6 +54,10 @@ void option_print_string(struct buffer *out, struct text value);
 #define OPTION_HOOKS_IN (1u << HOOK_PREROUTING | 1u << HOOK_INPUT | 1u << HOOK_FORWARD)
 #define OPTION_HOOKS_OUT (1u << HOOK_FORWARD | 1u << HOOK_OUTPUT | 1u << HOOK_POSTROUTING)
 
+/* Whether the rules are iptables-nft's, which gives some of them to nftables itself: that takes what x_tables
+ * refuses. */
+bool option_is_nft(const struct rule_parser *parser);
+
 /* The predicate of a match, or of the part of one, that is not modelled, as named by option_opaque_name(). */
 enum opaque_sharing {
 	OPAQUE_PACKET, /* the packet's own and the same all along its way: one predicate for each text */

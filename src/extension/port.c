@@ -9,18 +9,17 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* xtables_parse_port() reads numbers as strtoul() with base 0 does, after blanks; getaddrinfo() reads decimal
- * ones only. */
+/* xtables_parse_port() reads numbers as strtoul() with base 0 does; getaddrinfo() reads decimal ones only,
+ * and no text as 0. */
 static bool number_text(enum port_style style, struct text text, uint64_t *number)
 {
-	if (style == PORT_STRICT) {
-		while (text.size && isspace((unsigned char)text.data[0]))
-			text = (struct text){text.data + 1, text.size - 1};
+	if (style == PORT_STRICT)
 		return number_parse_c(text, UINT16_MAX, number) == 0;
-	}
 	for (size_t i = 0; i < text.size; i++)
 		if (!isdigit((unsigned char)text.data[i]))
 			return false;
+	if (text.size == 0)
+		text = TEXT("0");
 	while (text.size > 1 && text.data[0] == '0')
 		text = (struct text){text.data + 1, text.size - 1};
 	return number_parse(text, UINT16_MAX, number) == 0;
@@ -128,6 +127,14 @@ enum truth port_evaluate(const struct port_match *match, const struct packet *pa
 		return TRUTH_UNKNOWN;
 	uint16_t port = source ? packet->source_port : packet->destination_port;
 	return truth_of((port >= match->first && port <= match->last) != match->inverted);
+}
+
+void port_bounds(const struct port_match *match, uint16_t *low, uint16_t *high)
+{
+	bool known = match->given && !match->inverted && match->first <= match->last;
+
+	*low = known ? match->first : 0;
+	*high = known ? match->last : UINT16_MAX;
 }
 
 diagram_node port_mean(const struct port_match *match, const struct fields *fields, enum field field)

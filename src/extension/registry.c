@@ -159,3 +159,14 @@ bool match_single_port(const struct match *match, bool *source, uint16_t *port)
 		return match_tcp_single_port(match, source, port);
 	return match->type == &match_udp && match_udp_single_port(match, source, port);
 }
+
+bool match_port_bounds(const struct match *match, struct port_bounds *bounds)
+{
+	if (match->type != &match_tcp && match->type != &match_udp)
+		return false;
+	if (match->type == &match_tcp)
+		match_tcp_port_bounds(match, bounds);
+	else
+		match_udp_port_bounds(match, bounds);
+	return true;
+}

@@ -3,6 +3,7 @@
  * SET: adds the packet's addresses and ports to sets, takes them out, or copies the mark that a set's member
  * has to the packet; goes on: set_target_v3() in net/netfilter/xt_set.c. That a set has changed is an effect
  * which whoever asks the set notices; the packet itself has changed when --map-set found a member. */
+#include "extension/extension.h"
 #include "extension/guided.h"
 #include "extension/set_changes.h"
 #include "extension/types.h"
@@ -203,3 +204,19 @@ const struct target_type target_set_map_late = {
     .apply = set_apply,
     .rewrites = KNOWN_MARK,
 };
+
+bool target_set_uses(const struct target *target, struct set_uses *uses)
+{
+	const struct set_target *set = target->data;
+
+	if (target->type != &target_set && target->type != &target_set_map &&
+	    target->type != &target_set_map_late)
+		return false;
+	*uses = (struct set_uses){
+	    .added = has(set, SET_ADD) ? set->references[SET_ADD].set : NULL,
+	    .deleted = has(set, SET_DELETE) ? set->references[SET_DELETE].set : NULL,
+	    .looked_up = has(set, SET_MAP) ? set->references[SET_MAP].set : NULL,
+	    .has_timeout = has(set, SET_TIMEOUT),
+	};
+	return true;
+}

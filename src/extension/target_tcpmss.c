@@ -65,7 +65,8 @@ static int tcpmss_finish(struct rule_parser *parser, struct target *target)
 	error = option_require_protocol(parser, target->span, "TCPMSS", IPPROTO_TCP, "tcp");
 	if (error)
 		return error;
-	if (!matches_syn(parser->rule)) {
+	/* tcpmss_tg4_check() does not look for the match when nft_compat asks. */
+	if (!option_is_nft(parser) && !matches_syn(parser->rule)) {
 		diagnostic_hint(option_error(parser, target->span, "missing-option",
 					     "TCPMSS works on SYN packets only, and the rule takes others"),
 				"write -m tcp --tcp-flags SYN,RST SYN");

@@ -36,6 +36,9 @@ bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *po
 /* It asks for SYN, whatever else: what TCPMSS needs. */
 bool match_tcp_wants_syn(const struct match *match);
 bool match_udp_single_port(const struct match *match, bool *source, uint16_t *port);
+struct port_bounds;
+void match_tcp_port_bounds(const struct match *match, struct port_bounds *bounds);
+void match_udp_port_bounds(const struct match *match, struct port_bounds *bounds);
 bool match_set_reads_state(const struct match *match);
 /* Whether the packet is in the set as the input has it. */
 struct set_reference;

@@ -25,9 +25,9 @@ enum difference_answer { DIFFERENCE_NONE, DIFFERENCE_FOUND, DIFFERENCE_UNDECIDED
 
 /* What becomes of a packet at the end of a built-in chain. */
 struct fate {
-	const char *text; /* "ACCEPT", "DROP", "REJECT --reject-with icmp-port-unreachable", with effects in
-			   * front: "NOTRACK, ACCEPT" */
-	bool passes;      /* goes on to the next table or hook */
+	const char
+	    *verdict; /* "ACCEPT", "DROP", "REJECT --reject-with icmp-port-unreachable", "DNAT --to ..." */
+	const char *effects; /* of what is looked at, in order: "NOTRACK, MARK 0x1"; NULL: none */
 };
 
 /* Packets that one fate has with the old rules, and another with the new ones. */
@@ -40,7 +40,6 @@ struct difference_region {
 	struct packet packet; /* state in packet.state; what is not said of it is not known */
 	const char
 	    *unknowns; /* what must hold besides: matches that are not modelled, in words; NULL: nothing */
-	const struct rule *before_rule, *after_rule; /* that decide for the witness; NULL: the policy */
 };
 
 /* One built-in chain. */

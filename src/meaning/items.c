@@ -3,6 +3,7 @@
  * Chains as rows of items, and what each item matches. */
 #include "extension/extension.h"
 #include "meaning/analysis.h"
+#include "meaning/head.h"
 #include "ruleset/rule_parser.h"
 
 #include <errno.h>
@@ -37,20 +38,11 @@ static int add_unit(struct analysis *analysis, struct unit unit, uint32_t *index
 	return 0;
 }
 
-static bool is_inputless(const struct interface_match *match)
-{
-	return match->name[0] == '\0' && !match->wildcard && !match->inverted;
-}
-
 /* All that the item's condition will ask the fields for. */
 static int declare(struct analysis *analysis, const struct item *item)
 {
 	const struct rule *rule = item->rule;
-	int result = 0;
-	if (!is_inputless(&rule->in))
-		result = fields_need_interface(analysis->fields, &rule->in);
-	if (!result && !is_inputless(&rule->out))
-		result = fields_need_interface(analysis->fields, &rule->out);
+	int result = head_declare(analysis->fields, rule);
 	for (uint32_t i = 0; i < rule->match_count && !result; i++) {
 		const struct match *match = &rule->matches[i];
 		if (match != item->key_match && match->type->declare)
@@ -219,15 +211,9 @@ bool rule_is_scattered(const struct analysis *analysis, const struct rule *rule)
 static struct bounds address_bounds(const struct analysis *analysis, enum field field,
 				    const struct address_match *match)
 {
-	if (match->mask == 0) { /* ! -s 0.0.0.0/0 matches nothing */
-		diagram_node any = match->inverted ? DIAGRAM_FALSE : DIAGRAM_TRUE;
-		return (struct bounds){any, any};
-	}
 	if (address_is_scattered(analysis, match))
 		return (struct bounds){DIAGRAM_FALSE, DIAGRAM_TRUE};
-	diagram_node inside = fields_masked(analysis->fields, field, match->value, match->mask);
-	if (match->inverted)
-		inside = diagram_not(analysis->diagram, inside);
+	diagram_node inside = head_address(analysis->fields, field, match);
 	return (struct bounds){inside, inside};
 }
 
@@ -241,18 +227,13 @@ static diagram_node interface_condition(const struct analysis *analysis, const s
 {
 	const struct fields *fields = analysis->fields;
 	struct diagram *diagram = analysis->diagram;
-	diagram_node all = DIAGRAM_TRUE;
-	if (!is_inputless(&rule->in)) {
-		all = fields_interface(fields, FIELD_IN, &rule->in);
-		if (analysis->options->interface) {
-			all = diagram_and(diagram, all, fields_value(fields, FIELD_IN, analysis->in_index));
-			if (all != DIAGRAM_UNDECIDED && all != DIAGRAM_FALSE)
-				all = DIAGRAM_TRUE;
-		}
+	diagram_node in = head_input(fields, rule);
+	if (analysis->options->interface && in != DIAGRAM_TRUE) {
+		in = diagram_and(diagram, in, fields_value(fields, FIELD_IN, analysis->in_index));
+		if (in != DIAGRAM_UNDECIDED && in != DIAGRAM_FALSE)
+			in = DIAGRAM_TRUE;
 	}
-	if (!is_inputless(&rule->out))
-		all = diagram_and(diagram, all, fields_interface(fields, FIELD_OUT, &rule->out));
-	return all;
+	return diagram_and(diagram, in, head_output(fields, rule));
 }
 
 /* The part of the rule that is the kernel's ip_packet_match() or ip6_packet_match(), but for the protocol. */
@@ -260,26 +241,13 @@ static struct bounds head_bounds(const struct analysis *analysis, const struct r
 				 bool key_is_destination)
 {
 	diagram_node all = interface_condition(analysis, rule);
-	if (rule->fragment != FRAGMENT_ANY) {
-		diagram_node late = fields_value(analysis->fields, FIELD_FRAGMENT, FRAGMENT_LATE);
-		all = diagram_and(analysis->diagram, all,
-				  rule->fragment == FRAGMENT_LATER ? late
-								   : diagram_not(analysis->diagram, late));
-	}
+	all = diagram_and(analysis->diagram, all, head_fragment(analysis->fields, rule));
 	struct bounds head = {all, all};
 	if (!key_is_source)
 		head = both(analysis, head, address_bounds(analysis, FIELD_SOURCE, &rule->source));
 	if (!key_is_destination)
 		head = both(analysis, head, address_bounds(analysis, FIELD_DESTINATION, &rule->destination));
 	return head;
-}
-
-static diagram_node protocol_condition(const struct analysis *analysis, const struct rule *rule)
-{
-	if (rule->protocol == 0)
-		return DIAGRAM_TRUE;
-	diagram_node protocol = fields_value(analysis->fields, FIELD_PROTOCOL, rule->protocol);
-	return rule->protocol_inverted ? diagram_not(analysis->diagram, protocol) : protocol;
 }
 
 /* NAT's own targets end their table; what they do to the destination is unknown behind it (nat_forall()). */
@@ -427,7 +395,7 @@ static void mean_item(struct analysis *analysis, struct item *item)
 		     (item->predicate->kind == PREDICATE_PAIR && !item->predicate->pair_source_address));
 	bool key_protocol = list && item->predicate->kind == PREDICATE_PAIR;
 	struct bounds matches = head_bounds(analysis, rule, key_source, key_destination);
-	diagram_node exact = key_protocol ? DIAGRAM_TRUE : protocol_condition(analysis, rule);
+	diagram_node exact = key_protocol ? DIAGRAM_TRUE : head_protocol(analysis->fields, rule);
 	if (list)
 		exact = diagram_and(diagram, exact, fields_predicate(analysis->fields, item->predicate));
 	matches = both(analysis, matches, (struct bounds){exact, exact});

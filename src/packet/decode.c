@@ -114,13 +114,18 @@ static void keep_bytes(const struct bytes *bytes, struct packet *packet)
 		packet->known |= KNOWN_BYTES;
 }
 
+/* Whether `length` bytes are less than the match of that protocol asks for. Known where the header was not
+ * captured, too. */
+static void set_short(size_t length, struct packet *packet)
+{
+	packet->transport_short = length < transport_size(packet->protocol, packet->family);
+}
+
 /* bytes begin at the transport header. Ports are taken from 4 bytes, as multiport and the sets do, even when
  * the whole header is not there and tcp or udp would hot-drop. */
 static void decode_transport(const struct bytes *bytes, struct packet *packet)
 {
-	size_t needed = transport_size(packet->protocol, packet->family);
-	packet->transport_short = bytes_find(bytes, 0, needed) == FOUND_NONE;
-	size_t header = needed;
+	size_t header = transport_size(packet->protocol, packet->family);
 	if (has_ports(packet->protocol) && bytes_find(bytes, 0, 4) == FOUND) {
 		packet->source_port = read_16(bytes->data);
 		packet->destination_port = read_16(bytes->data + 2);
@@ -186,6 +191,7 @@ static enum link_verdict decode_ipv4(struct bytes bytes, struct packet *packet)
 		packet->payload = (uint32_t)(total - header);
 		return FRAME_OK;
 	}
+	set_short(bytes.length - header, packet);
 	if (bytes.size < header)
 		return FRAME_OK;
 	packet->transport = (uint32_t)header;
@@ -371,10 +377,8 @@ static enum link_verdict decode_ipv6(struct bytes bytes, bool loopback, struct p
 	packet->known |= KNOWN_PROTOCOL | KNOWN_FRAGMENT;
 	if (packet->header_error || found == FOUND_NONE)
 		return FRAME_OK;
-	if (offset > bytes.length) { /* the last header's length points behind the packet's end */
-		packet->transport_short = transport_size(packet->protocol, FAMILY_IPV6) != 0;
-		return FRAME_OK;
-	}
+	/* The last header's length may point behind the packet's end. */
+	set_short(offset < bytes.length ? bytes.length - offset : 0, packet);
 	if (offset > bytes.size)
 		return FRAME_OK;
 	packet->transport = (uint32_t)offset;

@@ -122,21 +122,6 @@ int entry_single_port(struct ipset_reader *reader, const struct word *word, stru
 int entry_range(struct ipset_reader *reader, enum family family, const struct word *word, struct text text,
 		struct entry_addresses *addresses);
 
-static inline const char *text_find(struct text text, char c)
-{
-	return text.size ? memchr(text.data, c, text.size) : NULL;
-}
-
-static inline struct text text_before(struct text text, const char *at)
-{
-	return (struct text){text.data, (size_t)(at - text.data)};
-}
-
-static inline struct text text_behind(struct text text, const char *at)
-{
-	return (struct text){at + 1, text.size - (size_t)(at - text.data) - 1};
-}
-
 /* What the add line says besides the entry, and what of it was said. */
 struct member_options {
 	struct set_member member;

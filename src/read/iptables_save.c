@@ -19,9 +19,11 @@ struct file_reader {
 	enum family family;
 	struct table *table; /* between "*NAME" and COMMIT, else NULL */
 	struct span table_span;
-	bool skip;     /* the table's name was wrong: its lines are passed over */
-	bool reserved; /* reserve_rules() has been called for the table */
-	unsigned seen; /* tables of this file, 1 << enum table_id */
+	bool skip;            /* the table's name was wrong: its lines are passed over */
+	bool reserved;        /* reserve_rules() has been called for the table */
+	unsigned seen;        /* tables of this file, 1 << enum table_id */
+	unsigned tables;      /* to be read, the same way */
+	enum flavour flavour; /* that the last comment said */
 	struct words words;
 	struct rule_reader rules;
 };
@@ -40,14 +42,9 @@ static int read_comment(struct file_reader *reader, struct span line)
 		bool nft = memmem(text.data, text.size, "(nf_tables)", 11) ||
 			   memmem(text.data, text.size, "-nft-save", 9) ||
 			   memmem(text.data, text.size, "xtables-save", 12);
-		enum flavour said = nft ? FLAVOUR_NFT : FLAVOUR_LEGACY;
+		reader->flavour = nft ? FLAVOUR_NFT : FLAVOUR_LEGACY;
 		if (*flavour == FLAVOUR_UNKNOWN)
-			*flavour = said;
-		else if (*flavour != said)
-			diagnostic_hint(
-			    file_error(reader, line, "mixed-flavours",
-				       "tables of iptables-legacy and of iptables-nft in one input"),
-			    "a packet meets both; weir can take one of them");
+			*flavour = reader->flavour;
 	} else if (text_starts(text, "# Table `") && memmem(text.data, text.size, "is incompatible", 15)) {
 		diagnostic_hint(file_error(reader, line, "incompatible-table",
 					   "a table with rules that iptables-nft-save could not print"),
@@ -433,7 +430,17 @@ static int table_start(struct file_reader *reader, struct span line)
 			diagnostic_hint(error, "raw, mangle, nat, filter or security");
 		return 0;
 	}
+	if (!(reader->tables >> id & 1))
+		return 0;
 	struct table *table = &reader->ruleset->tables[reader->family][id];
+	if (table->present && table->flavour != reader->flavour && table->flavour != FLAVOUR_UNKNOWN &&
+	    reader->flavour != FLAVOUR_UNKNOWN) {
+		diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "mixed-flavours", span,
+					       "table %s of iptables-legacy and of iptables-nft in one input",
+					       table_names[id]),
+				"a packet meets both; weir can take one of them");
+		return 0;
+	}
 	if (table->present && !(reader->seen >> id & 1)) {
 		diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "duplicate-table", span,
 					       "table %s comes a second time, in another file",
@@ -448,10 +455,14 @@ static int table_start(struct file_reader *reader, struct span line)
 	}
 	reader->seen |= 1u << id;
 	table->present = true;
-	table->order = 0;
+	table->flavour = reader->flavour;
+	/* One that comes again keeps its place: two tables of the same place would hide each other. */
+	uint32_t present = 0;
 	for (int family = 0; family < FAMILY_COUNT; family++)
 		for (int other = 0; other < TABLE_COUNT; other++)
-			table->order += reader->ruleset->tables[family][other].present;
+			present += reader->ruleset->tables[family][other].present;
+	if (table->order == 0)
+		table->order = present;
 	reader->ruleset->has_family[reader->family] = true;
 	reader->table = table;
 	reader->skip = false;
@@ -519,12 +530,19 @@ static int read_line(struct file_reader *reader, struct span line)
 int iptables_save_read(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
 		       enum family family)
 {
+	return iptables_save_read_tables(ruleset, sink, source, family, ~0u);
+}
+
+int iptables_save_read_tables(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
+			      enum family family, unsigned tables)
+{
 	struct file_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
 	reader->ruleset = ruleset;
 	reader->sink = sink;
 	reader->family = family;
+	reader->tables = tables;
 	reader->rules.arena = ruleset->arena;
 	reader->rules.parser = (struct rule_parser){.ruleset = ruleset, .sink = sink, .family = family};
 	struct line_reader lines = {.source = source};

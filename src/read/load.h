@@ -9,15 +9,29 @@
 
 /* Reads all of them into one ruleset. Sets are read first, so that rules may use them whatever the order of
  * the arguments; chains are linked, checked for loops and ordered. A file is ipset save (its first word is
- * create or add, or it has "create" lines), else iptables-save; of IPv6 when its first comment says
- * ip6tables, its name ends in 6 or .v6, or an address in it is IPv6 (both kinds of evidence in one file: an
- * error that says so). A directory: rules.v4, rules.v6, ipsets (each may be missing, not all). Returns 0;
- * -EINVAL with diagnostics; -ENOMEM; another -errno with a diagnostic when a file cannot be read. */
+ * create or add, or it has "create" lines), else iptables-save; of which family its comments say, else its
+ * addresses, matches and targets (of both: an error that says so), else its name. A directory: rules.v4,
+ * rules.v6, ipsets (each may be missing, not all). Returns 0; -EINVAL with diagnostics; -ENOMEM; another
+ * -errno with a diagnostic when a file cannot be read. */
 int rules_load(const char *const *paths, size_t count, struct diagnostics *sink, struct ruleset **ruleset);
 
+/* The same of texts that are at hand; they are copied. The names stand in messages, and must stay. */
+struct rules_text {
+	const char *name;
+	struct text text;
+};
+int rules_load_texts(const struct rules_text *texts, size_t count, struct diagnostics *sink,
+		     struct ruleset **ruleset);
+
 /* What iptables-legacy-save, iptables-nft-save, their IPv6 forms and `ipset save` print in this network
- * namespace. Both flavours holding rules at once is an error: they judge a packet twice. -ENOENT with a
- * diagnostic when a program is missing. */
+ * namespace. Where both flavours hold rules, in tables of different names, these are one ruleset, as the
+ * kernel runs tables at the same priorities in both; a warning says so. A table of which both hold rules is
+ * an error: each packet meets both, and there is one of each name here. -ENOENT with a diagnostic when a
+ * program is missing. */
 int rules_load_live(struct diagnostics *sink, struct ruleset **ruleset);
+
+/* The same to be shown, not to be judged by: where both flavours hold rules in one table, `beside` gets what
+ * iptables-nft holds of that family; NULL when there is no such table. */
+int rules_load_live_beside(struct diagnostics *sink, struct ruleset **ruleset, struct ruleset **beside);
 
 #endif

@@ -36,6 +36,21 @@ struct address_list {
 	size_t count, capacity;
 };
 
+static inline const char *text_find(struct text text, char c)
+{
+	return text.size ? memchr(text.data, c, text.size) : NULL;
+}
+
+static inline struct text text_before(struct text text, const char *at)
+{
+	return (struct text){text.data, (size_t)(at - text.data)};
+}
+
+static inline struct text text_behind(struct text text, const char *at)
+{
+	return (struct text){at + 1, text.size - (size_t)(at - text.data) - 1};
+}
+
 #define RULE_WORDS_MAX 255 /* as iptables-restore: MAX_ARGC in iptables/xshared.h */
 
 /* Reads the rules of one table. The arrays are scratch, used again for each rule. */
@@ -69,13 +84,16 @@ void rule_reader_fini(struct rule_reader *reader);
 int rule_read(struct rule_reader *reader, struct chain *chain, const struct word *words, size_t count,
 	      struct span span, const uint64_t counters[2]);
 
-/* rule_header.c: options of the rule itself. Each reads the argument of parser->option; 0, -EINVAL with a
- * diagnostic, -ENOMEM. */
+/* rule_address.c, rule_header.c: options of the rule itself. Each reads the argument of parser->option; 0,
+ * -EINVAL with a diagnostic, -ENOMEM. */
 int header_addresses(struct rule_reader *reader, struct address_list *list);
 int header_protocol(struct rule_parser *parser);
 int header_interface(struct rule_parser *parser, struct interface_match *match);
 /* What iptables refuses: -i in OUTPUT and so on. */
 int header_check(struct rule_parser *parser, const struct chain *chain);
+
+/* Whether the option's argument may begin with a dash. rule_parser.c */
+bool option_takes_free_text(struct text option);
 
 /* chains.c: resolves the jumps that are pending, then checks the table for loops and fills depth, order and
  * ordered. 0 or -ENOMEM. */
@@ -88,11 +106,16 @@ bool edit_is_command(const struct word *word);
 int edit_read(struct rule_reader *reader, const struct word *words, size_t count, const uint64_t counters[2],
 	      struct span span);
 
+/* family.c: whose rules a file has. false after a diagnostic: it says both. */
+bool source_family(const struct source *source, struct diagnostics *sink, enum family *family);
 /* iptables_save.c */
 /* Whether iptables would make a user chain of that name; a diagnostic where not. */
 bool chain_name_check(struct diagnostics *sink, const struct table *table, const struct word *word);
 int iptables_save_read(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
 		       enum family family);
+/* These tables alone: 1 << enum table_id. */
+int iptables_save_read_tables(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
+			      enum family family, unsigned tables);
 /* ipset_save.c */
 int ipset_save_read(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source);
 

@@ -7,6 +7,7 @@
  * passed over, as a rule read without one of its conditions would drop more than it says. */
 #include "read/names.h"
 #include "read/reader.h"
+#include "read/rule_options.h"
 #include "ruleset/protocol.h"
 
 #include <ctype.h>
@@ -18,101 +19,11 @@
 #define EXPANSION_MAX 65536     /* rules made of one line */
 #define EXPANDED_MAX (1u << 20) /* further rules made of all lines of a table */
 
-enum rule_option {
-	OPTION_NONE,
-	OPTION_SOURCE,
-	OPTION_DESTINATION,
-	OPTION_PROTOCOL,
-	OPTION_IN,
-	OPTION_OUT,
-	OPTION_FRAGMENT,
-	OPTION_COUNTERS,
-	OPTION_TARGET,
-	OPTION_MATCH, /* may be repeated */
-	OPTION_IPV4,
-	OPTION_IPV6,
-	OPTION_GOTO,
-	OPTION_VERBOSE, /* says more while loading */
-	OPTION_COMMAND, /* not of a rule */
-};
-
-/* "-s" and its kind, by their letter. */
-static const unsigned char short_options[256] = {
-    ['s'] = OPTION_SOURCE,  ['d'] = OPTION_DESTINATION, ['p'] = OPTION_PROTOCOL, ['i'] = OPTION_IN,
-    ['o'] = OPTION_OUT,     ['f'] = OPTION_FRAGMENT,    ['c'] = OPTION_COUNTERS, ['j'] = OPTION_TARGET,
-    ['g'] = OPTION_GOTO,    ['m'] = OPTION_MATCH,       ['4'] = OPTION_IPV4,     ['6'] = OPTION_IPV6,
-    ['v'] = OPTION_VERBOSE,
-};
-
-/* All that iptables itself has, in the order of its names: what abbreviates two of them it refuses. */
-static const struct {
-	const char *name;
-	enum rule_option option;
-} long_options[] = {
-    {"--append", OPTION_COMMAND},
-    {"--check", OPTION_COMMAND},
-    {"--delete", OPTION_COMMAND},
-    {"--delete-chain", OPTION_COMMAND},
-    {"--destination", OPTION_DESTINATION},
-    {"--dst", OPTION_DESTINATION},
-    {"--exact", OPTION_COMMAND},
-    {"--flush", OPTION_COMMAND},
-    {"--fragments", OPTION_FRAGMENT}, /* of iptables alone */
-    {"--goto", OPTION_GOTO},
-    {"--help", OPTION_COMMAND},
-    {"--in-interface", OPTION_IN},
-    {"--insert", OPTION_COMMAND},
-    {"--ipv4", OPTION_IPV4},
-    {"--ipv6", OPTION_IPV6},
-    {"--jump", OPTION_TARGET},
-    {"--line-numbers", OPTION_COMMAND},
-    {"--list", OPTION_COMMAND},
-    {"--list-rules", OPTION_COMMAND},
-    {"--match", OPTION_MATCH},
-    {"--modprobe", OPTION_COMMAND},
-    {"--new-chain", OPTION_COMMAND},
-    {"--numeric", OPTION_COMMAND},
-    {"--out-interface", OPTION_OUT},
-    {"--policy", OPTION_COMMAND},
-    {"--protocol", OPTION_PROTOCOL},
-    {"--rename-chain", OPTION_COMMAND},
-    {"--replace", OPTION_COMMAND},
-    {"--set-counters", OPTION_COUNTERS},
-    {"--source", OPTION_SOURCE},
-    {"--src", OPTION_SOURCE},
-    {"--table", OPTION_COMMAND},
-    {"--verbose", OPTION_VERBOSE},
-    {"--version", OPTION_COMMAND},
-    {"--wait", OPTION_COMMAND},
-    {"--wait-interval", OPTION_COMMAND},
-    {"--zero", OPTION_COMMAND},
-};
-#define LONG_OPTION_COUNT (sizeof(long_options) / sizeof(*long_options))
-
 void rule_reader_fini(struct rule_reader *reader)
 {
 	free(reader->sources.matches);
 	free(reader->destinations.matches);
 	free(reader->pending);
-}
-
-static bool is_of_family(const struct rule_reader *reader, size_t option)
-{
-	return long_options[option].option != OPTION_FRAGMENT || reader->parser.family == FAMILY_IPV4;
-}
-
-/* A word of two characters and more that begins with a dash. */
-static enum rule_option option_find(const struct rule_reader *reader, struct text text)
-{
-	if (text.size == 2)
-		return (enum rule_option)short_options[(unsigned char)text.data[1]];
-	for (size_t i = 0; i < LONG_OPTION_COUNT; i++) {
-		const char *name = long_options[i].name;
-		/* A look at the third character spares most comparisons. */
-		if (text.data[2] == name[2] && text_is(text, name) && is_of_family(reader, i))
-			return long_options[i].option;
-	}
-	return OPTION_NONE;
 }
 
 /* There is room: each item has a word of its own, and the rule's is one more. */
@@ -280,6 +191,12 @@ static int refuse_attached(struct rule_parser *parser)
 	return -EINVAL;
 }
 
+/* Options of which iptables takes the argument out of the same word; see refuse_attached(). */
+static bool takes_attached(enum rule_option option)
+{
+	return option == OPTION_MATCH || option == OPTION_GOTO || option == OPTION_COUNTERS;
+}
+
 /* One of the rule's own options. */
 static int read_own_option(struct rule_reader *reader, enum rule_option option)
 {
@@ -287,7 +204,7 @@ static int read_own_option(struct rule_reader *reader, enum rule_option option)
 	enum rule_option slot = option == OPTION_GOTO ? OPTION_TARGET : option;
 	if (option == OPTION_COMMAND)
 		return unknown_option(parser);
-	if (parser->attached && option != OPTION_MATCH && option != OPTION_GOTO && option != OPTION_COUNTERS)
+	if (parser->attached && !takes_attached(option))
 		return refuse_attached(parser);
 	if (slot != OPTION_MATCH && slot != OPTION_IPV4 && slot != OPTION_IPV6 && slot != OPTION_VERBOSE) {
 		if (reader->seen >> slot & 1) {
@@ -391,9 +308,7 @@ static int offer_abbreviated(struct rule_reader *reader)
 	if (search.begin.size < 3)
 		return 0;
 	search.asked = reader->item_count; /* the rule itself */
-	for (size_t i = 0; i < LONG_OPTION_COUNT; i++)
-		if (is_of_family(reader, i))
-			option_search_note(&search, long_options[i].name);
+	rule_options_note(&search, parser->family);
 	parser->search = &search;
 	for (size_t i = 1; i < reader->item_count; i++)
 		if (reader->items[i].first == i) {
@@ -406,7 +321,7 @@ static int offer_abbreviated(struct rule_reader *reader)
 	reader->option.text = text_of(search.found);
 	return search.owner < reader->item_count
 		   ? offer(reader, search.owner)
-		   : take_own_option(reader, option_find(reader, reader->option.text));
+		   : take_own_option(reader, rule_option_find(parser->family, reader->option.text));
 }
 
 /* The match that -p makes available without -m, when nobody else takes an option. Its item, 0: none. */
@@ -463,12 +378,44 @@ static void split_option(struct rule_reader *reader, const struct word *word)
 	reader->parser.attached = &reader->value;
 }
 
+static bool takes_no_argument(enum rule_option option)
+{
+	return option == OPTION_FRAGMENT || option == OPTION_VERBOSE || option == OPTION_IPV4 ||
+	       option == OPTION_IPV6;
+}
+
+/* -fi eth0, -mlimit, -c1,2: letters in one word, and behind the last one its argument, if it has one. */
+static int read_letters(struct rule_reader *reader, const struct word *word)
+{
+	struct rule_parser *parser = &reader->parser;
+	for (size_t at = 1; at < word->text.size; at++) {
+		enum rule_option own = rule_option_of_letter(word->text.data[at]);
+		bool alone = takes_no_argument(own);
+		reader->value = *word;
+		reader->value.text = (struct text){word->text.data + at + 1, word->text.size - at - 1};
+		parser->attached = !alone && reader->value.text.size ? &reader->value : NULL;
+		reader->option = *word;
+		if (own == OPTION_NONE || (parser->attached && !takes_attached(own)))
+			return unknown_option(parser);
+		reader->option.text = rule_option_name(own);
+		int result = take_own_option(reader, own);
+		if (result < 0 || !alone || reader->other_family)
+			return result < 0 ? result : 0;
+		parser->inverted = false; /* a "!" is for the first one */
+		reader->bang = NULL;
+	}
+	return 0;
+}
+
 static int read_option(struct rule_reader *reader)
 {
 	struct rule_parser *parser = &reader->parser;
 	size_t from = parser->next - 1;
 	split_option(reader, &parser->words[from]);
-	enum rule_option own = option_find(reader, reader->option.text);
+	if (reader->option.text.size > 2 && reader->option.text.data[1] != '-' && !reader->sink_item &&
+	    rule_option_of_letter(reader->option.text.data[1]) != OPTION_NONE)
+		return read_letters(reader, &parser->words[from]);
+	enum rule_option own = rule_option_find(parser->family, reader->option.text);
 	int result = own != OPTION_NONE ? take_own_option(reader, own) : offer_all(reader);
 	if (result == 0)
 		result = offer_others(reader);

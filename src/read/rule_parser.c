@@ -3,7 +3,7 @@
  * What extensions use to read their options: ruleset/rule_parser.h. */
 #include "ruleset/rule_parser.h"
 
-#include "read/words.h"
+#include "read/reader.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,16 +11,18 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Options whose argument is any text: iptables-save writes one that begins with a dash without quotes
- * (libxtables, xtables_save_string()). */
+/* Options whose argument is any text, which may begin with a dash: iptables-save writes it without quotes
+ * (libxtables, xtables_save_string(), print_iface()). getopt_long() knows no difference for any option; of
+ * the others no argument that begins so is right, and the message is better. */
 static const char *const free_text_options[] = {
-    "--comment", "--log-prefix", "--nflog-prefix", "--helper", "--label",  "--genre",     "--nfacct-name",
-    "--rateest", "--rateest1",   "--rateest2",     "--path",   "--string", "--hex-string"};
+    "--comment",     "--log-prefix", "--nflog-prefix", "--helper",   "--label",        "--genre",
+    "--nfacct-name", "--rateest",    "--rateest1",     "--rateest2", "--path",         "--string",
+    "--hex-string",  "-i",           "--in-interface", "-o",         "--out-interface"};
 
-static bool takes_free_text(const struct word *option)
+bool option_takes_free_text(struct text option)
 {
-	for (size_t i = 0; option && i < sizeof(free_text_options) / sizeof(free_text_options[0]); i++)
-		if (text_is(option->text, free_text_options[i]))
+	for (size_t i = 0; i < sizeof(free_text_options) / sizeof(free_text_options[0]); i++)
+		if (text_is(option, free_text_options[i]))
 			return true;
 	return false;
 }
@@ -57,7 +59,7 @@ const struct word *parser_argument(struct rule_parser *parser)
 		parser->attached = NULL;
 		return parser->argument;
 	}
-	bool free_text = takes_free_text(parser->option);
+	bool free_text = option_takes_free_text(parser->option->text);
 	/* Before 1.4.3 "--option ! value" was how iptables-save printed it; 1.8 takes the "!" for the
 	 * argument, and refuses the value behind it. */
 	if (parser->next + 1 < parser->count && is_bang(&parser->words[parser->next]) &&

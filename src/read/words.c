@@ -49,6 +49,15 @@ static int words_add(struct words *words, struct word word)
 	return 0;
 }
 
+/* iptables-restore takes the line to end there: what stands behind it would be read by weir alone. */
+static int nul_byte(struct diagnostics *sink, const struct source *source, uint32_t at)
+{
+	diagnostic_hint(
+	    diagnostic_add(sink, SEVERITY_ERROR, "nul-byte", (struct span){source, at, at + 1}, "a NUL byte"),
+	    "iptables-restore would not see what stands behind it");
+	return -EINVAL;
+}
+
 /* A word that has quotes in it, from its first character on. */
 static int quoted_word(struct arena *arena, struct diagnostics *sink, struct span line, uint32_t *at,
 		       struct words *words)
@@ -75,6 +84,8 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 			    "close it with \"; within quotes write \\\" for the character itself");
 			return -EINVAL;
 		}
+		if (!data[next])
+			return nul_byte(sink, line.source, next);
 		text[size++] = data[next];
 	}
 	*at = next + 1;
@@ -83,8 +94,8 @@ static int quoted_word(struct arena *arena, struct diagnostics *sink, struct spa
 
 int words_split(struct arena *arena, struct diagnostics *sink, struct span line, struct words *words)
 {
-	static const bool ends_word[256] = {
-	    [' '] = true, ['\t'] = true, ['\r'] = true, ['\f'] = true, ['\v'] = true, ['"'] = true};
+	static const bool ends_word[256] = {[' '] = true,  ['\t'] = true, ['\r'] = true, ['\f'] = true,
+					    ['\v'] = true, ['"'] = true,  ['\0'] = true};
 	const char *data = line.source->data;
 	words->count = 0;
 	for (uint32_t at = line.begin; at < line.end;) {
@@ -96,6 +107,8 @@ int words_split(struct arena *arena, struct diagnostics *sink, struct span line,
 		while (end < line.end && !ends_word[(unsigned char)data[end]])
 			end++;
 		int result;
+		if (end < line.end && !data[end])
+			return nul_byte(sink, line.source, end);
 		if (end < line.end && data[end] == '"') {
 			result = quoted_word(arena, sink, line, &at, words);
 		} else {

@@ -23,7 +23,8 @@ void words_fini(struct words *words);
 
 /* Splits a line as iptables-restore does (iptables 1.8, xshared.c, add_param_to_argv()): blanks part words,
  * double quotes keep them, a backslash within quotes takes the next character as it is, and a closing quote
- * ends the word. Text with quotes is copied into the arena. 0, -EINVAL with a diagnostic, -ENOMEM. */
+ * ends the word. A NUL byte is refused. Text with quotes is copied into the arena. 0, -EINVAL with a
+ * diagnostic, -ENOMEM. */
 int words_split(struct arena *arena, struct diagnostics *sink, struct span line, struct words *words);
 
 /* Whether a word stood without quotes. */

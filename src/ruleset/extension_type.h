@@ -49,6 +49,7 @@ struct evaluation {
 	bool state_known;            /* state below is certain */
 	enum connection_state state; /* at this point of the path: UNTRACKED behind NOTRACK */
 	bool hot_drop;               /* out: the packet is dropped at once, whatever else the rule says */
+	bool hot_drop_perhaps;       /* out: or may be, what it would be for is not known */
 };
 
 /* Effects of evaluating a match or of running a target that others could notice if the packet never came:

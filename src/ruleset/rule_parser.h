@@ -35,6 +35,7 @@ struct rule_parser {
 	const struct word *argument; /* what parser_argument() gave last */
 	bool inverted; /* a "!" stood before it; the type that takes the option must look at it */
 	struct option_search *search; /* NULL: none under way */
+	size_t names_asked;           /* names of hosts looked up so far */
 };
 
 void option_search_note(struct option_search *search, const char *name);

@@ -93,7 +93,10 @@ struct chain {
 struct table {
 	enum family family;
 	enum table_id id;
-	bool present;   /* named in the input */
+	bool present; /* named in the input */
+	/* Which program printed it. One ruleset may have tables of both flavours: the kernel runs them at the
+	 * same priorities. Of one name it has one. */
+	enum flavour flavour;
 	uint32_t order; /* among the tables of all inputs: from 1, as they came; 0: not present */
 	size_t chain_count, chain_capacity;
 	struct chain **chains; /* as declared */
@@ -107,7 +110,7 @@ struct table {
 struct ruleset {
 	struct arena *arena;
 	struct table tables[FAMILY_COUNT][TABLE_COUNT];
-	enum flavour flavour[FAMILY_COUNT]; /* from iptables-save's first comment */
+	enum flavour flavour[FAMILY_COUNT]; /* of the first table that says it */
 	size_t set_count, set_capacity;
 	struct set **sets;
 	struct name_index *set_index;

@@ -9,19 +9,30 @@
 #include "read/reader.h"
 #include "ruleset/ruleset.h"
 
+#include <json-c/json_object.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Whether something is wrong with the input; what is must be printable, as text and as JSON. */
+static inline bool fuzz_wrong(const struct diagnostics *sink)
+{
+	struct buffer text = {0};
+
+	diagnostics_print(sink, &text);
+	buffer_fini(&text);
+	json_object_put(diagnostics_json(sink));
+	return diagnostics_errors(sink) != 0;
+}
+
 /* Rules behind the first line "---", sets before it; without one it is all rules. NULL when something is
- * wrong with them; what is wrong must be printable. */
+ * wrong with them. */
 static inline struct ruleset *fuzz_read(const char *data, size_t size, enum family family)
 {
 	struct diagnostics *sink = diagnostics_new();
 	struct ruleset *ruleset = ruleset_new();
 	const char *cut = size ? memmem(data, size, "---\n", 4) : NULL;
-	struct buffer text = {0};
 
 	if (!sink || !ruleset)
 		abort();
@@ -31,9 +42,7 @@ static inline struct ruleset *fuzz_read(const char *data, size_t size, enum fami
 	size_t begin = cut ? (size_t)(cut - data) + 4 : 0;
 	iptables_save_read(ruleset, sink, source_new(ruleset->arena, "rules", data + begin, size - begin),
 			   family);
-	bool wrong = diagnostics_errors(sink) != 0;
-	diagnostics_print(sink, &text);
-	buffer_fini(&text);
+	bool wrong = fuzz_wrong(sink);
 	diagnostics_free(sink);
 	if (!wrong)
 		return ruleset;

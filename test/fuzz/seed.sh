@@ -19,12 +19,17 @@ sets() {
 	echo ---
 }
 
-# Lines of tests: {FAMILY_IPV4, "filter", "INPUT", "-j DROP", ...}, one file each.
+# Lines of tests, one file each: {FAMILY_IPV4, "filter", "INPUT", "-j DROP", ...}; and what else looks like a rule, without
+# table and chain.
 rule_lines() {
 	sets >"$directory/sets"
-	cat test/unit/*_lines.h test/unit/extension_targets_*.c | tr '\n' ' ' |
-		grep -oP '\{FAMILY_IPV[46],\s*"[a-z]+",\s*"[A-Za-z]+",\s*("([^"\\]|\\.)*"\s*)+(?=[,}])' |
-		awk -v directory="$directory" '
+	{
+		cat test/unit/*.[ch] | tr '\n' ' ' |
+			grep -oP '\{FAMILY_IPV[46],\s*"[a-z]+",\s*"[A-Za-z]+",\s*("([^"\\]|\\.)*"\s*)+(?=[,}])'
+		grep -ohP '"-m [a-z0-9]+ --([^"\\]|\\.)*"' test/unit/*.[ch] | sed 's/^/{FAMILY_IPV4, "filter", "INPUT", /' | sort -u
+		grep -ohP '"-j [A-Z]+ --([^"\\]|\\.)*"' test/unit/*.[ch] | sort -u |
+			sed 's/^/{FAMILY_IPV4, "mangle", "X", /; s/"mangle"\(.*SECMARK\)/"security"\1/'
+	} | awk -v directory="$directory" '
 		BEGIN {
 			while ((getline line < (directory "/sets")) > 0)
 				sets = sets line "\n"
@@ -235,7 +240,7 @@ seed_evaluate() {
 		srand(1)
 		for (i = 0; i < 256; i++) {
 			printf "\\%03o", i % 64
-			for (frame = 0; frame < 1 + i % 16; frame++)
+			for (frame = 0; frame < 1 + i % 3 + (i % 16 ? 0 : 5); frame++)
 				printf "\\%03o\\%03o\\%03o\\000\\000\\000\\000\\000\\000\\000\\%03o\\%03o",
 					int(rand() * 256), int(rand() * 256), 128 + int(rand() * 8), int(rand() * 256),
 					int(rand() * 256)

@@ -299,6 +299,27 @@ const struct fixed_case fixed_cases[] = {
 		}, .count = 3,
 	},
 	{
+		"in order: a connection is confirmed behind its first packet", FAMILY_IPV4, .tracked = true, .session = true,
+		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstatus CONFIRMED\n"
+			"-A INPUT -m conntrack ! --ctstatus CONFIRMED\nCOMMIT\n",
+		.packets = {
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+		}, .count = 2,
+	},
+	{
+		"in order: two connections have no key in common, the second is not confirmed", FAMILY_IPV4, .tracked = true,
+		.session = true,
+		.tables = RAW "COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+			":POSTROUTING ACCEPT [0:0]\n-A INPUT -p udp -j SNAT --to-source 192.0.2.140:2000\nCOMMIT\n" FILTER "COMMIT\n",
+		.packets = {
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+			{false, {UDP, .destination_port = 53}, OTHER, HOST_IPV4},
+			{false, {UDP, .destination_port = 53}, OTHER, HOST_IPV4},
+			{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4},
+		}, .count = 4,
+	},
+	{
 		"a tracked packet may be NEW", FAMILY_IPV4, .tracked = true,
 		.tables = RAW "COMMIT\n" FILTER "-A INPUT -m conntrack --ctstate NEW -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n",
 		.packets = {{false, {UDP, .destination_port = 53}, BANNED, HOST_IPV4}}, .count = 1,

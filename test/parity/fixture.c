@@ -50,12 +50,12 @@ static struct ruleset *load(const struct buffer *tables, const struct buffer *se
 	return ruleset;
 }
 
-struct ruleset *fixture_load(const struct rules_text *text, struct buffer *why)
+struct ruleset *fixture_load(const struct drawn_rules *text, struct buffer *why)
 {
 	return load(&text->tables, &text->sets, why);
 }
 
-struct ruleset *fixture_load_saved(const struct buffer *saved, const struct rules_text *text,
+struct ruleset *fixture_load_saved(const struct buffer *saved, const struct drawn_rules *text,
 				   struct buffer *why)
 {
 	return load(saved, &text->sets, why);

@@ -11,9 +11,9 @@
 int text_file(const struct buffer *text, char path[32]);
 
 /* Reads a generated ruleset as the commands do. NULL with everything that is wrong in `why`. */
-struct ruleset *fixture_load(const struct rules_text *text, struct buffer *why);
+struct ruleset *fixture_load(const struct drawn_rules *text, struct buffer *why);
 /* Reads what iptables-save printed, with the sets of `text`. */
-struct ruleset *fixture_load_saved(const struct buffer *saved, const struct rules_text *text,
+struct ruleset *fixture_load_saved(const struct buffer *saved, const struct drawn_rules *text,
 				   struct buffer *why);
 
 #endif

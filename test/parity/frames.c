@@ -221,6 +221,10 @@ static unsigned build_transport(const struct frame_plan *plan, uint8_t *at)
 	default:
 		break;
 	}
+	if (plan->quoted_size) {
+		memcpy(at + header, plan->quoted, plan->quoted_size);
+		return header + plan->quoted_size;
+	}
 	header_payload(plan, at + header);
 	return header + plan->payload;
 }

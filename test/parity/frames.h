@@ -7,6 +7,7 @@
 #include "pool.h"
 
 #define FRAME_ROOM 512
+#define FRAME_QUOTED 64
 
 /* Locally administered; the receiving interface is given it. */
 extern const uint8_t frame_own_mac[6], frame_peer_mac[6];
@@ -50,6 +51,11 @@ struct frame_plan {
 	/* Layouts: frames_header.h. 0: plain. */
 	unsigned tcp_options, variant, hop, destination_options, routing, auth, text;
 	uint8_t fragment_reserved; /* IPv6: bits in both reserved fields */
+	uint8_t sequence;          /* TCP: added to 1 */
+	uint8_t acknowledgement;
+	/* ICMP errors: the packet that it is about, in place of a payload; 0: none. */
+	unsigned quoted_size;
+	uint8_t quoted[FRAME_QUOTED];
 };
 
 struct frame {

@@ -44,7 +44,8 @@ unsigned header_tcp(const struct frame_plan *plan, uint8_t *at)
 	const struct bytes *options = &tcp_layouts[plan->tcp_options].options;
 	unsigned size = 20 + options->size, length = tcp_layouts[plan->tcp_options].length;
 
-	at[7] = 1; /* sequence number */
+	at[7] = (uint8_t)(1 + plan->sequence);
+	at[11] = plan->acknowledgement;
 	at[12] = (uint8_t)((length ? length : size / 4) << 4);
 	at[13] = plan->tcp_flags;
 	at[14] = 1024 >> 8; /* window */
@@ -147,13 +148,14 @@ unsigned header_options(unsigned layout, uint8_t *at)
 #define NINE_2 "\x20\x01\x0d\xb8\0\x09\0\0\0\0\0\0\0\0\0\2"
 
 static const struct bytes routing_layouts[ROUTING_LAYOUTS] = {
-    BYTES("\0\0\2\0\0\0\0\0"),
-    BYTES("\0\2\0\1\0\0\0\0" NINE_1),
-    BYTES("\0\4\0\0\0\0\0\0" NINE_1 NINE_2),
-    BYTES("\0\4\0\2\0\0\0\1" NINE_2 NINE_1),
-    BYTES("\0\0\3\0\0\0\0\0"),
-    BYTES("\0\2\2\1\0\0\0\0" NINE_1),
-    BYTES("\0\x14\0\0\0\0\0\0"), /* leads behind the packet, perhaps */
+    BYTES("\0\0\2\0\0\0\0\0"), BYTES("\0\2\0\1\0\0\0\0" NINE_1), BYTES("\0\4\0\0\0\0\0\0" NINE_1 NINE_2),
+    BYTES("\0\4\0\2\0\0\0\1" NINE_2 NINE_1), BYTES("\0\0\3\0\0\0\0\0"), BYTES("\0\2\2\1\0\0\0\0" NINE_1),
+    /* Segment routing: segments left, last entry, flags, tag. */
+    BYTES("\0\2\4\0\0\0\0\1" NINE_1), BYTES("\0\4\4\1\1\0\1\0" NINE_1 NINE_2),
+    BYTES("\0\4\4\0\1\0\0\0" NINE_2 NINE_1),
+    BYTES("\0\2\4\2\1\0\0\0" NINE_1), /* more are left than there are */
+    BYTES("\0\2\4\1\2\0\0\0" NINE_2), /* the list ends behind the header */
+    BYTES("\0\x14\0\0\0\0\0\0"),      /* leads behind the packet, perhaps */
 };
 
 unsigned header_routing(const struct frame_plan *plan, uint8_t *at)

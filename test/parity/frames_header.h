@@ -12,7 +12,7 @@
 #define DCCP_LAYOUTS 14
 #define MOBILITY_LAYOUTS 8
 #define OPTION_LAYOUTS 6 /* hop-by-hop and destination options */
-#define ROUTING_LAYOUTS 7
+#define ROUTING_LAYOUTS 12
 #define AUTH_LAYOUTS 3
 #define TEXTS 6
 

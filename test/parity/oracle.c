@@ -35,9 +35,9 @@ void trace_record(void *context, const struct step *step)
 		trace->items = items;
 		trace->capacity = capacity;
 	}
-	trace->items[trace->count++] =
-	    (struct traced){step->kind == STEP_RULE ? (const void *)step->rule : (const void *)step->chain,
-			    step->truth, step->packet->length};
+	trace->items[trace->count++] = (struct traced){
+	    step->kind == STEP_RULE ? (const void *)step->rule : (const void *)step->chain, step->truth,
+	    step->packet->known & KNOWN_LENGTH ? step->packet->length : TRACED_LENGTH_UNKNOWN};
 }
 
 size_t trace_times(const struct trace *trace, const void *counted)

@@ -14,6 +14,7 @@ struct trace {
 		const void *counted;
 		enum truth truth;
 		uint32_t bytes; /* that the packet had there: TCPMSS adds some */
+#define TRACED_LENGTH_UNKNOWN UINT32_MAX
 	} * items;
 	bool hot_drop;
 	bool routed; /* behind PREROUTING, perhaps */

@@ -74,7 +74,7 @@ struct trial {
 	struct random random;
 	struct pool pool;
 	struct rules_options rules;
-	struct rules_text text;
+	struct drawn_rules text;
 	struct region_options options;
 	struct ruleset *ruleset;
 	struct region *region, *strict; /* strict: nothing allowed, not even what conntrack sees */
@@ -566,7 +566,7 @@ static void trial_fini(struct trial *trial)
 	region_cleanup(&trial->region);
 	region_cleanup(&trial->strict);
 	ruleset_cleanup(&trial->ruleset);
-	rules_text_fini(&trial->text);
+	drawn_rules_fini(&trial->text);
 }
 
 static void run(uint64_t seed)

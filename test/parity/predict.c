@@ -3,7 +3,10 @@
  * Two ways. Each packet by itself: under connection states that it could have, its counters must be the same
  * in all of them, since the host answers nobody, and what came before is not looked at. Or all of them in
  * order, as of a capture: then what is remembered from packet to packet must be certain too, and a frame that
- * is not certain is taken out and all begins anew, since it would have changed what is remembered. */
+ * is not certain is taken out and all begins anew, since it would have changed what is remembered.
+ *
+ * With bounds what is not certain is sent, too: what the kernel counted must lie between what the engine says
+ * for sure and what it says perhaps. */
 #include "predict.h"
 
 #include "extension/session.h"
@@ -51,6 +54,7 @@ struct cut_trace {
 	bool nft;      /* only what both flavours count alike */
 	bool in_front; /* and weir in front of them */
 	bool unsure;
+	bool differs; /* the flavours do, or weir in front: not to be sent */
 };
 
 static void trace_cut(void *context, const struct step *step)
@@ -66,11 +70,11 @@ static void trace_cut(void *context, const struct step *step)
 		cut->unsure = true;
 	/* XDP does not read so far: it drops them where all the rules behind do, and counts them there. */
 	if (step->kind == STEP_HOT_DROP && cut->in_front)
-		cut->unsure = true;
+		cut->differs = true;
 	/* A rule that matches and drops for a malformed header counts in x_tables only (flavours.c). */
 	if (step->kind == STEP_HOT_DROP && cut->nft && cut->trace.count &&
 	    cut->trace.items[cut->trace.count - 1].counted == step->rule)
-		cut->unsure = true;
+		cut->differs = true;
 	trace_record(&cut->trace, step);
 }
 
@@ -85,15 +89,20 @@ static bool certain(const struct cut_trace *cut)
 	for (size_t i = 0; i < cut->trace.count; i++)
 		if (cut->trace.items[i].truth != TRUTH_YES)
 			return false;
-	return !cut->unsure;
+	return !cut->unsure && !cut->differs;
 }
 
+/* state: STATE_COUNT where it is not known. */
 static int run_state(const struct prediction *prediction, struct packet *packet, enum testbed_way way,
 		     int state, struct cut_trace *cut)
 {
 	struct outcome outcome;
 
-	packet->state = (enum connection_state)state;
+	packet->known |= KNOWN_STATE;
+	if (state < STATE_COUNT)
+		packet->state = (enum connection_state)state;
+	else
+		packet->known &= ~(uint32_t)KNOWN_STATE;
 	*cut = (struct cut_trace){
 	    .whole = way != WAY_PREROUTING, .nft = prediction->nft, .in_front = prediction->in_front};
 	return engine_run(prediction->ruleset, packet, way == WAY_FORWARD ? PATH_FORWARD : PATH_INPUT,
@@ -107,7 +116,6 @@ static int predict_alone(const struct prediction *prediction, struct packet *pac
 	unsigned states = prediction->tracked ? possible_states(packet, plan) : 1u << STATE_NEW;
 	bool sure = true, begun = false;
 
-	packet->known |= KNOWN_STATE;
 	for (int state = 0; state < STATE_COUNT && sure; state++) {
 		struct cut_trace cut;
 		int error;
@@ -125,7 +133,19 @@ static int predict_alone(const struct prediction *prediction, struct packet *pac
 		sure = same_trace(&first->trace, &cut.trace);
 		trace_fini(&cut.trace);
 	}
+	if (!sure && prediction->bounds && prediction->tracked) {
+		trace_fini(&first->trace);
+		int error = run_state(prediction, packet, way, STATE_COUNT, first);
+
+		return error ? error : 0;
+	}
 	return sure;
+}
+
+static bool is_leaving(const struct prediction *prediction, const struct frame_plan *plan)
+{
+	return prediction->leaving &&
+	       plan->source == pool_parse(plan->family, plan->family == FAMILY_IPV4 ? HOST_IPV4 : HOST_IPV6);
 }
 
 enum readiness { NOT_SENT, SENT_UNCOUNTED, SENT };
@@ -139,13 +159,24 @@ static enum readiness prepare(struct prediction *prediction, const struct sent_f
 	const char *out;
 
 	*way = testbed_way(plan, prediction->forwarding, prediction->tracked, &out);
+	if (is_leaving(prediction, plan)) {
+		*way = WAY_FORWARD;
+		out = TEST_BEHIND;
+	}
+	if (prediction->nat && *way == WAY_FORWARD && strcmp(out, TEST_BEHIND) != 0)
+		return NOT_SENT;
+	if (prediction->nat)
+		out = TEST_BEHIND;
 	if (!prediction->odd &&
 	    (*way == WAY_PREROUTING || (plan->fragment != FRAME_WHOLE && prediction->in_front)))
 		return NOT_SENT;
 	if (prediction->session && *way == WAY_PREROUTING)
 		return NOT_SENT;
-	/* Each of a few rules may take one or two. */
-	if (prediction->lowers && *way == WAY_FORWARD && plan->ttl && plan->ttl < 60)
+	if (prediction->turns && plan->to != TO_HOST)
+		return NOT_SENT;
+	/* Each of a few rules may take one or two, or give more to what would not be sent on. */
+	if (prediction->lowers && plan->ttl && plan->ttl < 60 &&
+	    (*way == WAY_FORWARD || (*way == WAY_PREROUTING && plan->ttl == 1)))
 		return NOT_SENT;
 	if (*way == WAY_UNSURE || packet_decode(LINK_ETHERNET, sent->frame.data, sent->frame.size,
 						sent->frame.size, packet, &verdict))
@@ -159,12 +190,16 @@ static enum readiness prepare(struct prediction *prediction, const struct sent_f
 		prediction->unseen++;
 		return SENT_UNCOUNTED;
 	}
+	if (verdict != FRAME_OK && prediction->leaving)
+		return NOT_SENT;
 	if (verdict != FRAME_OK)
 		return SENT_UNCOUNTED; /* dropped before any rule */
 	packet->known |= KNOWN_IN | KNOWN_OUT;
 	snprintf(packet->in, sizeof(packet->in), "%s", TEST_INTERFACE);
 	snprintf(packet->out, sizeof(packet->out), "%s", out);
 	packet->known |= KNOWN_TIME;
+	if (is_leaving(prediction, plan))
+		packet->known &= ~(uint32_t)(KNOWN_IN | KNOWN_MAC);
 	return SENT;
 }
 
@@ -178,8 +213,12 @@ static const struct engine_local locals[] = {
 
 static int sum(struct prediction *prediction, struct cut_trace *cut, int sure)
 {
+	if (!sure && prediction->bounds && !cut->differs) {
+		prediction->doubtful++;
+		sure = 1;
+	}
 	if (sure > 0)
-		tally_add_trace(&prediction->tally, &cut->trace);
+		tally_add_trace(&prediction->tally, &prediction->perhaps, &cut->trace);
 	trace_fini(&cut->trace);
 	return sure;
 }
@@ -211,7 +250,9 @@ static int predict_frame(struct prediction *prediction, struct engine *engine, c
 		packet.known |= KNOWN_STATE;
 		packet.state = STATE_NEW;
 	}
-	error = engine_packet(engine, &packet, ORIGIN_RECEIVED, trace_cut, &cut, &outcome);
+	error = engine_packet(engine, &packet,
+			      is_leaving(prediction, &sent->plan) ? ORIGIN_LEAVING : ORIGIN_RECEIVED,
+			      trace_cut, &cut, &outcome);
 	return sum(prediction, &cut, error ? error : certain(&cut));
 }
 
@@ -249,7 +290,9 @@ static int predict_all(struct prediction *prediction, const struct sent_frame *f
 	if (!session || engine_make(prediction, session, &engine))
 		sure = -ENOMEM;
 	memset(prediction->tally.counts, 0, prediction->tally.count * sizeof(*prediction->tally.counts));
-	prediction->unseen = 0;
+	memset(prediction->perhaps.counts, 0,
+	       prediction->perhaps.count * sizeof(*prediction->perhaps.counts));
+	prediction->unseen = prediction->doubtful = 0;
 	for (*bad = 0; *bad < count && sure > 0; *bad += sure > 0)
 		sure = predict_frame(prediction, engine, &frames[*bad], now + 1000 * *bad);
 	engine_cleanup(&engine);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What the engine says that frames will be counted on, in a host whose ways are known. */
+ * What the engine says that frames will be counted on, for sure and perhaps, in a host whose ways are known.
+ */
 #ifndef WEIR_TEST_PARITY_PREDICT_H
 #define WEIR_TEST_PARITY_PREDICT_H
 
@@ -23,13 +24,20 @@ struct prediction {
 	bool in_front; /* only frames that weir counts as the rules do */
 	bool odd;      /* with those that are routed nowhere, and fragments */
 	bool lowers;   /* some rule may lower the TTL */
-	struct rule_tally tally; /* out */
-	uint64_t unseen, unsure; /* out: frames that no rule sees; those that were taken out */
+	/* Frames of which it is not certain what they are counted on are sent, too: what they perhaps are is
+	 * in `perhaps`. Else they are taken out. */
+	bool bounds;
+	bool turns; /* some rule may make of what came for a group what came for the host */
+	bool leaving; /* the host itself sends the frames, but for the sentinel */
+	bool nat;     /* destinations change on the way: all that is sent on leaves by one interface */
+	struct rule_tally tally, perhaps; /* out */
+	/* out: frames that no rule sees; those that were taken out; those that are counted in `perhaps` */
+	uint64_t unseen, unsure, doubtful;
 };
 
-/* Takes those frames out of which it is not certain what they are counted on; adds the others and the
- * sentinel to prediction->tally, which tally_init() made. There is room for one more behind them. 0, -EDOM
- * when the sentinel itself is not certain, -errno. */
+/* Takes those frames out of which nothing can be said; adds the others and the sentinel to the tallies, which
+ * tally_init() made. There is room for one more behind them. 0, -EDOM when the sentinel itself is not
+ * certain, -errno. */
 int predict(struct prediction *prediction, struct sent_frame *frames, size_t *count);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void write_sets(enum family family, struct rules_text *text)
+static void write_sets(enum family family, struct drawn_rules *text)
 {
 	const char *type = family == FAMILY_IPV4 ? "hash:ip family inet" : "hash:ip family inet6";
 	char suffix = family == FAMILY_IPV4 ? '4' : '6';
@@ -18,12 +18,15 @@ static void write_sets(enum family family, struct rules_text *text)
 static void write_line(const struct extension_line *line, const struct pool *pool, struct random *random,
 		       struct buffer *out)
 {
-	bool raw = line->tables && strstr(line->tables, "raw");
+	bool early = line->place & (PLACE_PREROUTING | PLACE_POSTROUTING | PLACE_LEAVING);
+	const char *tables = line->tables ? line->tables : early ? "mangle" : "filter";
+	bool raw = strncmp(tables, "raw", 3) == 0;
 
-	buffer_printf(out, "*%s\n-A %s", line->tables ? line->tables : "filter",
-		      line->place & PLACE_FORWARD ? "FORWARD"
-		      : raw                       ? "PREROUTING"
-						  : "INPUT");
+	buffer_printf(out, "*%.*s\n-A %s", (int)strcspn(tables, " "), tables,
+		      line->place & PLACE_FORWARD                                        ? "FORWARD"
+		      : line->place & (PLACE_SOURCE | PLACE_POSTROUTING | PLACE_LEAVING) ? "POSTROUTING"
+		      : raw || line->place & PLACE_PREROUTING                            ? "PREROUTING"
+											 : "INPUT");
 	extension_expand_protocol(line, pool, random, out);
 	extension_expand(line, pool, random, out);
 	buffer_puts(out, "\nCOMMIT\n");
@@ -31,7 +34,7 @@ static void write_line(const struct extension_line *line, const struct pool *poo
 
 /* Those lines that are on, from the first-th to before the last-th; false when there is none. */
 static bool write_lines(const struct extension_choice *choice, size_t first, size_t last, enum family family,
-			struct rules_text *text)
+			struct drawn_rules *text)
 {
 	struct random random = {1};
 	struct pool pool;
@@ -66,19 +69,19 @@ static size_t probe_lines(struct extension_choice *choice, size_t first, size_t 
 {
 	struct buffer said __attribute__((cleanup(buffer_fini))) = {0};
 	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
-	struct rules_text text = {0};
+	struct drawn_rules text = {0};
 	size_t unread = 0;
 	bool loads;
 
 	if (!write_lines(choice, first, last, family, &text)) {
-		rules_text_fini(&text);
+		drawn_rules_fini(&text);
 		return 0;
 	}
 	testbed_flush();
 	loads = !testbed_load(&text, family, nft, &said);
 	if (loads)
 		ruleset = fixture_load(&text, &said);
-	rules_text_fini(&text);
+	drawn_rules_fini(&text);
 	if (ruleset)
 		return 0;
 	if (last - first > 1) {

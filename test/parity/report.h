@@ -16,7 +16,7 @@ struct property {
 /* Where we are, for messages. */
 struct report_place {
 	uint64_t seed; /* of this ruleset: give it to the program to do this one alone */
-	const struct rules_text *text;
+	const struct drawn_rules *text;
 	const struct packet *packet; /* may be NULL */
 	const struct frame *frame;   /* may be NULL */
 };

@@ -236,11 +236,11 @@ static void put_addresses(struct generator *g)
 	}
 }
 
-static void put_interfaces(struct generator *g, bool out)
+static void put_interfaces(struct generator *g, bool in, bool out)
 {
 	static const char *const names[] = {TEST_INTERFACE, "par+", "eth9", "ppp+", "parother"};
 
-	if (chance(g, 20)) {
+	if (in && chance(g, 20)) {
 		bang(g);
 		buffer_printf(g->out, " -i %s", names[pick(g, 5)]);
 	}
@@ -290,9 +290,21 @@ static const struct extension_line *draw_extension(struct generator *g, enum ext
 	const struct extension_line *line;
 	unsigned without = 0;
 
-	if (!g->options->extensions || !chance(g, kind == EXTENSION_MATCH ? 55 : 25))
+	bool nat = !strcmp(g->table, "nat"), post = !strcmp(chain, "POSTROUTING");
+	bool source = nat && (post || !strcmp(chain, "INPUT") || !strcmp(chain, "US"));
+
+	if (!g->options->extensions || !chance(g, kind == EXTENSION_MATCH ? 55 : nat ? 75 : 25))
 		return NULL;
 	without |= strcmp(chain, "FORWARD") ? PLACE_FORWARD : 0;
+	without |= post ? 0 : PLACE_POSTROUTING;
+	without |= source ? PLACE_PREROUTING : PLACE_SOURCE;
+	without |= source || post || g->options->leaving ? PLACE_RECEIVED : 0;
+	without |= post || g->options->leaving ? 0 : PLACE_LEAVING;
+	without |= g->options->leaving ? PLACE_COPIES : 0;
+	without |= g->options->session ? PLACE_CHANCE : 0;
+	without |= g->options->nat ? 0 : PLACE_NAT;
+	without |= g->options->hours ? 0 : PLACE_CLOCK;
+	without |= nat || !strcmp(chain, "PREROUTING") ? 0 : PLACE_PREROUTING;
 	without |= g->options->session ? 0 : PLACE_SESSION;
 	without |= g->options->stateful ? 0 : PLACE_TRACKED;
 	without |= g->options->unknown ? 0 : PLACE_UNKNOWN;
@@ -307,6 +319,12 @@ static void put_extension(struct generator *g, const struct extension_line *line
 {
 	if (line)
 		extension_expand(line, g->pool, g->random, g->out);
+}
+
+/* The way in may not be asked there. */
+static bool leaves(const char *chain)
+{
+	return !strcmp(chain, "OUTPUT") || !strcmp(chain, "POSTROUTING");
 }
 
 static void put_rule(struct generator *g, const char *name, int chain, bool out)
@@ -324,7 +342,7 @@ static void put_rule(struct generator *g, const char *name, int chain, bool out)
 
 	buffer_printf(g->out, "-A %s", name);
 	put_addresses(g);
-	put_interfaces(g, out);
+	put_interfaces(g, !leaves(name), out);
 	if (g->pool->family == FAMILY_IPV4 && chance(g, 5)) {
 		bang(g);
 		buffer_puts(g->out, " -f");
@@ -364,6 +382,7 @@ static void put_run(struct generator *g, const char *name, int chain)
 
 	if (!strcmp(g->table, "raw") && g->options->stateful && chance(g, 25))
 		target = "NOTRACK";
+	interface &= !leaves(name);
 	for (uint32_t i = 0; i < count; i++) {
 		struct pool_prefix prefix = destination ? g->pool->destinations[pick(g, POOL_DESTINATIONS)]
 							: g->pool->sources[pick(g, POOL_SOURCES)];
@@ -407,6 +426,17 @@ static const char *policy(struct generator *g)
 	return chance(g, 20) ? "DROP" : "ACCEPT";
 }
 
+static void put_received_chains(struct generator *g, bool raw, bool mangle)
+{
+	if (raw || mangle)
+		put_chain(g, "PREROUTING", -1, false);
+	if (raw)
+		return;
+	put_chain(g, "INPUT", -1, false);
+	if (g->options->forwarding)
+		put_chain(g, "FORWARD", -1, true);
+}
+
 static void put_table(struct generator *g, const char *table)
 {
 	bool raw = !strcmp(table, "raw"), mangle = !strcmp(table, "mangle");
@@ -418,7 +448,10 @@ static void put_table(struct generator *g, const char *table)
 	if (!raw)
 		buffer_printf(g->out, ":INPUT %s [0:0]\n:FORWARD %s [0:0]\n", policy(g), policy(g));
 	/* The host under test answers nobody: an answer would move connections and come back as noise. */
-	buffer_printf(g->out, ":OUTPUT %s [0:0]\n", g->options->kernel && raw ? "DROP" : "ACCEPT");
+	buffer_printf(g->out, ":OUTPUT %s [0:0]\n",
+		      g->options->leaving         ? policy(g)
+		      : g->options->kernel && raw ? "DROP"
+						  : "ACCEPT");
 	if (mangle)
 		buffer_puts(g->out, ":POSTROUTING ACCEPT [0:0]\n");
 	for (int i = 0; i < CHAINS; i++)
@@ -426,19 +459,69 @@ static void put_table(struct generator *g, const char *table)
 	if (raw && g->options->kernel)
 		buffer_printf(g->out, "-A PREROUTING -s %s -j DROP\n",
 			      g->pool->family == FAMILY_IPV4 ? SENTINEL_IPV4 "/32" : SENTINEL_IPV6 "/128");
-	if (raw || mangle)
-		put_chain(g, "PREROUTING", -1, false);
-	if (!raw) {
-		put_chain(g, "INPUT", -1, false);
-		if (g->options->forwarding)
-			put_chain(g, "FORWARD", -1, true);
-	}
+	/* Conntrack is in use, whichever rules else a smaller ruleset has. */
+	if (raw && g->options->kernel && g->options->session && g->options->stateful)
+		buffer_printf(g->out, "-A OUTPUT -s %s -m conntrack --ctstate NEW\n",
+			      g->pool->family == FAMILY_IPV4 ? SENTINEL_IPV4 "/32" : SENTINEL_IPV6 "/128");
+	if (g->options->leaving)
+		put_chain(g, "OUTPUT", -1, true);
+	else
+		put_received_chains(g, raw, mangle);
+	/* No jumps: what may stand in the chains of users may not stand here. */
+	if (mangle && g->options->session)
+		put_chain(g, "POSTROUTING", CHAINS - 1, true);
 	for (int i = 0; i < CHAINS; i++) {
 		char name[8];
 
 		snprintf(name, sizeof(name), "U%d", i);
 		put_chain(g, name, i, !raw);
 	}
+	buffer_puts(g->out, "COMMIT\n");
+}
+
+/* DROP may not stand there. */
+static void put_nat_rule(struct generator *g, const char *name, const char *jump, bool in, bool out)
+{
+	const struct extension_line *target = draw_extension(g, EXTENSION_TARGET, name);
+	const struct extension_line *match = draw_extension(g, EXTENSION_MATCH, name);
+
+	if (match && match->protocol && target && target->protocol)
+		match = NULL;
+	buffer_printf(g->out, "-A %s", name);
+	put_addresses(g);
+	put_interfaces(g, in, out);
+	if (target && target->protocol)
+		extension_expand_protocol(target, g->pool, g->random, g->out);
+	else if (match && match->protocol)
+		extension_expand_protocol(match, g->pool, g->random, g->out);
+	else
+		put_protocol(g);
+	put_extension(g, match);
+	put_extension(g, target);
+	if (!target && jump && chance(g, 70))
+		buffer_printf(g->out, " -j %s", jump);
+	else if (!target && chance(g, 60))
+		buffer_puts(g->out, chance(g, 50) ? " -j ACCEPT" : " -j RETURN");
+	buffer_puts(g->out, "\n");
+}
+
+static void put_nat_chain(struct generator *g, const char *name, const char *jump, bool in, bool out)
+{
+	for (uint32_t count = 1 + pick(g, 6); count; count--)
+		put_nat_rule(g, name, jump, in, out);
+}
+
+static void put_nat_table(struct generator *g)
+{
+	g->table = "nat";
+	buffer_puts(g->out, "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+			    ":POSTROUTING ACCEPT [0:0]\n:UD - [0:0]\n:US - [0:0]\n");
+	put_nat_chain(g, "PREROUTING", "UD", true, false);
+	if (chance(g, 40))
+		put_nat_chain(g, "INPUT", "US", true, false);
+	put_nat_chain(g, "POSTROUTING", "US", false, true);
+	put_nat_chain(g, "UD", NULL, true, false);
+	put_nat_chain(g, "US", NULL, true, true);
 	buffer_puts(g->out, "COMMIT\n");
 }
 
@@ -519,7 +602,7 @@ static void put_sets(struct generator *g)
 	}
 }
 
-void rules_generate(struct rules_text *text, const struct pool *pool, const struct rules_options *options,
+void rules_generate(struct drawn_rules *text, const struct pool *pool, const struct rules_options *options,
 		    struct random *random)
 {
 	struct generator g = {
@@ -531,13 +614,18 @@ void rules_generate(struct rules_text *text, const struct pool *pool, const stru
 		put_table(&g, "raw");
 	if (chance(&g, 45))
 		put_table(&g, "mangle");
+	if (options->nat)
+		put_nat_table(&g);
 	if (chance(&g, 85))
 		put_table(&g, "filter");
+	/* iptables-nft puts it behind nat (flavours.c). */
+	if (options->security && !(options->nft && options->nat) && chance(&g, 15))
+		put_table(&g, "security");
 	g.out = &text->sets;
 	put_sets(&g);
 }
 
-void rules_text_fini(struct rules_text *text)
+void drawn_rules_fini(struct drawn_rules *text)
 {
 	buffer_fini(&text->tables);
 	buffer_fini(&text->sets);

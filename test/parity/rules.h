@@ -17,22 +17,27 @@ struct rules_options {
 	bool timed;      /* sets with members that time out */
 	bool session;    /* what hangs on the packets before: limit, quota, SET ... */
 	bool unknown;    /* matches of which weir mostly cannot know the answer */
+	bool hours;      /* matches on hours of the day: none is near */
+	bool security;   /* with the table of that name */
+	bool leaving;    /* rules for what the host itself sends, and no others */
+	bool nat;        /* with a table of nat, of which the targets may send packets elsewhere */
 	bool nft;        /* to be loaded by iptables-nft, too */
 	const struct extension_choice *extensions; /* the other matches and targets; NULL: none */
 };
 
-struct rules_text {
+struct drawn_rules {
 	struct buffer tables; /* iptables-save */
 	struct buffer sets;   /* ipset save; empty when there is none */
 	unsigned places;      /* enum extension_place, of all lines that were used */
 };
 
 #define TEST_INTERFACE "par0" /* where packets arrive in every test */
+#define TEST_BEHIND "pard"    /* by which most that is sent on leaves */
 /* One of each kind that the rules tell apart. */
 #define TEST_INTERFACE_NAMES "par0", "par7", "eth9", "ppp3", "parother", "other0"
 
-void rules_generate(struct rules_text *text, const struct pool *pool, const struct rules_options *options,
+void rules_generate(struct drawn_rules *text, const struct pool *pool, const struct rules_options *options,
 		    struct random *random);
-void rules_text_fini(struct rules_text *text);
+void drawn_rules_fini(struct drawn_rules *text);
 
 #endif

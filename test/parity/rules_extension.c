@@ -16,6 +16,10 @@
 	{                                                                                                    \
 		name, EXTENSION_MATCH, families, NULL, protocol, place, text                                 \
 	}
+#define MATCH_IN(name, families, tables, protocol, place, text)                                              \
+	{                                                                                                    \
+		name, EXTENSION_MATCH, families, tables, protocol, place, text                               \
+	}
 #define TARGET(name, families, tables, protocol, place, text)                                                \
 	{                                                                                                    \
 		name, EXTENSION_TARGET, families, tables, protocol, place, text                              \
@@ -23,7 +27,7 @@
 
 /* clang-format off */
 const struct extension_line extension_lines[] = {
-	MATCH("mac", BOTH, NULL, 0, "?!--mac-source 02:57:45:49:52:{01|02|03|04}"),
+	MATCH("mac", BOTH, NULL, PLACE_RECEIVED, "?!--mac-source 02:57:45:49:52:{01|02|03|04}"),
 	MATCH("iprange", BOTH, NULL, 0, "?!--{src|dst}-range @r"),
 	MATCH("iprange", BOTH, NULL, 0, "?!--src-range @r ?!--dst-range @r"),
 	MATCH("ttl", V4, NULL, 0, "?!--ttl-eq {0|1|2|63|64|65|128|254|255}"),
@@ -93,11 +97,11 @@ const struct extension_line extension_lines[] = {
 	MATCH("comment", BOTH, NULL, 0, "--comment \"{a|b c|it's|-j DROP}\""),
 	MATCH("udp", BOTH, "udp", PLACE_LEGACY, "?!--sport {0:@p|@p} ?!--dport @p"),
 	MATCH("multiport", BOTH, "{dccp|sctp|udplite}", 0, "?!--{sports|dports|ports} @p,@p"),
-	MATCH("eui64", V6, NULL, 0, ""),
-	MATCH("physdev", BOTH, NULL, PLACE_UNKNOWN, "?!--physdev-{is-in|is-bridged}"),
+	MATCH("eui64", V6, NULL, PLACE_RECEIVED, ""),
+	MATCH("physdev", BOTH, NULL, PLACE_UNKNOWN | PLACE_RECEIVED, "?!--physdev-{is-in|is-bridged}"),
 	MATCH("cpu", BOTH, NULL, PLACE_UNKNOWN, "?!--cpu 0"),
-	MATCH("devgroup", BOTH, NULL, PLACE_UNKNOWN, "?!--src-group {0|0x1}"),
-	MATCH("policy", BOTH, NULL, PLACE_UNKNOWN, "--dir in --pol none"),
+	MATCH("devgroup", BOTH, NULL, PLACE_UNKNOWN | PLACE_RECEIVED, "?!--src-group {0|0x1}"),
+	MATCH("policy", BOTH, NULL, PLACE_UNKNOWN | PLACE_RECEIVED, "--dir in --pol none"),
 
 	MATCH("statistic", BOTH, NULL, PLACE_SESSION, "--mode nth ?!--every {1|2|3|7} --packet 0"),
 	MATCH("statistic", BOTH, NULL, PLACE_SESSION, "--mode nth --every {5|4|9} --packet {1|2|3}"),
@@ -114,6 +118,39 @@ const struct extension_line extension_lines[] = {
 	MATCH("conntrack", BOTH, NULL, PLACE_TRACKED, "?!--ctstatus {NONE|CONFIRMED|SEEN_REPLY|ASSURED}"),
 	MATCH("conntrack", BOTH, NULL, PLACE_TRACKED, "?!--ctorigsrc @a ?!--ctorigdstport @p"),
 	MATCH("conntrack", BOTH, NULL, PLACE_TRACKED, "?!--ctrepldst @a"),
+	MATCH("connbytes", BOTH, NULL, PLACE_TRACKED, "?!--connbytes {0|1|2:|1:3|40:100|100:} --connbytes-mode {packets|bytes|avgpkt} --connbytes-dir {original|reply|both}"),
+	MATCH("cluster", BOTH, NULL, PLACE_TRACKED | PLACE_TURNS, "--cluster-total-nodes {2|3} ?!--cluster-local-node {1|2} --cluster-hash-seed {0|0xdeadbeef}"),
+	MATCH("helper", BOTH, NULL, PLACE_TRACKED, "?!--helper {ftp|\"\"}"),
+	MATCH("srh", V6, NULL, 0, ""),
+	MATCH("srh", V6, NULL, 0, "?!--srh-next-hdr {6|17|59}"),
+	MATCH("srh", V6, NULL, 0, "?!--srh-tag {0|1|256}"),
+	MATCH("srh", V6, NULL, 0, "?!--srh-{hdr-len|segs-left|last-entry}-{eq|gt|lt} {0|1|2|4}"),
+	MATCH("srh", V6, NULL, 0, "{--srh-psid|--srh-nsid|--srh-lsid} {2001:db8:9::1|2001:db8:9::2|2001:db8:9::/64|2001:db8:9::2/127}"),
+	MATCH("srh", V6, NULL, 0, "! {--srh-psid|--srh-nsid|--srh-lsid} {2001:db8:9::1|2001:db8:9::2|2001:db8:9::/64}"),
+	MATCH("time", BOTH, NULL, PLACE_CLOCK, "--timestart {03:00 --timestop 15:00|15:00 --timestop 03:00|21:00 --timestop 09:00|11:00 --timestop 23:00}"),
+	MATCH("time", BOTH, NULL, PLACE_CLOCK, "--timestart {21:00 --timestop 09:00|13:00 --timestop 01:00} {|--contiguous} {--weekdays|! --weekdays} {Mon,Wed,Fri|Sat,Sun|Tue}"),
+	MATCH("time", BOTH, NULL, PLACE_CLOCK, "{--monthdays|! --monthdays} {1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31|1|22}"),
+	MATCH_IN("rpfilter", BOTH, "raw mangle", NULL, PLACE_UNKNOWN | PLACE_PREROUTING, "{--loose|--validmark|--accept-local|--invert|--loose --invert}"),
+	MATCH("realm", V4, NULL, PLACE_UNKNOWN | PLACE_LEAVING, "?!--realm {0x0|0x1|0x0/0xff}"),
+	MATCH("socket", BOTH, NULL, PLACE_UNKNOWN | PLACE_PREROUTING | PLACE_TRACKED, "{|--transparent|--nowildcard|--restore-skmark}"),
+	MATCH("owner", BOTH, NULL, PLACE_UNKNOWN | PLACE_LEAVING, "?!--{uid-owner 0|gid-owner 0|socket-exists}"),
+	MATCH("cgroup", BOTH, NULL, PLACE_UNKNOWN | PLACE_LEAVING, "?!--{cgroup 16|path /}"),
+	MATCH("osf", V4, "tcp", PLACE_UNKNOWN | PLACE_RECEIVED, "?!--genre Linux"),
+	MATCH("ipvs", BOTH, NULL, PLACE_UNKNOWN, "--ipvs"),
+	MATCH("connlimit", BOTH, NULL, PLACE_UNKNOWN | PLACE_TRACKED, "--connlimit-{upto|above} {0|1|5|40} --connlimit-mask {0|24|32} --connlimit-{saddr|daddr}"),
+	MATCH("connlabel", BOTH, NULL, PLACE_UNKNOWN | PLACE_TRACKED, "?!--label 1 {|--set}"),
+	MATCH("nfacct", BOTH, NULL, PLACE_UNKNOWN, "--nfacct-name weir-parity"),
+	MATCH("statistic", BOTH, NULL, PLACE_UNKNOWN | PLACE_CHANCE, "--mode random ?!--probability {0.5|0.1|0.9}"),
+
+	TARGET("HMARK", BOTH, "mangle raw", NULL, PLACE_UNKNOWN, "--hmark-tuple {src,dst|src,dst,sport,dport|proto} --hmark-mod {1|10} --hmark-rnd 7 --hmark-offset {0|1}"),
+	TARGET("LED", BOTH, NULL, NULL, 0, "--led-trigger-id weir"),
+	TARGET("SECMARK", BOTH, "mangle security", NULL, 0, "--selctx system_u:object_r:httpd_packet_t:s0"),
+	TARGET("CONNSECMARK", BOTH, "mangle security", NULL, PLACE_TRACKED, "--{save|restore}"),
+	TARGET("NFQUEUE", BOTH, NULL, NULL, PLACE_UNKNOWN, "--queue-num 7{| --queue-bypass}"),
+	TARGET("TPROXY", BOTH, "mangle", "{tcp|udp}", PLACE_UNKNOWN | PLACE_PREROUTING | PLACE_TRACKED, "--on-port 9 {|--tproxy-mark 0x1/0x1}"),
+	TARGET("SYNPROXY", BOTH, "filter", "tcp -m tcp --tcp-flags FIN,SYN,RST,ACK {SYN|ACK}", PLACE_UNKNOWN | PLACE_TRACKED | PLACE_RECEIVED, "--mss 1460"),
+	TARGET("DNPT", V6, "mangle", NULL, PLACE_UNKNOWN | PLACE_PREROUTING | PLACE_NAT, "--src-pfx {2001:db8:2::/64|2001:db8:2:1::/64} --dst-pfx {2001:db8:2:1::/64|2001:db8:2::/64|2001:db8:9::/64}"),
+	TARGET("SNPT", V6, "mangle", NULL, PLACE_UNKNOWN | PLACE_POSTROUTING | PLACE_NAT, "--src-pfx {2001:db8:1::/48|2001:db8::/32} --dst-pfx 2001:db8:9::/48"),
 
 	TARGET("MARK", BOTH, NULL, NULL, 0, "--set-xmark {0x1/0x1|0x2/0xffffffff|0x10/0xf0|0x0/0x0|0x3/0x1}"),
 	TARGET("MARK", BOTH, NULL, NULL, 0, "--{set-mark 0x1|set-mark 0x2/0x3|or-mark 0x10|and-mark 0xfffffffe|xor-mark 0x3}"),
@@ -132,11 +169,29 @@ const struct extension_line extension_lines[] = {
 	TARGET("TRACE", BOTH, "raw", NULL, 0, ""),
 	TARGET("RATEEST", BOTH, "mangle", NULL, 0, "--rateest-name weir@f --rateest-interval 250ms --rateest-ewmalog 500ms"),
 	TARGET("IDLETIMER", BOTH, NULL, NULL, 0, "--timeout 3600 --label weir-parity"),
-	TARGET("TEE", V4, NULL, NULL, 0, "--gateway 192.0.2.130"),
-	TARGET("TEE", V6, NULL, NULL, 0, "--gateway 2001:db8:2:1::8"),
+	TARGET("TEE", V4, NULL, NULL, PLACE_COPIES, "--gateway 192.0.2.130"),
+	TARGET("TEE", V6, NULL, NULL, PLACE_COPIES, "--gateway 2001:db8:2:1::8"),
 	TARGET("SET", BOTH, NULL, NULL, PLACE_SESSION, "--{add|del}-set {ips@f|learned@f} {src|dst}"),
 	TARGET("SET", BOTH, NULL, NULL, PLACE_SESSION, "--add-set {ips@f|learned@f} {src|dst} --exist"),
 	TARGET("CT", BOTH, "raw", NULL, PLACE_TRACKED, "--zone {1|5}"),
+	/* nat: the rules meet first packets only. The addresses are this host's, what lies behind it, and others'. */
+	TARGET("DNAT", V4, "nat", NULL, PLACE_PREROUTING, "--to-destination {192.0.2.1|192.0.2.129|192.0.2.130|192.0.2.129-192.0.2.132}"),
+	TARGET("DNAT", V4, "nat", "{tcp|udp}", PLACE_PREROUTING, "--to-destination {192.0.2.1|192.0.2.129|192.0.2.130|}:{53|8080|1000-1003|@p}"),
+	TARGET("DNAT", V6, "nat", NULL, PLACE_PREROUTING, "--to-destination {2001:db8:2::1|2001:db8:2:1::9|2001:db8:2:1::a|2001:db8:2:1::9-2001:db8:2:1::c}"),
+	TARGET("DNAT", V6, "nat", "{tcp|udp}", PLACE_PREROUTING, "--to-destination [{2001:db8:2::1|2001:db8:2:1::9|2001:db8:2:1::a}]:{53|8080|1000-1003|@p}"),
+	TARGET("REDIRECT", BOTH, "nat", NULL, PLACE_PREROUTING, ""),
+	TARGET("REDIRECT", BOTH, "nat", "{tcp|udp}", PLACE_PREROUTING, "--to-ports {53|8080|1000-1003|@p}"),
+	TARGET("NETMAP", V4, "nat", NULL, PLACE_PREROUTING, "--to {192.0.2.128/25|192.0.2.192/27|192.0.2.130/32}"),
+	TARGET("NETMAP", V6, "nat", NULL, PLACE_PREROUTING, "--to {2001:db8:2:1::/64|2001:db8:2:1::a/128|2001:db8:2:1:7::/80}"),
+	TARGET("SNAT", V4, "nat", NULL, PLACE_SOURCE, "--to-source {192.0.2.1|192.0.2.140|198.51.100.77|192.0.2.140-192.0.2.143}"),
+	TARGET("SNAT", V4, "nat", "{tcp|udp}", PLACE_SOURCE, "--to-source {192.0.2.1|192.0.2.140|}:{2000|2000-2009|@p}"),
+	TARGET("SNAT", V6, "nat", NULL, PLACE_SOURCE, "--to-source {2001:db8:2::1|2001:db8:2:1::14|2001:db8:1::77|2001:db8:2:1::14-2001:db8:2:1::17}"),
+	TARGET("SNAT", V6, "nat", "{tcp|udp}", PLACE_SOURCE, "--to-source [{2001:db8:2::1|2001:db8:2:1::14}]:{2000|2000-2009|@p}"),
+	TARGET("MASQUERADE", BOTH, "nat", NULL, PLACE_SOURCE | PLACE_POSTROUTING, "{|--random|--random-fully}"),
+	TARGET("MASQUERADE", BOTH, "nat", "{tcp|udp}", PLACE_SOURCE | PLACE_POSTROUTING, "--to-ports {2000|2000-2009|@p}"),
+	TARGET("NETMAP", V4, "nat", NULL, PLACE_SOURCE, "--to {203.0.113.128/25|192.0.2.160/27|198.51.100.0/24}"),
+	TARGET("NETMAP", V6, "nat", NULL, PLACE_SOURCE, "--to {2001:db8:9::/64|2001:db8:2:1::a/128}"),
+	MATCH("conntrack", BOTH, NULL, PLACE_TRACKED, "?!--ctstate {SNAT|DNAT|SNAT,DNAT|ESTABLISHED,DNAT}"),
 	TARGET("CONNMARK", BOTH, NULL, NULL, PLACE_TRACKED, "--{set-xmark 0x1/0x1|save-mark|restore-mark}"),
 };
 /* clang-format on */
@@ -146,19 +201,9 @@ _Static_assert(sizeof(extension_lines) / sizeof(*extension_lines) <= EXTENSION_L
 	       "struct extension_choice");
 
 const struct extension_left_out extensions_left_out[] = {
-    {"rpfilter, realm", "hang on routes"},
-    {"cgroup, owner, socket, ipvs, osf", "what they look at is in other programs"},
-    {"connlimit, connbytes, connlabel, cluster, helper",
-     "they count or name connections, and the host answers nobody"},
-    {"nfacct, rateest", "they need objects made beside the rules; rateest hangs on the clock"},
-    {"time with hours", "hangs on the clock"},
-    {"statistic --mode random, other than never and always", "hangs on chance"},
-    {"HMARK, LED", "a hash that is not weir's to follow; a device"},
-    {"SECMARK, CONNSECMARK", "they hang on the security module"},
-    {"NFQUEUE, TPROXY, SYNPROXY", "another program or socket decides, or the host answers"},
-    {"DNAT, SNAT, MASQUERADE, REDIRECT, NETMAP, SNPT, DNPT",
-     "the frames' ways are known by their destination, which these change"},
-    {"srh, l2tp", "their headers are not among the frames"},
+    {"rateest", "hangs on the clock, and on an estimator that another rule made before"},
+    {"l2tp", "its headers are not among the frames"},
+    {"CLUSTERIP, ULOG, SAME and the like", "Linux has them no more"},
 };
 const size_t extension_left_out_count = sizeof(extensions_left_out) / sizeof(*extensions_left_out);
 

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "pool.h"
 
-#define EXTENSION_LINES 128
+#define EXTENSION_LINES 192
 
 enum extension_kind { EXTENSION_MATCH, EXTENSION_TARGET };
 
@@ -19,8 +19,19 @@ enum extension_place {
 	PLACE_RESIZES = 1 << 2, /* the packet may become longer */
 	PLACE_LOWERS = 1 << 3,  /* the packet's TTL may become lower */
 	PLACE_TRACKED = 1 << 4, /* conntrack is in use once it is loaded */
-	PLACE_UNKNOWN = 1 << 6, /* weir mostly cannot know: compared is that it is read and saved alike */
 	PLACE_LEGACY = 1 << 5,  /* what iptables-nft makes of it has another meaning; see the line */
+	PLACE_UNKNOWN = 1 << 6, /* weir mostly cannot know: compared are the bounds that it gives */
+	PLACE_RECEIVED = 1 << 7,     /* not behind OUTPUT, INPUT of nat, or POSTROUTING */
+	PLACE_PREROUTING = 1 << 8,   /* there only: rewrites the destination, or looks at the way in */
+	PLACE_SOURCE = 1 << 9,       /* in INPUT and POSTROUTING only: rewrites the source */
+	PLACE_POSTROUTING = 1 << 10, /* there only */
+	PLACE_CHANCE =
+	    1 << 11, /* hangs on chance: what the engine draws in a session is not what the kernel does */
+	PLACE_LEAVING = 1 << 12, /* in OUTPUT and POSTROUTING only */
+	PLACE_CLOCK = 1 << 13,   /* changes at full hours */
+	PLACE_TURNS = 1 << 16,   /* what came for a group is from then on for this host, and sent on */
+	PLACE_COPIES = 1 << 15,  /* what it sends meets the rules of OUTPUT itself */
+	PLACE_NAT = 1 << 14,     /* sends packets elsewhere: where the engine is asked which way they go */
 };
 
 struct extension_line {

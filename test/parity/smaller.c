@@ -54,6 +54,7 @@ static struct trial *make(const struct smaller *smaller, const bool *lines, cons
 	part->in_front = whole->in_front;
 	part->tracked = whole->tracked;
 	part->odd = whole->odd;
+	part->bounds = whole->bounds;
 	part->text.places = whole->text.places;
 	for (size_t i = 0; i < smaller->line_count; i++)
 		if (lines[i] || smaller->fixed[i])
@@ -77,7 +78,7 @@ static bool disagrees(struct smaller *smaller, const bool *lines, const bool *fr
 	if (!trial_prepare(part, &ignored) && trial_load(part, smaller->nft, &ignored) &&
 	    !tally_init(&counted, part->ruleset, part->family) &&
 	    trial_send(part, smaller->nft, &counted, NULL, &ignored))
-		differs = tally_difference(&part->prediction.tally, &counted, !smaller->nft, &why);
+		differs = trial_differs(part, smaller->nft, &counted, &why);
 	tally_fini(&counted);
 	trial_fini(part);
 	free(part);

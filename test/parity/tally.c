@@ -58,15 +58,28 @@ static struct count *find_counted(struct rule_tally *tally, const void *counted)
 	return NULL;
 }
 
-void tally_add_trace(struct rule_tally *tally, const struct trace *trace)
+static void add_bytes(uint64_t *sum, uint32_t bytes)
+{
+	*sum = bytes == TRACED_LENGTH_UNKNOWN || *sum == UINT64_MAX ? UINT64_MAX : *sum + bytes;
+}
+
+void tally_add_trace(struct rule_tally *tally, struct rule_tally *perhaps, const struct trace *trace)
 {
 	for (size_t i = 0; i < trace->count; i++) {
-		struct count *count = find_counted(tally, trace->items[i].counted);
+		const struct traced *item = &trace->items[i];
+		struct count *count = find_counted(tally, item->counted);
+		struct count *more = perhaps ? find_counted(perhaps, item->counted) : NULL;
 
-		if (!count || trace->items[i].truth != TRUTH_YES)
-			continue;
-		count->packets++;
-		count->bytes += trace->items[i].bytes;
+		if (count && item->truth == TRUTH_YES) {
+			count->packets++;
+			if (item->bytes != TRACED_LENGTH_UNKNOWN)
+				count->bytes += item->bytes;
+			else if (more)
+				add_bytes(&more->bytes, item->bytes);
+		} else if (more) {
+			more->packets++;
+			add_bytes(&more->bytes, item->bytes);
+		}
 	}
 }
 
@@ -100,33 +113,53 @@ int tally_add_saved(struct rule_tally *tally, const struct ruleset *saved)
 	return 0;
 }
 
-bool tally_difference(const struct rule_tally *a, const struct rule_tally *b, bool policies,
-		      struct buffer *why)
+static bool within(uint64_t least, uint64_t more, uint64_t value)
 {
+	return value >= least && value - least <= more;
+}
+
+static void print_count(const struct count *count, const struct count *more, struct buffer *why)
+{
+	buffer_printf(why, "%" PRIu64, count->packets);
+	if (more->packets)
+		buffer_printf(why, " to %" PRIu64, count->packets + more->packets);
+	buffer_printf(why, " packets, %" PRIu64, count->bytes);
+	if (more->bytes == UINT64_MAX)
+		buffer_puts(why, " or more");
+	else if (more->bytes)
+		buffer_printf(why, " to %" PRIu64, count->bytes + more->bytes);
+	buffer_puts(why, " bytes");
+}
+
+bool tally_difference(const struct rule_tally *a, const struct rule_tally *perhaps,
+		      const struct rule_tally *b, bool policies, unsigned hooks, struct buffer *why)
+{
+	static const struct count none;
 	size_t shown = 0;
 
 	for (size_t i = 0; i < a->chain_count; i++) {
 		const struct chain *chain = a->chains[i].chain;
-		bool hook = chain->builtin && chain->hook <= HOOK_FORWARD;
 
-		for (size_t n = 0; n <= chain->rule_count; n++) {
-			const struct count *x = &a->counts[a->chains[i].base + n],
-					   *y = &b->counts[b->chains[i].base + n];
+		/* What the host itself sends is none of this. */
+		if (chain->builtin && !(hooks >> chain->hook & 1))
+			continue;
+		for (size_t n = policies ? 0 : 1; n <= chain->rule_count; n++) {
+			size_t at = a->chains[i].base + n;
+			const struct count *x = &a->counts[at], *y = &b->counts[at],
+					   *more = perhaps ? &perhaps->counts[at] : &none;
 			struct text line = n ? rule_text(&chain->rules[n - 1]) : TEXT("policy");
 
-			if (x->packets == y->packets && x->bytes == y->bytes)
-				continue;
-			/* What the host itself sends is none of this. */
-			if ((!n && !policies) || (chain->builtin && !hook))
+			if (within(x->packets, more->packets, y->packets) &&
+			    within(x->bytes, more->bytes, y->bytes))
 				continue;
 			if (shown++ == DIFFERENCES_SHOWN)
 				return true;
-			buffer_printf(why,
-				      "\n#     %s %.*s %zu: %" PRIu64 " packets, %" PRIu64 " bytes; %" PRIu64
-				      " packets, %" PRIu64 " bytes: %.*s",
-				      table_names[chain->table->id], (int)chain->name.size, chain->name.data,
-				      n, x->packets, x->bytes, y->packets, y->bytes, (int)line.size,
-				      line.data);
+			buffer_printf(why, "\n#     %s %.*s %zu: ", table_names[chain->table->id],
+				      (int)chain->name.size, chain->name.data, n);
+			print_count(x, more, why);
+			buffer_puts(why, "; ");
+			print_count(y, &none, why);
+			buffer_printf(why, ": %.*s", (int)line.size, line.data);
 		}
 	}
 	return shown > 0;

@@ -13,6 +13,7 @@
 #include <linux/if_packet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_acct.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <linux/sockios.h>
@@ -106,6 +107,23 @@ int testbed_forwarding(bool on)
 	return error;
 }
 
+static int ask_netfilter(const struct nlmsghdr *request)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char request[64]; /* comes back where there is an error */
+	} answer = {0};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (send(fd, request, request->nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
+		error = -errno;
+	close(fd);
+	return error ? error : answer.error.error;
+}
+
 /* What `conntrack -F` does: to delete without saying what. */
 int testbed_forget(void)
 {
@@ -115,18 +133,25 @@ int testbed_forget(void)
 	} request = {{sizeof(request), NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
 		      NLM_F_REQUEST | NLM_F_ACK, 1, 0},
 		     {AF_UNSPEC, NFNETLINK_V0, 0}};
+
+	return ask_netfilter(&request.header);
+}
+
+/* What `nfacct add weir-parity` does; it counts without a quota. */
+static int make_account(void)
+{
 	struct {
 		struct nlmsghdr header;
-		struct nlmsgerr error;
-	} answer = {0};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), error = 0;
+		struct nfgenmsg family;
+		struct nlattr attribute;
+		char name[12];
+	} request = {{sizeof(request), NFNL_SUBSYS_ACCT << 8 | NFNL_MSG_ACCT_NEW,
+		      NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE, 1, 0},
+		     {AF_UNSPEC, NFNETLINK_V0, 0},
+		     {NLA_HDRLEN + sizeof(request.name), NFACCT_NAME},
+		     "weir-parity"};
 
-	if (fd < 0)
-		return -errno;
-	if (send(fd, &request, sizeof(request), 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
-		error = -errno;
-	close(fd);
-	return error ? error : answer.error.error;
+	return ask_netfilter(&request.header);
 }
 
 /* Generic receive offload would make one packet of several. */
@@ -161,7 +186,11 @@ static int make_devices(struct buffer *why)
 				    "addr add " HOST_IPV4 "/25 dev " TEST_INTERFACE "\n"
 				    "addr add " HOST_IPV6 "/64 dev " TEST_INTERFACE " nodad\n"
 				    "route add 192.0.2.128/25 dev pard\n"
-				    "route add 2001:db8:2:1::/64 dev pard\n";
+				    "route add 2001:db8:2:1::/64 dev pard\n"
+				    "route add 198.51.100.0/24 dev pard\n"
+				    "route add 203.0.113.0/24 dev pard\n"
+				    "route add 2001:db8:1::/48 dev pard\n"
+				    "route add 2001:db8:9::/48 dev pard\n";
 	static const char *const argv[] = {"ip", "-batch", "-", NULL};
 	struct buffer input __attribute__((cleanup(buffer_fini))) = {0};
 
@@ -217,6 +246,7 @@ int testbed_make(struct buffer *why)
 		error = set_kernel(zero[i], "0");
 	if (!error)
 		error = switch_gro_off(TEST_INTERFACE);
+	make_account(); /* without it -m nfacct is not loaded, and so left out */
 	if (!error)
 		error = open_sender();
 	if (error)
@@ -237,7 +267,7 @@ static const char *program(enum family family, bool nft, bool save)
 }
 
 /* What was loaded since it was last taken away. */
-static bool loaded[FAMILY_COUNT][2], loaded_sets;
+static bool loaded[FAMILY_COUNT][2], loaded_sets, loaded_rare; /* rare: nat, security */
 
 /* Rules go before the sets that they hold. */
 void testbed_flush(void)
@@ -246,6 +276,9 @@ void testbed_flush(void)
 				     "*mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT "
 				     "ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n"
 				     "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
+	static const char rare[] = "*security\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
+				   "*nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n"
+				   ":POSTROUTING ACCEPT\nCOMMIT\n";
 	struct buffer input __attribute__((cleanup(buffer_fini))) = {0};
 	const char *const sets[] = {"ipset", "destroy", NULL};
 
@@ -259,14 +292,16 @@ void testbed_flush(void)
 			buffer_fini(&input);
 			input = (struct buffer){0};
 			buffer_puts(&input, tables);
+			if (loaded_rare)
+				buffer_puts(&input, rare);
 			testbed_run(argv, &input, NULL);
 		}
 	if (loaded_sets)
 		testbed_run(sets, NULL, NULL);
-	loaded_sets = false;
+	loaded_sets = loaded_rare = false;
 }
 
-int testbed_load(const struct rules_text *text, enum family family, bool nft, struct buffer *why)
+int testbed_load(const struct drawn_rules *text, enum family family, bool nft, struct buffer *why)
 {
 	const char *const sets[] = {"ipset", "restore", NULL};
 	const char *const argv[] = {program(family, nft, false), "-c", NULL};
@@ -274,6 +309,8 @@ int testbed_load(const struct rules_text *text, enum family family, bool nft, st
 
 	loaded[family][nft] = true;
 	loaded_sets |= text->sets.size != 0;
+	loaded_rare |= text->tables.data &&
+		       (strstr(text->tables.data, "*nat\n") || strstr(text->tables.data, "*security\n"));
 	if (text->sets.size)
 		error = testbed_run(sets, &text->sets, why);
 	return error ? error : testbed_run(argv, &text->tables, why);
@@ -353,6 +390,36 @@ int testbed_send(const struct frame *frames, size_t count, enum family family, b
 	return error ? error : -ETIMEDOUT;
 }
 
+static int send_out(int fd, const struct frame *frame, enum family family)
+{
+	const uint8_t *packet = frame->data + frame->network;
+	struct sockaddr_in to4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6};
+	bool v4 = family == FAMILY_IPV4;
+
+	memcpy(&to4.sin_addr, packet + 16, sizeof(to4.sin_addr));
+	memcpy(&to6.sin6_addr, packet + 24, sizeof(to6.sin6_addr));
+	/* EPERM: a rule dropped it. ENOBUFS: the interface's queue, behind all rules. */
+	if (sendto(fd, packet, frame->size - frame->network, 0,
+		   v4 ? (struct sockaddr *)&to4 : (struct sockaddr *)&to6,
+		   v4 ? sizeof(to4) : sizeof(to6)) < 0 &&
+	    errno != EPERM && errno != ENOBUFS)
+		return -errno;
+	return 0;
+}
+
+int testbed_send_out(const struct frame *frames, size_t count, enum family family)
+{
+	int fd = socket(family == FAMILY_IPV4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	int error = fd < 0 ? -errno : 0;
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = send_out(fd, &frames[i], family);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 /* --- the kernel's way with a frame
  * ----------------------------------------------------------------------------- */
 
@@ -368,7 +435,7 @@ static enum testbed_way path_ipv4(const struct frame_plan *plan, bool forwarding
 
 	/* Martian sources and our own are dropped by the routing; not worth the trouble here. */
 	if (source >> 24 == 0 || source >> 24 == 127 || source >> 28 >= 14 ||
-	    within(FAMILY_IPV4, source, "192.0.2.0", 24))
+	    within(FAMILY_IPV4, source, "192.0.2.0", 25))
 		return WAY_UNSURE;
 	/* ip_local_deliver() puts fragments together before INPUT, and these are never complete. */
 	if (destination == pool_parse(FAMILY_IPV4, HOST_IPV4) || destination == 0xffffffff ||
@@ -378,9 +445,13 @@ static enum testbed_way path_ipv4(const struct frame_plan *plan, bool forwarding
 	    destination == pool_parse(FAMILY_IPV4, "192.0.2.0") ||
 	    destination == pool_parse(FAMILY_IPV4, "192.0.2.127"))
 		return WAY_UNSURE;
-	if (!within(FAMILY_IPV4, destination, "192.0.2.0", 24) || !forwarding || plan->to != TO_HOST)
+	bool clients = within(FAMILY_IPV4, destination, "198.51.100.0", 24) ||
+		       within(FAMILY_IPV4, destination, "203.0.113.0", 24);
+
+	if ((!clients && !within(FAMILY_IPV4, destination, "192.0.2.0", 24)) || !forwarding ||
+	    plan->to != TO_HOST)
 		return WAY_PREROUTING;
-	*out = within(FAMILY_IPV4, destination, "192.0.2.128", 25) ? "pard" : TEST_INTERFACE;
+	*out = within(FAMILY_IPV4, destination, "192.0.2.0", 25) ? TEST_INTERFACE : TEST_BEHIND;
 	return WAY_FORWARD;
 }
 
@@ -389,7 +460,8 @@ static enum testbed_way path_ipv6(const struct frame_plan *plan, bool forwarding
 	address source = plan->source, destination = plan->destination;
 
 	if ((source >> 125 != 1 && !within(FAMILY_IPV6, source, "fd00::", 8)) ||
-	    within(FAMILY_IPV6, source, "2001:db8:2::", 48))
+	    (within(FAMILY_IPV6, source, "2001:db8:2::", 48) &&
+	     !within(FAMILY_IPV6, source, "2001:db8:2:1::", 64)))
 		return WAY_UNSURE;
 	if (destination == pool_parse(FAMILY_IPV6, HOST_IPV6) ||
 	    destination == pool_parse(FAMILY_IPV6, "ff02::1"))
@@ -398,11 +470,14 @@ static enum testbed_way path_ipv6(const struct frame_plan *plan, bool forwarding
 	    destination == pool_parse(FAMILY_IPV6, "2001:db8:2::") ||
 	    destination == pool_parse(FAMILY_IPV6, "2001:db8:2:1::"))
 		return WAY_UNSURE;
-	if ((!within(FAMILY_IPV6, destination, "2001:db8:2::", 64) &&
-	     !within(FAMILY_IPV6, destination, "2001:db8:2:1::", 64)) ||
-	    !forwarding || plan->to != TO_HOST)
+	bool behind = within(FAMILY_IPV6, destination, "2001:db8:2:1::", 64) ||
+		      within(FAMILY_IPV6, destination, "2001:db8:1::", 48) ||
+		      within(FAMILY_IPV6, destination, "2001:db8:9::", 48);
+
+	if ((!behind && !within(FAMILY_IPV6, destination, "2001:db8:2::", 64)) || !forwarding ||
+	    plan->to != TO_HOST)
 		return WAY_PREROUTING;
-	*out = within(FAMILY_IPV6, destination, "2001:db8:2:1::", 64) ? "pard" : TEST_INTERFACE;
+	*out = behind ? TEST_BEHIND : TEST_INTERFACE;
 	return WAY_FORWARD;
 }
 

@@ -19,7 +19,7 @@ int testbed_run(const char *const argv[], const struct buffer *input, struct buf
 
 /* Loads sets and rules with "iptables-legacy", "iptables-nft" or their forms of IPv6. 0 or the exit status.
  */
-int testbed_load(const struct rules_text *text, enum family family, bool nft, struct buffer *why);
+int testbed_load(const struct drawn_rules *text, enum family family, bool nft, struct buffer *why);
 /* Takes them away. */
 void testbed_flush(void);
 /* iptables-save -c */
@@ -32,6 +32,9 @@ void testbed_sentinel(enum family family, struct frame_plan *plan);
  * the sentinel, with what it counted in `saved`. 0, -ETIMEDOUT or -errno. */
 int testbed_send(const struct frame *frames, size_t count, enum family family, bool nft,
 		 struct buffer *saved);
+
+/* The host itself sends the packets that are in the frames, by a raw socket. */
+int testbed_send_out(const struct frame *frames, size_t count, enum family family);
 
 /* What the kernel does with the frame behind PREROUTING; UNSURE: not to be sent. */
 enum testbed_way {

@@ -23,17 +23,37 @@ int trial_prepare(struct trial *trial, struct buffer *why)
 	    .nft = trial->nft,
 	    .in_front = trial->in_front,
 	    .odd = trial->odd,
+	    .bounds = trial->bounds,
+	    .leaving = trial->rules.leaving,
+	    .nat = trial->rules.nat,
 	    .lowers = trial->text.places & PLACE_LOWERS,
+	    .turns = trial->text.places & PLACE_TURNS,
 	};
 	error = tally_init(&trial->prediction.tally, trial->ruleset, trial->family);
+	if (!error)
+		error = tally_init(&trial->prediction.perhaps, trial->ruleset, trial->family);
 	return error ? error : predict(&trial->prediction, trial->frames, &trial->frame_count);
+}
+
+bool trial_differs(const struct trial *trial, bool nft, const struct rule_tally *counted, struct buffer *why)
+{
+	unsigned hooks = TALLY_RECEIVED;
+
+	/* engine_run() ends before it. */
+	if (trial->rules.session)
+		hooks |= 1u << HOOK_POSTROUTING;
+	if (trial->rules.leaving)
+		hooks |= 1u << HOOK_OUTPUT;
+	return tally_difference(&trial->prediction.tally, &trial->prediction.perhaps, counted, !nft, hooks,
+				why);
 }
 
 void trial_fini(struct trial *trial)
 {
 	tally_fini(&trial->prediction.tally);
+	tally_fini(&trial->prediction.perhaps);
 	ruleset_cleanup(&trial->ruleset);
-	rules_text_fini(&trial->text);
+	drawn_rules_fini(&trial->text);
 }
 
 bool trial_load(const struct trial *trial, bool nft, struct buffer *why)
@@ -53,8 +73,11 @@ bool trial_send(const struct trial *trial, bool nft, struct rule_tally *tally, s
 
 	for (size_t i = 0; i < trial->frame_count; i++)
 		frames[i] = trial->frames[i].frame;
+	if (!error && trial->rules.leaving)
+		error = testbed_send_out(frames, trial->frame_count, trial->family);
 	if (!error)
-		error = testbed_send(frames, trial->frame_count, trial->family, nft, &text);
+		error = testbed_send(frames, trial->rules.leaving ? 0 : trial->frame_count, trial->family,
+				     nft, &text);
 	if (error) {
 		buffer_printf(why, "sending: %s", strerror(-error));
 		return false;

@@ -13,9 +13,10 @@ struct trial {
 	uint64_t seed;
 	enum family family;
 	struct rules_options rules;
-	struct rules_text text;
+	struct drawn_rules text;
 	bool nft;      /* loaded by iptables-nft, too */
 	bool in_front; /* with weir in front, too */
+	bool bounds;   /* see struct prediction */
 	bool tracked;
 	/* With fragments, and packets that the routing drops: weir counts such where the kernel may not (it
 	 * puts fragments together, and has no rule for what has no route), so only verdicts are compared. */
@@ -30,6 +31,9 @@ struct trial {
  * -EDOM: the sentinel is not certain; -errno. trial_fini() in any case. */
 int trial_prepare(struct trial *trial, struct buffer *why);
 void trial_fini(struct trial *trial);
+
+/* Whether the kernel counted what was not predicted, with the first of it in words. */
+bool trial_differs(const struct trial *trial, bool nft, const struct rule_tally *counted, struct buffer *why);
 
 /* Loads the text, with nothing else beside it. */
 bool trial_load(const struct trial *trial, bool nft, struct buffer *why);

@@ -189,5 +189,5 @@ bool weir_front_difference(const struct weir_front *front, const struct rule_tal
 				*sum = *whole;
 		}
 	}
-	return tally_difference(alone, both, policies, why);
+	return tally_difference(alone, NULL, both, policies, TALLY_RECEIVED, why);
 }

@@ -179,6 +179,39 @@ static void a_transport_header_that_is_cut_off_is_short(void **state)
 	}
 }
 
+/* The lengths tell it, be the header captured or not: what is short is dropped by any match that looks at it.
+ */
+static void a_short_transport_header_is_short_where_it_was_not_captured(void **state)
+{
+	(void)state;
+	struct packet made = sample(FAMILY_IPV4, IPPROTO_TCP), seen;
+	struct frame_options options = plain;
+	made.transport_short = true;
+	options.transport_size = 19;
+	options.ip_options = 40;
+	make(&made, &options);
+	assert_int_equal(decode_as(ETHERNET, frame, 14 + 24, size, &seen), FRAME_OK);
+	assert_true(seen.transport_short);
+	options.transport_size = 20;
+	make(&made, &options);
+	assert_int_equal(decode_as(ETHERNET, frame, 14 + 24, size, &seen), FRAME_OK);
+	assert_false(seen.transport_short);
+
+	made = sample(FAMILY_IPV6, IPPROTO_UDP);
+	made.transport_short = true;
+	options = plain;
+	options.extension_count = 1;
+	options.extensions[0] = IPPROTO_DSTOPTS;
+	options.transport_size = 7;
+	make(&made, &options);
+	assert_int_equal(decode_as(ETHERNET, frame, 14 + 44, size, &seen), FRAME_OK);
+	assert_true(seen.known & KNOWN_PROTOCOL);
+	assert_true(seen.transport_short);
+	assert_int_equal(decode_as(ETHERNET, frame, 14 + 41, size, &seen), FRAME_OK);
+	assert_false(seen.known & KNOWN_PROTOCOL);
+	assert_false(seen.transport_short);
+}
+
 static void fragments_have_a_place_and_only_the_first_has_ports(void **state)
 {
 	(void)state;
@@ -536,6 +569,7 @@ int main(void)
 	    cmocka_unit_test(padding_of_the_link_is_not_the_packets),
 	    cmocka_unit_test(what_was_not_captured_is_not_known),
 	    cmocka_unit_test(a_transport_header_that_is_cut_off_is_short),
+	    cmocka_unit_test(a_short_transport_header_is_short_where_it_was_not_captured),
 	    cmocka_unit_test(fragments_have_a_place_and_only_the_first_has_ports),
 	    cmocka_unit_test(extension_headers_are_followed_as_ipv6_find_hdr_does),
 	    cmocka_unit_test(ipv6_packets_that_ip6_rcv_refuses_are_malformed),

@@ -21,18 +21,24 @@
 #include <cmocka.h>
 
 /* Loads the text as a file of that name's ending. */
-static int load(const char *text, const char *suffix, struct diagnostics *sink, struct ruleset **ruleset)
+static int load_bytes(const char *text, size_t size, const char *suffix, struct diagnostics *sink,
+		      struct ruleset **ruleset)
 {
 	char path[] = "/tmp/weir-test-XXXXXX.v4";
 	snprintf(path + strlen(path) - 3, 4, "%s", suffix);
 	int fd = mkstemps(path, 3);
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(write(fd, text, size), size);
 	close(fd);
 	const char *paths[] = {path};
 	int result = rules_load(paths, 1, sink, ruleset);
 	unlink(path);
 	return result;
+}
+
+static int load(const char *text, const char *suffix, struct diagnostics *sink, struct ruleset **ruleset)
+{
+	return load_bytes(text, strlen(text), suffix, sink, ruleset);
 }
 
 static struct ruleset *load_good(const char *text, const char *suffix)
@@ -291,6 +297,18 @@ static void reads_files_as_iptables_restore_does(void **state)
 	}
 }
 
+/* Each has a place of its own in what is printed, that of its first time. */
+static void keeps_the_order_of_tables_that_come_twice(void **state)
+{
+	(void)state;
+	struct ruleset *ruleset = load_good("*nat\n:a - [0:0]\nCOMMIT\n*filter\nCOMMIT\n"
+					    "*nat\nCOMMIT\n*filter\n:b - [0:0]\nCOMMIT\n",
+					    ".v4");
+	assert_int_equal(ruleset->tables[FAMILY_IPV4][TABLE_NAT].order, 1);
+	assert_int_equal(ruleset->tables[FAMILY_IPV4][TABLE_FILTER].order, 2);
+	ruleset_free(ruleset);
+}
+
 /* Jumps to chains that are declared further down, which iptables-restore refuses, keep their place while
  * rules before them come and go. */
 static void keeps_jumps_while_rules_move(void **state)
@@ -314,6 +332,35 @@ static void keeps_jumps_while_rules_move(void **state)
 	ruleset_free(ruleset);
 }
 
+/* For iptables-restore a line ends there, and `-j DROP' would be in no kernel. */
+static void refuses_nul_bytes(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		size_t size;
+	} inputs[] = {
+#define BYTES(literal) {(literal), sizeof(literal) - 1}
+	    BYTES("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment a\0b -j DROP\nCOMMIT\n"),
+	    BYTES("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment \"a\0b\" -j DROP\nCOMMIT\n"),
+	    BYTES("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment \"\\\0\" -j DROP\nCOMMIT\n"),
+	    BYTES("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT \0 -j DROP\nCOMMIT\n"),
+	    BYTES("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\0\nCOMMIT\n"),
+	    BYTES("*filter\n:INPUT ACCEPT [0:0]\n:user - [0:0] \0\nCOMMIT\n"),
+#undef BYTES
+	};
+	for (size_t i = 0; i < sizeof(inputs) / sizeof(*inputs); i++) {
+		struct diagnostics *sink = diagnostics_new();
+		struct ruleset *ruleset = NULL;
+		struct buffer said = {0};
+		assert_int_equal(load_bytes(inputs[i].text, inputs[i].size, ".v4", sink, &ruleset), -EINVAL);
+		diagnostics_print(sink, &said);
+		assert_non_null(strstr(said.data, "error[nul-byte]"));
+		buffer_fini(&said);
+		diagnostics_free(sink);
+	}
+}
+
 /* What would take hours: rules put before thousands of others, again and again. */
 static void refuses_files_that_change_themselves_too_often(void **state)
 {
@@ -334,7 +381,9 @@ int main(void)
 	    cmocka_unit_test(reads_old_and_odd_spellings),
 	    cmocka_unit_test(reads_rules_as_iptables_does),
 	    cmocka_unit_test(reads_files_as_iptables_restore_does),
+	    cmocka_unit_test(keeps_the_order_of_tables_that_come_twice),
 	    cmocka_unit_test(keeps_jumps_while_rules_move),
+	    cmocka_unit_test(refuses_nul_bytes),
 	    cmocka_unit_test(refuses_files_that_change_themselves_too_often),
 	    cmocka_unit_test(keeps_counters_policies_flavour),
 	    cmocka_unit_test(opaque_takes_what_nobody_knows),

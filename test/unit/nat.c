@@ -106,6 +106,31 @@ static void masquerade_hides_the_reply(void **state)
 	host_free(&host);
 }
 
+static void two_connections_have_no_key_in_common(void **state)
+{
+	(void)state;
+	struct host host = host_new(NAT("-A INPUT -p udp -j SNAT --to-source 198.18.0.5:2000\n"
+					"-A INPUT -p esp -j SNAT --to-source 198.18.0.5\n") FILTER);
+	struct sent first[] = {udp(PEER, 5000, HOST, 53),
+			       {.source = PEER, .destination = HOST, .protocol = 50}};
+	struct sent second[] = {udp(OTHER, 5000, HOST, 53),
+				{.source = OTHER, .destination = HOST, .protocol = 50}};
+	for (int i = 0; i < 2; i++) {
+		expect(&host, first[i], "NEW");
+		expect_rule(&host, "-j SNAT", true);
+		assert_int_equal(host.outcome.verdicts, VERDICT_ACCEPT);
+		expect(&host, first[i], "NEW");
+		expect_rule(&host, "-j SNAT", false);
+		/* There is no other port: it is dropped where it would be confirmed, and new each time. */
+		for (int again = 0; again < 2; again++) {
+			expect(&host, second[i], "NEW");
+			expect_rule(&host, "-j SNAT", true);
+			assert_int_equal(host.outcome.verdicts, VERDICT_DROP);
+		}
+	}
+	host_free(&host);
+}
+
 static void snat_to_one_address_is_known(void **state)
 {
 	(void)state;
@@ -129,6 +154,7 @@ int main(void)
 	    cmocka_unit_test(netmap_replaces_the_network),
 	    cmocka_unit_test(an_address_of_a_range_is_not_known),
 	    cmocka_unit_test(masquerade_hides_the_reply),
+	    cmocka_unit_test(two_connections_have_no_key_in_common),
 	    cmocka_unit_test(snat_to_one_address_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

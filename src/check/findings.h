@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The findings of this folder, each defined in the file of its name, for registry.c. Nobody above includes
+ * it. */
+#ifndef WEIR_CHECK_FINDINGS_H
+#define WEIR_CHECK_FINDINGS_H
+
+#include "check/context.h"
+#include "packet/address.h"
+
+#include <errno.h>
+
+extern const struct finding_type finding_notrack_one_sided, finding_stateless_hole, finding_balance_skew,
+    finding_dnat_return, finding_dnat_catches_all;
+extern const struct finding_type finding_set_never_matches, finding_set_nearly_full, finding_set_overlap,
+    finding_set_everything, finding_set_stays, finding_set_grows, finding_set_unused;
+extern const struct finding_type finding_walks_on, finding_list_as_set, finding_chain_unused,
+    finding_chain_empty, finding_established_late, finding_ssh_locked_out, finding_invalid_dropped;
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * weir optimize: the same filter in fewer rules, with a proof. */
+#include "command/optimize.h"
+#include "command/command.h"
+#include "command/reason.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: weir optimize RULES... --directory DIR [options]\n"
+    "\n"
+    "Writes rules that do the same and cost less: lists of rules become sets, what nothing reaches or was "
+    "said\n"
+    "before is left out, what many rules ask alike is asked once, and what is met most comes first. What "
+    "was\n"
+    "written is read back and compared with the input, for all packets: without that proof nothing is "
+    "written.\n"
+    "DIR then has rules.v4, rules.v6 and ipsets, for iptables-restore, ip6tables-restore and `ipset "
+    "restore`,\n"
+    "which comes first; DIR is also an argument for weir.\n"
+    "\n"
+    "      --directory DIR      where to write; without it nothing is written\n"
+    "      --output iptables    what to write; there is no other\n"
+    "      --map FILE           where each rule went, one a line, for those who follow counters; - is "
+    "standard output\n"
+    "      --explain            what was done, rule by rule, and how many rules packets walk\n"
+    "      --without STEP,...   leave out steps: dead, repeated, lists, prefix, order\n"
+    "      --no-counters        sets count nothing, although the rules had counted\n"
+    "      --budget NODES       give up the proof when its diagrams have so many nodes\n"
+    "      --time SECONDS       give up the proof after so long\n"
+    "      --force              overwrite files in DIR that weir did not write\n"
+    "      --json               what was done, as JSON\n"
+    "      --live               the rules and sets that are loaded in this network namespace\n"
+    "      --help\n";
+
+struct optimizing {
+	const char *directory, *map;
+	bool explain, json, force, live;
+	struct rewrite_options rewrite;
+	struct difference_options difference;
+};
+
+struct result {
+	struct ruleset *ruleset, *after;
+	struct rewrite *rewrite;
+	struct difference *difference;
+	const struct rewrite_cost *costs;
+	size_t cost_count;
+};
+
+static void result_cleanup(struct result *result)
+{
+	difference_cleanup(&result->difference);
+	rewrite_cleanup(&result->rewrite);
+	ruleset_cleanup(&result->after);
+	ruleset_cleanup(&result->ruleset);
+}
+
+static int parse_steps(const char *list, unsigned *without)
+{
+	for (const char *at = list;;) {
+		size_t size = strcspn(at, ",");
+		unsigned bit = 0;
+		for (unsigned i = 0; i < REWRITE_STEP_COUNT; i++)
+			if (text_is((struct text){at, size}, rewrite_step_names[i]))
+				bit = 1u << i;
+		if (!bit)
+			return command_fail(
+			    "optimize", EXIT_USAGE,
+			    "--without %s: expected dead, repeated, lists, prefix, order, with commas", list);
+		*without |= bit;
+		if (!at[size])
+			return EXIT_DONE;
+		at += size + 1;
+	}
+}
+
+static int parse_number(const char *option, const char *value, uint64_t max, uint64_t *number)
+{
+	if (number_parse(text_of(value), max, number) != 0 || *number == 0)
+		return command_fail("optimize", EXIT_USAGE, "%s %s: expected a number from 1 on", option,
+				    value);
+	return EXIT_DONE;
+}
+
+/* --- The proof
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* That it reads what it wrote must never fail; where it does, that is said, and nothing is written. */
+static int read_failed(const struct diagnostics *sink)
+{
+	struct buffer text = {0};
+
+	diagnostics_print(sink, &text);
+	if (text.data)
+		fputs(text.data, stderr);
+	buffer_fini(&text);
+	return command_fail(
+	    "optimize", EXIT_UNDECIDED,
+	    "cannot read what it would write, which is an error of weir: nothing was written");
+}
+
+static void say_chain(const struct difference_chain *chain)
+{
+	struct buffer text = {0};
+
+	buffer_printf(&text, "weir: optimize: %s %s %s: ", chain->family == FAMILY_IPV4 ? "IPv4" : "IPv6",
+		      table_names[chain->table], hook_names[chain->hook]);
+	if (chain->answer == DIFFERENCE_UNDECIDED) {
+		buffer_printf(&text, "%s", chain->reason ? chain->reason : "not decided");
+	} else if (chain->region_count) {
+		const struct difference_region *region = &chain->regions[0];
+		buffer_printf(&text, "%s: %s, would be %s", region->words ? region->words : "some packets",
+			      region->before.verdict, region->after.verdict);
+		if (region->has_witness) {
+			buffer_puts(&text, " (");
+			packet_print(&region->packet, &text);
+			buffer_puts(&text, ")");
+		}
+	} else {
+		buffer_puts(&text, "differs");
+	}
+	struct buffer clean = {0};
+	clean_print((struct text){text.data, text.size}, &clean);
+	if (clean.data)
+		fprintf(stderr, "%s\n", clean.data);
+	buffer_fini(&clean);
+	buffer_fini(&text);
+}
+
+static int not_proven(const struct difference *difference)
+{
+	fflush(stdout);
+	for (size_t i = 0; i < difference->chain_count; i++)
+		if (difference->chains[i].answer != DIFFERENCE_NONE)
+			say_chain(&difference->chains[i]);
+	if (difference->answer == DIFFERENCE_FOUND)
+		return command_fail(
+		    "optimize", EXIT_UNDECIDED,
+		    "what it would write does not do the same, which is an error of weir: nothing was "
+		    "written");
+	return command_fail(
+	    "optimize", EXIT_UNDECIDED,
+	    "it could not be proven within the budget that this does the same: nothing was written");
+}
+
+static int prove(const struct optimizing *optimizing, struct result *result)
+{
+	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+
+	if (!sink)
+		return command_fail("optimize", EXIT_SYSTEM, "out of memory");
+	command_progress_start("comparing what would be written with the input");
+	int error = rewrite_prove(result->rewrite, &optimizing->difference, sink, &result->after,
+				  &result->difference);
+	command_progress_stop();
+	if (error == -EINVAL)
+		return read_failed(sink);
+	if (error)
+		return command_fail("optimize", EXIT_SYSTEM, "%s", strerror(-error));
+	return result->difference->answer == DIFFERENCE_NONE ? EXIT_DONE : not_proven(result->difference);
+}
+
+/* --- What comes out
+ * ----------------------------------------------------------------------------------------------- */
+
+static int write_all(const struct optimizing *optimizing, const struct result *result)
+{
+	struct output_file files[] = {{.name = "ipsets"}, {.name = "rules.v4"}, {.name = "rules.v6"}};
+	int code = EXIT_DONE;
+
+	rewrite_print_sets(result->rewrite, &files[0].text);
+	rewrite_print_rules(result->rewrite, FAMILY_IPV4, &files[1].text);
+	rewrite_print_rules(result->rewrite, FAMILY_IPV6, &files[2].text);
+	for (size_t i = 0; i < 3; i++)
+		if (files[i].text.failed)
+			code = command_fail("optimize", EXIT_SYSTEM, "out of memory");
+	if (!code)
+		code = optimize_write(optimizing->directory, files, 3, optimizing->force);
+	for (size_t i = 0; i < 3; i++)
+		buffer_fini(&files[i].text);
+	return code;
+}
+
+static int write_map(const struct optimizing *optimizing, const struct result *result)
+{
+	struct buffer map = {0};
+
+	optimize_print_map(result->rewrite, &map);
+	int code = map.failed ? command_fail("optimize", EXIT_SYSTEM, "out of memory")
+			      : optimize_write_file(optimizing->map, &map);
+	buffer_fini(&map);
+	return code;
+}
+
+static int say(const struct optimizing *optimizing, const struct result *result)
+{
+	struct buffer out = {0};
+
+	if (optimizing->json)
+		return command_print_json(optimize_json(result->rewrite, result->costs, result->cost_count));
+	if (optimizing->explain)
+		optimize_print_rules(result->rewrite, &out);
+	optimize_print_summary(result->rewrite, &out);
+	if (optimizing->explain)
+		optimize_print_costs(result->costs, result->cost_count, &out);
+	if (!rewrite_changed(result->rewrite))
+		buffer_puts(&out, "nothing to gain: the rules stay as they are\n");
+	buffer_puts(&out, "proven: for all packets the same becomes of them\n");
+	if (!optimizing->directory)
+		buffer_puts(&out, "nothing was written: no --directory\n");
+	if (out.data && !out.failed)
+		fputs(out.data, stdout);
+	int code = out.failed ? command_fail("optimize", EXIT_SYSTEM, "out of memory") : EXIT_DONE;
+	buffer_fini(&out);
+	return code;
+}
+
+static int run(const char *const *paths, size_t count, const struct optimizing *optimizing)
+{
+	struct result result __attribute__((cleanup(result_cleanup))) = {0};
+	int code = command_load(paths, count, optimizing->live, &result.ruleset);
+
+	if (code)
+		return code;
+	if (rewrite_compute(result.ruleset, &optimizing->rewrite, &result.rewrite))
+		return command_fail("optimize", EXIT_SYSTEM, "out of memory");
+	code = prove(optimizing, &result);
+	if (!code && (optimizing->explain || optimizing->json) &&
+	    rewrite_measure(result.rewrite, result.after, &result.costs, &result.cost_count))
+		code = command_fail("optimize", EXIT_SYSTEM, "out of memory");
+	if (!code && optimizing->directory)
+		code = write_all(optimizing, &result);
+	if (!code && optimizing->map)
+		code = write_map(optimizing, &result);
+	return code ? code : say(optimizing, &result);
+}
+
+static int optimize_main(int argc, char **argv)
+{
+	enum { DIRECTORY = 256, OUTPUT, MAP, EXPLAIN, WITHOUT, NO_COUNTERS, BUDGET, TIME, FORCE, JSON, LIVE };
+	static const struct option options[] = {{"directory", required_argument, NULL, DIRECTORY},
+						{"output", required_argument, NULL, OUTPUT},
+						{"map", required_argument, NULL, MAP},
+						{"explain", no_argument, NULL, EXPLAIN},
+						{"without", required_argument, NULL, WITHOUT},
+						{"no-counters", no_argument, NULL, NO_COUNTERS},
+						{"budget", required_argument, NULL, BUDGET},
+						{"time", required_argument, NULL, TIME},
+						{"force", no_argument, NULL, FORCE},
+						{"json", no_argument, NULL, JSON},
+						{"live", no_argument, NULL, LIVE},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	struct optimizing optimizing = {.difference = {.effects = true, .region_limit = 1}};
+	uint64_t number;
+	int option, code = EXIT_DONE;
+
+	optind = 0;
+	while (!code && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_DONE;
+		case DIRECTORY:
+			optimizing.directory = optarg;
+			break;
+		case OUTPUT:
+			if (strcmp(optarg, "iptables") != 0)
+				code = command_fail("optimize", EXIT_USAGE, "--output is iptables, not %s",
+						    optarg);
+			break;
+		case MAP:
+			optimizing.map = optarg;
+			break;
+		case EXPLAIN:
+			optimizing.explain = true;
+			break;
+		case WITHOUT:
+			code = parse_steps(optarg, &optimizing.rewrite.without);
+			break;
+		case NO_COUNTERS:
+			optimizing.rewrite.no_counters = true;
+			break;
+		case BUDGET:
+			code = parse_number("--budget", optarg, SIZE_MAX, &number);
+			optimizing.difference.node_budget = code ? 0 : (size_t)number;
+			break;
+		case TIME:
+			code = parse_number("--time", optarg, UINT64_MAX / 1000000000u, &number);
+			optimizing.difference.time_budget = code ? 0 : number * 1000000000u;
+			break;
+		case FORCE:
+			optimizing.force = true;
+			break;
+		case JSON:
+			optimizing.json = true;
+			break;
+		case LIVE:
+			optimizing.live = true;
+			break;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (code)
+		return code;
+	if (optimizing.json && optimizing.map && strcmp(optimizing.map, "-") == 0)
+		return command_fail("optimize", EXIT_USAGE, "--json and --map - both go to standard output");
+	return run((const char *const *)argv + optind, (size_t)(argc - optind), &optimizing);
+}
+
+const struct command command_optimize = {"optimize", optimize_main,
+					 "write rules that do the same and cost less"};

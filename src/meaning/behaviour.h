@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Inside meaning/: what the built-in chains of one or two rulesets of one family do with every packet, over
+ * the same unknowns.
+ *
+ * The behaviour of a chain is a diagram whose terminals are *ends*: how the packet leaves the chain, and what
+ * was done on the way that is looked at (a *trace*: an ordered list of events). Where two rulesets have the
+ * same node, they do the same to the same packets.
+ *
+ * What is not modelled is a variable: one of its own for each text where its answer hangs on the packet
+ * alone, so two rulesets may share it. A match with a memory (limit, recent, statistic nth ...), or on
+ * something that rules of its table change (marks), has one for each place; places of two rulesets are taken
+ * for the same where the match and, as far as possible, the rule and chain are the same. That is right as
+ * long as both are asked for the same packets in the same order: being asked is an event, which is looked at
+ * where something hangs on the answer. */
+#ifndef WEIR_MEANING_BEHAVIOUR_H
+#define WEIR_MEANING_BEHAVIOUR_H
+
+#include "extension/fields.h"
+#include "ruleset/extension_type.h"
+#include "ruleset/ruleset.h"
+
+#define SIDES_MAX 2
+
+enum end_kind {
+	END_CONTINUE, /* at the end of a user chain, or goes on behind a rule */
+	END_RETURN,
+	END_ACCEPT,
+	END_DROP,
+	END_OTHER, /* told by its text: REJECT, NAT, a queue, what is not modelled */
+};
+
+/* Events that may be looked at. */
+enum looked_at {
+	LOOK_TRACKING = 1 << 0, /* NOTRACK, CT: what conntrack takes the packet for */
+	LOOK_CHANGES = 1 << 1,  /* marks, TTL, sets, ... */
+	LOOK_TELLS = 1 << 2,    /* LOG, TEE, ...: nothing in the rules hangs on it */
+};
+
+struct end {
+	enum end_kind kind;
+	uint32_t text;  /* END_OTHER: the event with its text */
+	uint32_t trace; /* index into traces; 0: nothing */
+};
+
+struct event {
+	enum looked_at look;
+	const char *text;
+	bool tracks;
+	bool marks; /* mark = (mark & ~mask) ^ value */
+	uint32_t value, mask;
+	bool asks; /* a match was asked: text is NULL, place */
+	uint32_t place;
+};
+
+struct trace {
+	uint32_t before; /* what came before the event */
+	uint32_t event;
+	bool tracked; /* has an event that tracks */
+};
+
+struct behaviour;
+
+struct behaviour_options {
+	size_t node_budget;
+	bool effects; /* look at everything */
+};
+
+/* Declares all of the rulesets' rules. 0, -ENOMEM, -E2BIG. The rulesets must stay. */
+int behaviour_new(enum family family, const struct ruleset *const *sides, size_t count,
+		  const struct behaviour_options *options, struct behaviour **behaviour);
+void behaviour_free(struct behaviour *behaviour);
+const struct fields *behaviour_fields(const struct behaviour *behaviour);
+
+/* One built-in chain; its terminals are numbers of ends (END_ACCEPT, END_DROP or END_OTHER). `domain`:
+ * packets that are asked about; elsewhere the answer means nothing. A table or chain that is not there
+ * accepts. */
+diagram_node behaviour_chain(struct behaviour *behaviour, size_t side, enum table_id table, enum hook hook,
+			     diagram_node domain);
+/* Which events are looked at from now on; `places`: of matches that are asked (NULL: none). */
+void behaviour_look(struct behaviour *behaviour, unsigned look, const bool *places);
+/* enum looked_at: what verdicts may hang on, in any of the rulesets. */
+unsigned behaviour_needs(const struct behaviour *behaviour);
+/* For each variable the place that it stands for + 1, or 0; and how many places there are. */
+const uint32_t *behaviour_places(const struct behaviour *behaviour, size_t *count);
+
+/* What one rule asks of a packet: all of it, and up to where it begins to have effects that are events. */
+diagram_node behaviour_condition(struct behaviour *behaviour, size_t side, const struct rule *rule);
+diagram_node behaviour_touch(struct behaviour *behaviour, size_t side, const struct rule *rule);
+/* Whether no match of the rule is asked about what it remembers, nor changes anything. */
+bool behaviour_is_plain(const struct behaviour *behaviour, const struct rule *rule);
+/* Whether a set of the second side is not what the first has under its name. */
+bool behaviour_set_differs(const struct behaviour *behaviour, const struct set *set);
+/* Combinations of fields that packets have. */
+diagram_node behaviour_domain(const struct behaviour *behaviour);
+
+const struct end *behaviour_end(const struct behaviour *behaviour, uint32_t number);
+/* "ACCEPT", and what happened before: "NOTRACK, MARK 0x1", or nothing. */
+void behaviour_print_end(const struct behaviour *behaviour, uint32_t number, struct buffer *out);
+void behaviour_print_events(const struct behaviour *behaviour, uint32_t number, struct buffer *out);
+
+#endif

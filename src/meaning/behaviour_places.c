@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Declaring the rules of all sides, and which unknowns of one side are unknowns of the other. */
+#include "extension/option.h"
+#include "meaning/behaviour_private.h"
+#include "meaning/head.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS (sizeof(((struct place_wait *)NULL)->keys) / sizeof(char *))
+
+void places_fini(struct places *places)
+{
+	free(places->owners);
+}
+
+static size_t owner_slot(const struct places *places, const void *owner)
+{
+	uint64_t hash = (uintptr_t)owner;
+	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+	size_t slot = (hash ^ hash >> 33) & (places->owner_capacity - 1);
+	while (places->owners[slot].owner && places->owners[slot].owner != owner)
+		slot = (slot + 1) & (places->owner_capacity - 1);
+	return slot;
+}
+
+uint32_t behaviour_place(const struct behaviour *behaviour, const void *owner)
+{
+	const struct places *places = &behaviour->places;
+	return places->owner_capacity ? places->owners[owner_slot(places, owner)].place : 0;
+}
+
+static bool owner_add(struct places *places, const void *owner, uint32_t place)
+{
+	if (2 * (places->owner_count + 1) > places->owner_capacity) {
+		struct places grown = {.owner_capacity =
+					   places->owner_capacity ? places->owner_capacity * 2 : 64};
+		grown.owners = calloc(grown.owner_capacity, sizeof(*grown.owners));
+		if (!grown.owners)
+			return false;
+		for (size_t i = 0; i < places->owner_capacity; i++)
+			if (places->owners[i].owner)
+				grown.owners[owner_slot(&grown, places->owners[i].owner)] = places->owners[i];
+		free(places->owners);
+		places->owners = grown.owners;
+		places->owner_capacity = grown.owner_capacity;
+	}
+	places->owners[owner_slot(places, owner)] = (struct place_owner){owner, place + 1};
+	places->owner_count++;
+	return true;
+}
+
+/* Types that share what they remember by a name of their own; taken as one whichever the name. */
+static const char *memory_group(const char *type)
+{
+	static const char *const shared[] = {"recent", "hashlimit", "rateest", "nfacct", "set", ""};
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+		if (strcmp(type, shared[i]) == 0)
+			return shared[i];
+	return NULL;
+}
+
+static const char *key_of(struct behaviour *behaviour, const struct rule *rule, struct text text,
+			  unsigned precision)
+{
+	struct buffer key = {0};
+	const struct table *table = rule->chain->table;
+	buffer_printf(&key, "%s ", table_names[table->id]);
+	buffer_add(&key, text.data, text.size);
+	if (precision <= 1) {
+		buffer_puts(&key, "\n");
+		rule_print(rule, true, &key);
+	}
+	if (precision == 0)
+		buffer_printf(&key, "\n%.*s", (int)rule->chain->name.size, rule->chain->name.data);
+	const char *copy = key.failed ? NULL : arena_copy(behaviour->arena, key.data, key.size);
+	buffer_fini(&key);
+	return copy;
+}
+
+static bool new_place(struct behaviour *behaviour, const char *text, const char *group, uint32_t *place)
+{
+	struct places *places = &behaviour->places;
+	size_t capacity = places->capacity, count = places->count;
+	const char **name =
+	    arena_push(behaviour->arena, (void **)&places->names, &count, &capacity, sizeof(*name));
+	count = places->count;
+	const char **kept = name ? arena_push(behaviour->arena, (void **)&places->groups, &count,
+					      &places->capacity, sizeof(*kept))
+				 : NULL;
+	if (!kept)
+		return false;
+	*name = text;
+	*kept = group;
+	*place = (uint32_t)places->count++;
+	return true;
+}
+
+/* Finds the first side's place that is most like this one. Those of one key are taken in order. */
+static struct place_wait *find_waiting(struct places *places, const char *const *keys)
+{
+	for (size_t precision = 0; precision < KEYS; precision++)
+		for (size_t i = 0; i < places->waiting_count; i++)
+			if (!places->waiting[i].taken &&
+			    strcmp(places->waiting[i].keys[precision], keys[precision]) == 0)
+				return &places->waiting[i];
+	return NULL;
+}
+
+/* The place of a match or target; made when it is asked for the first time. TRACE_FAILED: memory is short. */
+static uint32_t place_for(struct behaviour *behaviour, const void *owner, const struct rule *rule,
+			  struct text text, const char *type)
+{
+	struct places *places = &behaviour->places;
+	uint32_t place = behaviour_place(behaviour, owner);
+	const char *keys[KEYS];
+	if (place)
+		return place - 1;
+	for (unsigned i = 0; i < KEYS; i++) {
+		keys[i] = key_of(behaviour, rule, text, i);
+		if (!keys[i])
+			return TRACE_FAILED;
+	}
+	struct place_wait *waiting = behaviour->side ? find_waiting(places, keys) : NULL;
+	if (waiting) {
+		waiting->taken = true;
+		place = waiting->place;
+	} else if (!new_place(behaviour, arena_copy(behaviour->arena, text.data, text.size),
+			      memory_group(type), &place)) {
+		return TRACE_FAILED;
+	}
+	if (!behaviour->side && behaviour->side_count > 1) {
+		waiting = arena_push(behaviour->arena, (void **)&places->waiting, &places->waiting_count,
+				     &places->waiting_capacity, sizeof(*waiting));
+		if (!waiting)
+			return TRACE_FAILED;
+		memcpy(waiting->keys, keys, sizeof(keys));
+		waiting->place = place;
+	}
+	return owner_add(places, owner, place) ? place : TRACE_FAILED;
+}
+
+/* Adds the place to the name, and keeps the name. */
+static void name_place(struct behaviour *behaviour, uint32_t place, struct buffer *name)
+{
+	struct places *places = &behaviour->places;
+	if (place == TRACE_FAILED) {
+		name->failed = true;
+		return;
+	}
+	buffer_printf(name, " #%u", (unsigned)place + 1);
+	if (name->failed || behaviour->fields->diagram)
+		return;
+	struct place_name *kept =
+	    arena_push(behaviour->arena, (void **)&places->predicates, &places->predicate_count,
+		       &places->predicate_capacity, sizeof(*kept));
+	char *copy = kept ? arena_copy(behaviour->arena, name->data, name->size) : NULL;
+	if (copy)
+		*kept = (struct place_name){copy, place + 1};
+	else
+		name->failed = true;
+}
+
+/* --- sets
+ * ------------------------------------------------------------------------------------------------------- */
+
+static int compare_lines(const void *a, const void *b)
+{
+	const struct text *x = a, *y = b;
+	size_t size = x->size < y->size ? x->size : y->size;
+	int order = memcmp(x->data, y->data, size);
+	return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
+static struct text *sorted_lines(const struct buffer *buffer, bool sort, size_t *count)
+{
+	size_t lines = 0;
+	for (size_t i = 0; i < buffer->size; i++)
+		lines += buffer->data[i] == '\n';
+	struct text *list = calloc(lines + 1, sizeof(*list));
+	const char *at = buffer->data;
+	for (size_t i = 0; list && i < lines; i++) {
+		const char *end = memchr(at, '\n', (size_t)(buffer->data + buffer->size - at));
+		list[i] = (struct text){at, (size_t)(end - at)};
+		at = end + 1;
+	}
+	if (list && sort)
+		qsort(list, lines, sizeof(*list), compare_lines);
+	*count = lines;
+	return list;
+}
+
+/* Whether both have the same members with the same timeouts: as ipset save prints them, in any order but for
+ * lists. */
+static bool set_same(const struct set *a, const struct set *b)
+{
+	struct buffer left = {0}, right = {0};
+	size_t left_count = 0, right_count = 0;
+	ruleset_print_set(a, &left);
+	ruleset_print_set(b, &right);
+	struct text *left_lines = sorted_lines(&left, a->type != SET_LIST, &left_count);
+	struct text *right_lines = sorted_lines(&right, b->type != SET_LIST, &right_count);
+	bool same = !left.failed && !right.failed && left_lines && right_lines && left_count == right_count;
+	for (size_t i = 0; i < left_count && same; i++)
+		same = text_equal(left_lines[i], right_lines[i]);
+	free(left_lines);
+	free(right_lines);
+	buffer_fini(&left);
+	buffer_fini(&right);
+	return same;
+}
+
+static bool differs(const struct behaviour *behaviour, const struct set *set)
+{
+	const struct set *first = ruleset_find_set(behaviour->sides[0], set->name);
+	return first != set && (!first || !set_same(first, set));
+}
+
+/* Of the second side, and not what the first has under that name. Asked often: kept. */
+static bool is_other(struct behaviour *behaviour, const struct set *set)
+{
+	enum { SAME, OTHER };
+	uint32_t known = behaviour_place(behaviour, set);
+	if (known)
+		return known - 1 == OTHER;
+	bool other = behaviour->side_count > 1 && differs(behaviour, set);
+	owner_add(&behaviour->places, set, other ? OTHER : SAME); /* without it, it is asked again */
+	return other;
+}
+
+bool behaviour_set_differs(const struct behaviour *behaviour, const struct set *set)
+{
+	return is_other((struct behaviour *)behaviour, set);
+}
+
+static void name_set(void *context, const struct set *set, struct buffer *name)
+{
+	if (is_other(context, set))
+		buffer_puts(name, " (new)");
+}
+
+struct set_naming {
+	struct behaviour *behaviour;
+	bool other;
+};
+
+static void look_at_set(void *context, const struct set *set)
+{
+	struct set_naming *naming = context;
+	naming->other |= is_other(naming->behaviour, set);
+}
+
+/* --- matches
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* What hangs on the clock or the processor is the same all along the walk. */
+static bool is_momentary(const char *type)
+{
+	return strcmp(type, "time") == 0 || strcmp(type, "cpu") == 0;
+}
+
+static void name_match(void *context, const struct match *match, const struct rule *rule, int sharing,
+		       struct buffer *name)
+{
+	struct behaviour *behaviour = context;
+	struct set_naming sets = {.behaviour = behaviour};
+	const char *type = match->type->name;
+	struct text text = {name->data, name->size};
+	match_each_set(match, look_at_set, &sets);
+	bool by_place =
+	    sharing == OPAQUE_RULE || (sharing == OPAQUE_TABLE && behaviour->changes[rule->chain->table->id]);
+	if (sharing == OPAQUE_TABLE || strcmp(type, "set") == 0)
+		behaviour->needs |= LOOK_CHANGES;
+	if (by_place && !is_momentary(type)) {
+		uint32_t place = place_for(behaviour, match, rule, text, type);
+		if (sets.other)
+			buffer_puts(name, " (new)");
+		name_place(behaviour, place, name);
+	} else if (sets.other) {
+		buffer_puts(name, " (new)");
+	}
+}
+
+/* "-j TEXT" of a target that may end the walk or go on. */
+static bool name_target(struct behaviour *behaviour, const struct rule *rule, struct buffer *name)
+{
+	const struct target *target = &rule->target;
+	buffer_printf(name, "-j %s", target->type->name);
+	if (target->type->print)
+		target->type->print(target, rule, name);
+	struct text text = {name->data, name->size};
+	if (!name->failed)
+		name_place(behaviour, place_for(behaviour, target, rule, text, target->type->name), name);
+	return !name->failed;
+}
+
+static bool may_end(const struct target *target)
+{
+	struct ct_template template;
+	switch (target->type->kind) {
+	case TARGET_REWRITE:
+		return !target->type->nat && !target_ct_template(target, &template);
+	case TARGET_QUEUE:
+	case TARGET_OPAQUE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+const struct predicate *behaviour_target_predicate(const struct behaviour *behaviour, const struct rule *rule)
+{
+	struct buffer name = {0};
+	struct predicate *predicate = NULL;
+	if (name_target((struct behaviour *)behaviour, rule, &name) &&
+	    fields_need_opaque(behaviour->fields, name.data, false, &predicate))
+		predicate = NULL;
+	buffer_fini(&name);
+	return predicate;
+}
+
+static int declare_rule(struct behaviour *behaviour, const struct rule *rule)
+{
+	int result = head_declare(behaviour->fields, rule);
+	for (uint32_t i = 0; i < rule->match_count && !result; i++) {
+		const struct match *match = &rule->matches[i];
+		if (match->type->declare)
+			result = match->type->declare(match, rule, behaviour->fields);
+		if (match_reads_state(match))
+			behaviour->needs |= LOOK_TRACKING;
+	}
+	if (target_reads_state(&rule->target) || rule->chain->table->id == TABLE_NAT)
+		behaviour->needs |= LOOK_TRACKING;
+	if (!result && may_end(&rule->target) && !behaviour_target_predicate(behaviour, rule))
+		result = -ENOMEM;
+	return result;
+}
+
+int behaviour_declare(struct behaviour *behaviour)
+{
+	int result = 0;
+	behaviour->naming = (struct fields_naming){behaviour, name_match, name_set};
+	behaviour->fields->naming = &behaviour->naming;
+	for (size_t side = 0; side < behaviour->side_count; side++)
+		for (enum table_id id = 0; id < TABLE_COUNT; id++)
+			behaviour->changes[id] |=
+			    behaviour->sides[side]->tables[behaviour->family][id].changes;
+	for (size_t side = 0; side < behaviour->side_count; side++) {
+		behaviour->side = side;
+		for (enum table_id id = 0; id < TABLE_COUNT; id++) {
+			const struct table *table = &behaviour->sides[side]->tables[behaviour->family][id];
+			for (size_t c = 0; c < table->chain_count && !result; c++)
+				for (size_t r = 0; r < table->chains[c]->rule_count && !result; r++)
+					result = declare_rule(behaviour, &table->chains[c]->rules[r]);
+		}
+	}
+	return result;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct place_name *)a)->name, ((const struct place_name *)b)->name);
+}
+
+int behaviour_find_places(struct behaviour *behaviour)
+{
+	const struct fields *fields = behaviour->fields;
+	struct places *places = &behaviour->places;
+	behaviour->place_of = arena_array(behaviour->arena, diagram_variables(fields->diagram) + 1,
+					  sizeof(*behaviour->place_of));
+	behaviour->asked = arena_array(behaviour->arena, places->count + 1, sizeof(bool));
+	if (!behaviour->place_of || !behaviour->asked)
+		return -ENOMEM;
+	if (!places->predicate_count)
+		return 0;
+	qsort(places->predicates, places->predicate_count, sizeof(*places->predicates), compare_names);
+	for (size_t i = 0; i < fields->predicate_count; i++) {
+		const struct predicate *predicate = fields->predicates[i];
+		struct place_name wanted = {.name = predicate->name};
+		const struct place_name *found =
+		    predicate->kind != PREDICATE_OPAQUE
+			? NULL
+			: bsearch(&wanted, places->predicates, places->predicate_count, sizeof(wanted),
+				  compare_names);
+		if (found)
+			behaviour->place_of[predicate->variable] = found->place;
+	}
+	return 0;
+}
+
+const uint32_t *behaviour_places(const struct behaviour *behaviour, size_t *count)
+{
+	*count = behaviour->places.count;
+	return behaviour->place_of;
+}
+
+void behaviour_look(struct behaviour *behaviour, unsigned look, const bool *asked)
+{
+	const struct places *places = &behaviour->places;
+	behaviour->look = look | LOOK_ALWAYS;
+	for (size_t i = 0; i < places->count; i++)
+		behaviour->asked[i] = asked && asked[i];
+	/* What one of a group remembers the others change. */
+	for (size_t i = 0; asked && i < places->count; i++)
+		for (size_t j = 0; asked[i] && places->groups[i] && j < places->count; j++)
+			behaviour->asked[j] |=
+			    places->groups[j] && strcmp(places->groups[i], places->groups[j]) == 0;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the files behaviour*.c share and nobody else sees. */
+#ifndef WEIR_MEANING_BEHAVIOUR_PRIVATE_H
+#define WEIR_MEANING_BEHAVIOUR_PRIVATE_H
+
+#include "extension/extension.h"
+#include "meaning/behaviour.h"
+#include "meaning/trace.h"
+
+#define LOOK_ALWAYS (1u << 7) /* events that later rules hang on in any case */
+
+/* Matches with a memory or a view of what rules change, and targets that are not modelled. */
+struct places {
+	size_t count, capacity;
+	const char **names;  /* of each, as messages have it */
+	const char **groups; /* matches that share their memory; NULL: alone */
+	/* Which place a match or target has: by pointer, open addressing. */
+	struct place_owner {
+		const void *owner;
+		uint32_t place; /* + 1 */
+	} * owners;
+	size_t owner_count, owner_capacity;
+	/* Names of predicates that stand for a place. */
+	struct place_name {
+		const char *name;
+		uint32_t place; /* + 1 */
+	} * predicates;
+	size_t predicate_count, predicate_capacity;
+	/* Of the first side, for the second to find its own. */
+	struct place_wait {
+		const char *keys[3]; /* from the most particular to the least */
+		uint32_t place;
+		bool taken;
+	} * waiting;
+	size_t waiting_count, waiting_capacity;
+};
+
+struct behaviour {
+	enum family family;
+	struct arena *arena;
+	size_t side_count;
+	const struct ruleset *sides[SIDES_MAX];
+	struct fields *fields;
+	struct fields_naming naming;
+	struct traces traces;
+	struct places places;
+	size_t side;               /* being declared */
+	bool changes[TABLE_COUNT]; /* some target of the table, on any side, changes what matches look at */
+	unsigned needs;
+	unsigned look;
+	bool *asked;            /* by place */
+	uint32_t *place_of;     /* by variable: place + 1 */
+	diagram_node goes_on;   /* END_CONTINUE without a trace */
+	diagram_node *outcomes; /* of the table being looked at, by a chain's order */
+	bool tracks;            /* it is raw */
+};
+
+int behaviour_declare(struct behaviour *behaviour);     /* 0 or -errno */
+int behaviour_find_places(struct behaviour *behaviour); /* after sealing; 0 or -ENOMEM */
+void places_fini(struct places *places);
+/* place + 1; 0: none. */
+uint32_t behaviour_place(const struct behaviour *behaviour, const void *owner);
+/* Whether a target that may end the walk goes on. NULL when it was not declared. */
+const struct predicate *behaviour_target_predicate(const struct behaviour *behaviour,
+						   const struct rule *rule);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Two rulesets compared chain by chain, over one set of unknowns.
+ *
+ * First what becomes of packets is compared with a look at those events only that verdicts may hang on. Where
+ * that is the same, matches that remember what they were asked must have been asked the same: those on whose
+ * answer some end hangs become events, and the chains are compared once more. */
+#include "meaning/difference.h"
+
+#include "meaning/behaviour.h"
+#include "meaning/delta.h"
+#include "meaning/words.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define REGION_LIMIT 20
+
+struct comparison {
+	const struct difference_options *options;
+	struct difference *difference;
+	struct behaviour *behaviour;
+	const struct ruleset *sides[SIDES_MAX];
+	enum family family;
+	struct difference_chain *chain;
+	uint64_t deadline;
+};
+
+static uint64_t now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static diagram_node is_different(void *context, uint32_t before, uint32_t after)
+{
+	(void)context;
+	return before == after ? DIAGRAM_FALSE : DIAGRAM_TRUE;
+}
+
+/* Where they differ, of what packets are like. */
+static diagram_node find_difference(struct comparison *comparison, diagram_node before, diagram_node after,
+				    diagram_node touched)
+{
+	struct diagram *diagram = behaviour_fields(comparison->behaviour)->diagram;
+	if (before == after && before != DIAGRAM_UNDECIDED)
+		return DIAGRAM_FALSE;
+	diagram_node different = diagram_apply(diagram, is_different, NULL, before, after);
+	different = diagram_and(diagram, different, touched);
+	return diagram_and(diagram, different, behaviour_domain(comparison->behaviour));
+}
+
+/* Variables that f hangs on. */
+static bool mark_support(const struct diagram *diagram, diagram_node f, bool *support)
+{
+	size_t count = 0, capacity = 1024;
+	uint32_t *stack = malloc(capacity * sizeof(*stack));
+	uint8_t *seen = calloc(diagram_size(diagram) / 8 + 2, 1);
+	bool done = stack && seen;
+	if (done)
+		stack[count++] = f;
+	while (done && count > 0) {
+		diagram_node node = stack[--count];
+		if (diagram_is_terminal(node) || (seen[node / 8] >> node % 8 & 1))
+			continue;
+		seen[node / 8] |= (uint8_t)(1u << node % 8);
+		support[diagram_variable(diagram, node)] = true;
+		if (count + 2 > capacity) {
+			uint32_t *more = reallocarray(stack, capacity *= 2, sizeof(*stack));
+			if (!more) {
+				done = false;
+				break;
+			}
+			stack = more;
+		}
+		stack[count++] = diagram_low(diagram, node);
+		stack[count++] = diagram_high(diagram, node);
+	}
+	free(stack);
+	free(seen);
+	return done;
+}
+
+/* What is known of one chain after the first look. */
+struct looked {
+	diagram_node before, after;
+	diagram_node touched;   /* packets that changed rules touch: all that is asked about */
+	diagram_node different; /* of packets as there are */
+};
+
+/* Adds the places on whose answer an end hangs. 0 or -ENOMEM. */
+static int find_asked(struct comparison *comparison, const struct looked *looked, bool *asked)
+{
+	const struct fields *fields = behaviour_fields(comparison->behaviour);
+	size_t count = 0;
+	const uint32_t *places = behaviour_places(comparison->behaviour, &count);
+	uint32_t variables = diagram_variables(fields->diagram);
+	bool *support = calloc(variables + 1, sizeof(*support));
+	bool known = looked->before != DIAGRAM_UNDECIDED && looked->after != DIAGRAM_UNDECIDED;
+	bool failed = !support || (known && (!mark_support(fields->diagram, looked->before, support) ||
+					     !mark_support(fields->diagram, looked->after, support)));
+	for (uint32_t i = 0; !failed && known && i < variables; i++)
+		if (support[i] && places[i])
+			asked[places[i] - 1] = true;
+	free(support);
+	return failed ? -ENOMEM : 0;
+}
+
+/* One look at the chain: where it differs. */
+static void look(struct comparison *comparison, unsigned events, const bool *asked, struct looked *looked)
+{
+	const struct difference_chain *chain = comparison->chain;
+	behaviour_look(comparison->behaviour, events, asked);
+	looked->before =
+	    behaviour_chain(comparison->behaviour, 0, chain->table, chain->hook, looked->touched);
+	looked->after = behaviour_chain(comparison->behaviour, 1, chain->table, chain->hook, looked->touched);
+	looked->different = find_difference(comparison, looked->before, looked->after, looked->touched);
+}
+
+static unsigned wanted_events(const struct comparison *comparison)
+{
+	return comparison->options->effects ? LOOK_TRACKING | LOOK_CHANGES | LOOK_TELLS
+					    : behaviour_needs(comparison->behaviour);
+}
+
+static void look_first(struct comparison *comparison, struct delta *delta, struct looked *looked)
+{
+	const struct difference_chain *chain = comparison->chain;
+	looked->before = looked->after = looked->different = DIAGRAM_FALSE;
+	looked->touched = delta_domain(delta, chain->table, chain->hook);
+	if (looked->touched != DIAGRAM_FALSE)
+		look(comparison, wanted_events(comparison), NULL, looked);
+}
+
+static int conclude(struct comparison *comparison, const struct looked *looked)
+{
+	struct difference_chain *chain = comparison->chain;
+	struct behaviour *behaviour = comparison->behaviour;
+	chain->answer = looked->different == DIAGRAM_FALSE ? DIFFERENCE_NONE : DIFFERENCE_FOUND;
+	if (looked->different == DIAGRAM_UNDECIDED) {
+		chain->answer = DIFFERENCE_UNDECIDED;
+		chain->reason = diagram_exhausted(behaviour_fields(behaviour)->diagram)
+				    ? "the budget of diagram nodes was met"
+				    : "too many different things happen to packets on their way";
+	}
+	if (chain->answer != DIFFERENCE_FOUND)
+		return 0;
+	const struct words_request request = {
+	    .behaviour = behaviour,
+	    .before = looked->before,
+	    .after = looked->after,
+	    .touched = looked->touched,
+	    .domain = behaviour_domain(behaviour),
+	    .limit = comparison->options->region_limit ? comparison->options->region_limit : REGION_LIMIT,
+	    .arena = comparison->difference->arena,
+	};
+	return words_describe(&request, chain);
+}
+
+static bool is_present(const struct comparison *comparison, enum table_id table, enum hook hook)
+{
+	for (size_t side = 0; side < SIDES_MAX; side++) {
+		const struct table *own = &comparison->sides[side]->tables[comparison->family][table];
+		if (own->present && own->hooks[hook])
+			return true;
+	}
+	return false;
+}
+
+static bool has_rules(const struct comparison *comparison)
+{
+	return comparison->sides[0]->has_family[comparison->family] ||
+	       comparison->sides[1]->has_family[comparison->family];
+}
+
+/* The chains that either side has, and nothing known of them. */
+static size_t list_chains(const struct comparison *comparison, struct difference_chain *chains)
+{
+	size_t count = 0;
+	for (enum hook hook = 0; hook < HOOK_COUNT; hook++)
+		for (enum table_id table = 0; table < TABLE_COUNT; table++)
+			if (is_present(comparison, table, hook))
+				chains[count++] = (struct difference_chain){.family = comparison->family,
+									    .table = table,
+									    .hook = hook,
+									    .answer = DIFFERENCE_UNDECIDED};
+	return count;
+}
+
+/* What one chain's match is asked another's may remember: which are asked is found over all of them first. */
+static int compare_chains(struct comparison *comparison, struct delta *delta, struct difference_chain *chains,
+			  size_t count)
+{
+	size_t places = 0;
+	behaviour_places(comparison->behaviour, &places);
+	struct looked *looked = calloc(count + 1, sizeof(*looked));
+	bool *asked = calloc(places + 1, sizeof(*asked));
+	int result = looked && asked ? 0 : -ENOMEM;
+	size_t done = 0;
+	for (; done < count && !result; done++) {
+		if (comparison->deadline && now() > comparison->deadline)
+			break;
+		comparison->chain = &chains[done];
+		look_first(comparison, delta, &looked[done]);
+		result = find_asked(comparison, &looked[done], asked);
+	}
+	bool any = asked && memchr(asked, true, places + 1);
+	for (size_t i = 0; i < count && !result; i++) {
+		comparison->chain = &chains[i];
+		bool again = i < done && any && looked[i].different == DIAGRAM_FALSE &&
+			     looked[i].touched != DIAGRAM_FALSE;
+		if (i >= done || (again && comparison->deadline && now() > comparison->deadline)) {
+			chains[i].reason = "the budget of time was met";
+			continue;
+		}
+		if (again)
+			look(comparison, wanted_events(comparison), asked, &looked[i]);
+		result = conclude(comparison, &looked[i]);
+	}
+	free(looked);
+	free(asked);
+	return result;
+}
+
+static int compare_family(struct comparison *comparison, struct difference_chain *chains, size_t *count)
+{
+	const struct behaviour_options options = {.node_budget = comparison->options->node_budget};
+	struct delta *delta = NULL;
+	if (!has_rules(comparison))
+		return 0;
+	*count = list_chains(comparison, chains);
+	int result =
+	    behaviour_new(comparison->family, comparison->sides, SIDES_MAX, &options, &comparison->behaviour);
+	for (size_t i = 0; result == -E2BIG && i < *count; i++)
+		chains[i].reason = "there are too many matches that are not modelled";
+	if (result)
+		return result == -E2BIG ? 0 : result;
+	result = delta_new(comparison->behaviour, comparison->sides, comparison->family, &delta);
+	if (!result)
+		result = compare_chains(comparison, delta, chains, *count);
+	comparison->difference->nodes += diagram_size(behaviour_fields(comparison->behaviour)->diagram);
+	delta_free(delta);
+	behaviour_free(comparison->behaviour);
+	return result;
+}
+
+int difference_compute(const struct ruleset *before, const struct ruleset *after,
+		       const struct difference_options *options, struct difference **out)
+{
+	struct arena *arena = arena_new();
+	struct difference *difference = arena ? arena_alloc(arena, sizeof(*difference)) : NULL;
+	struct difference_chain *chains =
+	    difference ? arena_array(arena, (size_t)FAMILY_COUNT * TABLE_COUNT * HOOK_COUNT, sizeof(*chains))
+		       : NULL;
+	if (!chains) {
+		arena_free(arena);
+		return -ENOMEM;
+	}
+	*difference = (struct difference){.arena = arena, .chains = chains};
+	struct comparison comparison = {
+	    .options = options, .difference = difference, .sides = {before, after}};
+	if (options->time_budget)
+		comparison.deadline = now() + options->time_budget;
+	int result = 0;
+	for (unsigned family = 0; family < FAMILY_COUNT && !result; family++) {
+		comparison.family = (enum family)family;
+		size_t count = 0;
+		result = compare_family(&comparison, chains + difference->chain_count, &count);
+		difference->chain_count += count;
+	}
+	for (size_t i = 0; i < difference->chain_count; i++)
+		if (chains[i].answer == DIFFERENCE_FOUND || difference->answer == DIFFERENCE_NONE)
+			difference->answer = chains[i].answer;
+	if (result)
+		difference_free(difference);
+	else
+		*out = difference;
+	return result;
+}
+
+void difference_free(struct difference *difference)
+{
+	if (difference)
+		arena_free(difference->arena);
+}

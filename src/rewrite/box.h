@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The packets that a rule may match, at most: a conjunction of what its header and its ports ask. What a box
+ * cannot say (inversions, other matches) it leaves out, so it is never too small. */
+#ifndef WEIR_REWRITE_BOX_H
+#define WEIR_REWRITE_BOX_H
+
+#include "packet/address.h"
+#include "ruleset/ruleset.h"
+
+struct box {
+	address source, source_mask, destination, destination_mask;
+	/* What is asked for inverted: no address of these. mask 0: nothing is. */
+	address not_source, not_source_mask, not_destination, not_destination_mask;
+	uint16_t source_low, source_high, destination_low, destination_high; /* ports; all: not asked */
+	uint8_t protocol;                                                    /* 0: any */
+	const struct interface_match *in, *out;                              /* NULL: any */
+};
+
+struct box box_of(const struct rule *rule);
+/* No packet is in both. */
+bool boxes_disjoint(const struct box *a, const struct box *b);
+/* Makes *box hold the other one, too. */
+void box_widen(struct box *box, const struct box *other);
+
+#endif

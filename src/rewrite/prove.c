@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The proof: what was written, read by the readers that read the input, does the same as the input. */
+#include "rewrite/prove.h"
+
+#include "read/load.h"
+#include "rewrite/plan.h"
+
+#include <errno.h>
+
+static const char *const text_names[] = {"rules.v4 as written", "rules.v6 as written", "ipsets as written"};
+
+static int read_texts(struct buffer texts[3], struct diagnostics *sink, struct ruleset **ruleset)
+{
+	struct rules_text named[3];
+	size_t count = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (texts[i].failed)
+			return -ENOMEM;
+		if (texts[i].size)
+			named[count++] = (struct rules_text){text_names[i], {texts[i].data, texts[i].size}};
+	}
+	return rules_load_texts(named, count, sink, ruleset);
+}
+
+static void fini_texts(struct buffer texts[3])
+{
+	for (size_t i = 0; i < 3; i++)
+		buffer_fini(&texts[i]);
+}
+
+static int read_written(const struct rewrite *rewrite, struct diagnostics *sink, struct ruleset **after)
+{
+	struct buffer texts[3] = {{0}};
+
+	rewrite_print_rules(rewrite, FAMILY_IPV4, &texts[0]);
+	rewrite_print_rules(rewrite, FAMILY_IPV6, &texts[1]);
+	rewrite_print_sets(rewrite, &texts[2]);
+	int error = read_texts(texts, sink, after);
+	fini_texts(texts);
+	return error;
+}
+
+static int write_out(const struct ruleset *before, const struct ruleset *after, struct diagnostics *sink,
+		     struct ruleset **written_out)
+{
+	struct buffer texts[3] = {{0}};
+
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		if (after->has_family[family])
+			expand_rules(before, after, (enum family)family, &texts[family]);
+	ruleset_print_sets(after, &texts[2]);
+	int error = read_texts(texts, sink, written_out);
+	fini_texts(texts);
+	return error;
+}
+
+int rewrite_prove(struct rewrite *rewrite, const struct difference_options *options, struct diagnostics *sink,
+		  struct ruleset **after, struct difference **difference)
+{
+	struct ruleset *read __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	int error = read_written(rewrite, sink, &read);
+
+	ruleset_cleanup(&rewrite->written_out);
+	rewrite->written_out = NULL;
+	if (!error && rewrite->set_count && expand_wanted(rewrite->ruleset, read))
+		error = write_out(rewrite->ruleset, read, sink, &rewrite->written_out);
+	if (!error)
+		error =
+		    difference_compute(rewrite->ruleset, rewrite->written_out ? rewrite->written_out : read,
+				       options, difference);
+	if (error)
+		return error;
+	*after = read;
+	read = NULL;
+	return 0;
+}
