@@ -46,7 +46,8 @@ void buffer_fini(struct buffer *buffer);
 /* Whole number in decimal, or hexadecimal with 0x (as iptables takes them), all of the text. 0, -EINVAL when
  * it is no number, -ERANGE when it is greater than max. */
 int number_parse(struct text text, uint64_t max, uint64_t *number);
-/* The same as strtoul() with base 0 has it: 010 is eight, 08 is no number; blanks and a + may stand before it.
+/* The same as strtoul() with base 0 has it: 010 is eight, 08 is no number; blanks and a + may stand before
+ * it.
  */
 int number_parse_c(struct text text, uint64_t max, uint64_t *number);
 

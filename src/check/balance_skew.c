@@ -5,7 +5,6 @@
  * neighbours have the same one are looked at. */
 #include "check/findings.h"
 
-#include <math.h>
 #include <string.h>
 
 #define UNEVEN 0.01 /* between the largest and the smallest share: less is rounding */
@@ -70,7 +69,7 @@ static size_t read_balance(struct check *check, const struct rule *rules, size_t
 			break;
 		}
 		double taken = share->inverted ? 1 - share->probability : share->probability;
-		if (fabs(taken - before) < 1e-9)
+		if (taken - before < 1e-9 && before - taken < 1e-9)
 			balance->repeats = true;
 		before = taken;
 		balance->condition = condition;
@@ -85,8 +84,8 @@ static bool is_uneven(const struct balance *balance)
 {
 	double least = 1, most = 0;
 	for (size_t i = 0; i < balance->count + balance->rest; i++) {
-		least = fmin(least, balance->shares[i]);
-		most = fmax(most, balance->shares[i]);
+		least = balance->shares[i] < least ? balance->shares[i] : least;
+		most = balance->shares[i] > most ? balance->shares[i] : most;
 	}
 	return most - least > UNEVEN;
 }

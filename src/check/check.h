@@ -24,8 +24,20 @@ extern const struct finding_type *const finding_types[];
 extern const size_t finding_type_count;
 const struct finding_type *finding_type_find(const char *code); /* NULL: none */
 
+/* How this host reaches an address. */
+enum check_route {
+	CHECK_ROUTE_UNKNOWN,
+	CHECK_ROUTE_LINK,
+	CHECK_ROUTE_VIA,
+	CHECK_ROUTE_OWN,
+	CHECK_ROUTE_NONE
+};
+
 struct check_options {
 	size_t node_budget; /* of each family's diagrams; 0: default */
+	/* Asks the host that the rules are loaded on; address in network byte order. NULL: they are looked at
+	 * elsewhere, and what hangs on routes is not known. */
+	enum check_route (*route)(enum family family, const uint8_t *address);
 };
 
 struct check_result {

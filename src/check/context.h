@@ -142,8 +142,29 @@ bool rule_has_memory(const struct rule *rule);
 /* The states (1 << enum connection_state) in which it may match. */
 unsigned rule_states(const struct rule *rule);
 #define STATES_ALL ((1u << STATE_COUNT) - 1)
+/* The match looks at the state, and is true in each. */
+bool match_ignores_state(const struct rule *rule, const struct match *match);
 /* One of its matches looks at the connection. */
 bool rule_reads_state(const struct rule *rule);
+
+/* Rules of one chain that stand behind each other and are reported together. */
+struct row {
+	const struct rule *first, *last;
+	size_t count; /* 0: empty */
+};
+/* Whether the rule goes on with the row; then it is in it. */
+static inline bool row_extend(struct row *row, const struct rule *rule)
+{
+	if (!row->count || row->last->chain != rule->chain || row->last + 1 != rule)
+		return false;
+	row->last = rule;
+	row->count++;
+	return true;
+}
+static inline void row_begin(struct row *row, const struct rule *rule)
+{
+	*row = (struct row){rule, rule, 1};
+}
 
 /* --- probe.c: packets sent through the engine
  * ---------------------------------------------------------- */
@@ -167,7 +188,7 @@ void probe_state(struct packet *packet, enum connection_state state);
 /* What comes back: addresses and ports swapped, going out where it came in. */
 struct packet probe_answer(const struct packet *packet);
 /* What comes in as an answer to this one that leaves. */
-struct packet probe_answered(const struct packet *packet);
+struct packet probe_answered(struct check *check, const struct packet *packet);
 
 /* Whether it comes by that rule, and what becomes of it. */
 struct probe {
@@ -194,6 +215,10 @@ static inline bool probe_closed(const struct probe *probe)
 {
 	return !(probe->outcome.verdicts & (VERDICT_ACCEPT | VERDICT_UNKNOWN));
 }
+
+/* How many packets may be sent through the family's rules by one finding: some second's worth. What is beyond
+ * is not looked at; a finding that is missed is better than one that never comes. */
+size_t probes_affordable(const struct check *check, enum family family);
 
 /* A packet that matches all of these rules (of one family), not by lo where another interface does too. Every
  * field is known. 0; -ESRCH: none was found; -ENOMEM. */

@@ -7,52 +7,50 @@
 
 #include <string.h>
 
-#define RULES_MAX 4000u /* of NOTRACK that are looked at: each costs some walks through all rules */
+#define PROBES_EACH 5 /* packets sent for one rule, at most */
 
 struct mirror {
 	struct check *check;
-	/* Rules of one chain in a row, reported together. */
-	const struct rule *first, *last;
-	size_t count;
+	struct row row;
 	struct packet answer; /* to the first one's */
-	size_t looked;
+	bool passes;          /* it is forwarded, not delivered: answers come in, too */
+	size_t looked, limit; /* rules */
 };
 
 static void flush(struct mirror *mirror)
 {
-	const struct rule *first = mirror->first;
-	mirror->first = NULL;
-	if (!first)
+	const struct row row = mirror->row;
+	mirror->row.count = 0;
+	if (!row.count)
 		return;
-	struct buffer more = {0};
-	bool arrives = first->chain->reached & 1u << HOOK_PREROUTING;
-	if (mirror->count > 1)
-		buffer_printf(&more, ", and so do the %zu behind it", mirror->count - 1);
+	struct buffer what = {0};
+	bool leaves = row.first->chain->reached & 1u << HOOK_PREROUTING && !mirror->passes;
+	if (row.count == 1)
+		buffer_puts(&what, "this rule makes packets untracked");
+	else
+		buffer_printf(&what, "%zu rules from here on make packets untracked", row.count);
 	struct found *found =
-	    check_add(mirror->check, first->span,
-		      "this rule makes packets untracked, but no rule does so for the answers %s%s",
-		      arrives ? "that leave by OUTPUT" : "that come in by PREROUTING",
-		      check_text(mirror->check, &more));
-	if (mirror->count > 1)
-		found_label(mirror->check, found, mirror->last->span, "the last of them");
+	    check_add(mirror->check, row.first->span, "%s, but no rule does so for their answers",
+		      check_text(mirror->check, &what));
+	if (row.count > 1)
+		found_label(mirror->check, found, row.last->span, "the last of them");
 	found_hint(mirror->check, found,
-		   "In %s of raw make the answers untracked, too: the same match with -s and -d, --sport and "
-		   "--dport, -i "
-		   "and -o, src and dst exchanged. An answer that stays tracked is, for example: %s",
-		   arrives ? "OUTPUT" : "PREROUTING", probe_text(mirror->check, &mirror->answer));
+		   "In raw %s make the answers untracked, too: the same match with -s and -d, --sport and "
+		   "--dport, src "
+		   "and dst exchanged, and the interface they %s by. An answer that stays tracked is, for "
+		   "example: %s",
+		   leaves ? "OUTPUT (PREROUTING, of what is forwarded)" : "PREROUTING",
+		   leaves ? "leave" : "come", probe_text(mirror->check, &mirror->answer));
 }
 
-static void add(struct mirror *mirror, const struct rule *rule, const struct packet *answer)
+static void add(struct mirror *mirror, const struct rule *rule, const struct packet *answer, bool passes)
 {
-	if (mirror->first && mirror->last + 1 == rule) {
-		mirror->last = rule;
-		mirror->count++;
+	if (mirror->passes == passes && row_extend(&mirror->row, rule))
 		return;
-	}
 	flush(mirror);
-	mirror->first = mirror->last = rule;
-	mirror->count = 1;
+	row_begin(&mirror->row, rule);
 	mirror->answer = *answer;
+	mirror->passes = passes;
 }
 
 /* Groups and broadcasts are not answered to. */
@@ -75,10 +73,10 @@ static bool has_answer(const struct packet *packet)
 
 /* *answer is tracked for sure, whichever way it takes. */
 static int arriving(struct check *check, const struct rule *rule, const struct packet *packet,
-		    struct packet *answer, bool *one_sided)
+		    struct packet *answer, bool *one_sided, bool *passes)
 {
 	struct probe input = {.rule = rule}, forward = {.rule = rule}, leaving = {0}, passing = {0};
-	*one_sided = false;
+	*one_sided = *passes = false;
 	int error = probe_arrival(check, packet, PATH_INPUT, &input);
 	if (!error)
 		error = probe_arrival(check, packet, PATH_FORWARD, &forward);
@@ -91,18 +89,21 @@ static int arriving(struct check *check, const struct rule *rule, const struct p
 	if (!error)
 		error = probe_arrival(check, &through, PATH_FORWARD, &passing);
 	*one_sided = !error && leaving.notrack == TRUTH_NO && passing.notrack == TRUTH_NO;
+	*passes = probe_closed(&input);
+	if (*passes)
+		*answer = through;
 	return error;
 }
 
 static int departing(struct check *check, const struct rule *rule, const struct packet *packet,
-		     struct packet *answer, bool *one_sided)
+		     struct packet *answer, bool *one_sided, bool *passes)
 {
 	struct probe leaving = {.rule = rule}, back = {0};
-	*one_sided = false;
+	*one_sided = *passes = false;
 	int error = probe_leaving(check, packet, &leaving);
 	if (error || leaving.met != TRUTH_YES || probe_closed(&leaving))
 		return error;
-	*answer = probe_answered(packet);
+	*answer = probe_answered(check, packet);
 	error = probe_arrival(check, answer, PATH_INPUT, &back);
 	*one_sided = !error && back.notrack == TRUTH_NO;
 	return error;
@@ -112,8 +113,8 @@ static int look_at(struct mirror *mirror, const struct rule *rule)
 {
 	struct packet packet, answer;
 	bool arrives = rule->chain->reached & 1u << HOOK_PREROUTING;
-	bool departs = rule->chain->reached & 1u << HOOK_OUTPUT, one_sided;
-	if (arrives == departs || mirror->looked++ >= RULES_MAX)
+	bool departs = rule->chain->reached & 1u << HOOK_OUTPUT, one_sided, passes;
+	if (arrives == departs || mirror->looked++ >= mirror->limit)
 		return 0;
 	int error = witness_find(mirror->check, &rule, 1, &packet);
 	if (error)
@@ -121,16 +122,17 @@ static int look_at(struct mirror *mirror, const struct rule *rule)
 	if (!has_answer(&packet))
 		return 0;
 	packet.known &= ~(uint32_t)KNOWN_STATE;
-	error = (arrives ? arriving : departing)(mirror->check, rule, &packet, &answer, &one_sided);
+	error = (arrives ? arriving : departing)(mirror->check, rule, &packet, &answer, &one_sided, &passes);
 	if (!error && one_sided)
-		add(mirror, rule, &answer);
+		add(mirror, rule, &answer, passes);
 	return error;
 }
 
 static int run(struct check *check)
 {
 	for (int family = 0; family < FAMILY_COUNT; family++) {
-		struct mirror mirror = {.check = check};
+		struct mirror mirror = {.check = check,
+					.limit = probes_affordable(check, (enum family)family) / PROBES_EACH};
 		const struct table *raw = check_table(check, (enum family)family, TABLE_RAW);
 		for (size_t i = 0; raw && i < raw->chain_count; i++)
 			for (size_t j = 0; j < raw->chains[i]->rule_count; j++) {

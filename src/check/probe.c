@@ -171,15 +171,26 @@ struct packet probe_answer(const struct packet *packet)
 	return answer;
 }
 
-struct packet probe_answered(const struct packet *packet)
+struct packet probe_answered(struct check *check, const struct packet *packet)
 {
 	struct packet answer = *packet;
+	const struct interfaces *interfaces = check_interfaces(check, packet->family);
 	swap_ends(&answer);
-	memcpy(answer.in, packet->out, sizeof(answer.in));
 	memset(answer.out, 0, sizeof(answer.out));
 	answer.known &= ~(uint32_t)(KNOWN_IN | KNOWN_OUT);
-	answer.known |= packet->known & KNOWN_OUT ? KNOWN_IN : 0;
+	if (packet->known & KNOWN_OUT)
+		memcpy(answer.in, packet->out, sizeof(answer.in));
+	else if (interfaces)
+		memcpy(answer.in, interfaces->names[0], sizeof(answer.in));
+	answer.known |= answer.in[0] ? KNOWN_IN : 0;
 	return answer;
+}
+
+/* A name that stands for whatever the rules do not name is none to show. */
+static bool is_invented(struct check *check, enum family family, const char *name)
+{
+	const struct interfaces *interfaces = check_interfaces(check, family);
+	return strcmp(name, "another") == 0 || !interfaces || strcmp(name, interfaces->names[0]) == 0;
 }
 
 const char *probe_text(struct check *check, const struct packet *packet)
@@ -188,6 +199,10 @@ const char *probe_text(struct check *check, const struct packet *packet)
 	struct packet shown = *packet;
 	/* What hardly any rule asks about says nothing to the reader. */
 	shown.known &= ~(uint32_t)(KNOWN_LENGTH | KNOWN_FRAGMENT | KNOWN_TCP_FLAGS | KNOWN_STATE);
+	if (is_invented(check, shown.family, shown.in))
+		shown.known &= ~(uint32_t)KNOWN_IN;
+	if (is_invented(check, shown.family, shown.out))
+		shown.known &= ~(uint32_t)KNOWN_OUT;
 	packet_print(&shown, &text);
 	return check_text(check, &text);
 }
@@ -330,4 +345,20 @@ int probe_leaving(struct check *check, const struct packet *packet, struct probe
 			return error;
 	}
 	return engine_packet(*engine, packet, ORIGIN_LEAVING, follow, &trail, &probe->outcome);
+}
+
+#define PROBE_WORK 10000000u /* rules tried */
+#define PROBES_MIN 16
+#define PROBES_MAX 8000
+
+size_t probes_affordable(const struct check *check, enum family family)
+{
+	size_t rules = 1;
+	for (int id = 0; id < TABLE_COUNT; id++) {
+		const struct table *table = &check->ruleset->tables[family][id];
+		for (size_t i = 0; table->present && i < table->chain_count; i++)
+			rules += table->chains[i]->rule_count;
+	}
+	size_t count = PROBE_WORK / rules;
+	return count < PROBES_MIN ? PROBES_MIN : count > PROBES_MAX ? PROBES_MAX : count;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A set is asked with too few directions, or by the other family: ip_set_test() then answers no, whatever is
- * in the set. */
+ * A set is asked with too few directions: ip_set_test() then answers no, whatever is in the set. (A set of
+ * the other family is refused when the rules are read.) */
 #include "check/findings.h"
 
 static int run_rule(struct check *check, const struct rule *rule)
@@ -13,25 +13,17 @@ static int run_rule(struct check *check, const struct rule *rule)
 			continue;
 		const struct set *set = question.set;
 		const struct set_type_info *type = &set_types[set->type];
-		const char *always = question.inverted ? "always matches" : "never matches";
-		struct found *found = NULL;
-		if (!type->any_family && set->family != rule_family(rule)) {
-			found =
-			    check_add(check, match->span, "the set %.*s holds %s addresses: here it %s",
-				      (int)set->name.size, set->name.data, family_name(set->family), always);
-			found_hint(check, found, "Make a set with \"family %s\" for these rules.",
-				   rule_family(rule) == FAMILY_IPV4 ? "inet" : "inet6");
-		} else if (set->type != SET_LIST && question.dimensions < set->dimensions) {
-			found = check_add(
-			    check, match->span,
-			    "the set %.*s of type %s is asked with %u direction%s and has %u dimensions: "
-			    "here it %s",
-			    (int)set->name.size, set->name.data, type->name, question.dimensions,
-			    question.dimensions == 1 ? "" : "s", set->dimensions, always);
-			found_hint(check, found, "Name a direction for each dimension: --match-set %.*s %s.",
-				   (int)set->name.size, set->name.data,
-				   set->dimensions == 2 ? "src,src" : "src,src,dst");
-		}
+		if (set->type == SET_LIST || question.dimensions >= set->dimensions)
+			continue;
+		struct found *found = check_add(
+		    check, match->span,
+		    "the set %.*s of type %s has %u dimensions and is asked with %u direction%s: here it %s",
+		    (int)set->name.size, set->name.data, type->name, set->dimensions, question.dimensions,
+		    question.dimensions == 1 ? "" : "s",
+		    question.inverted ? "always matches" : "never matches");
+		found_hint(check, found, "Name a direction for each dimension: --match-set %.*s %s.",
+			   (int)set->name.size, set->name.data,
+			   set->dimensions == 2 ? "src,src" : "src,src,dst");
 		found_label(check, found, set->span, "the set");
 	}
 	return 0;
@@ -49,6 +41,6 @@ const struct finding_type finding_set_never_matches = {
     .why = "The kernel loads such a rule without a word and then answers \"not in the set\" for every "
 	   "packet: a list "
 	   "of bans that bans nobody, or a list of friends that lets nobody in.",
-    .action = "Ask with as many directions as the set has dimensions, and by rules of its family.",
+    .action = "Ask with as many directions as the set has dimensions.",
     .run = run,
 };

@@ -50,11 +50,12 @@ static const char *member_text(struct check *check, const struct set *set, const
 
 static void report(struct check *check, const struct set *set, const struct needless *needless)
 {
+	bool one = needless->count == 1;
 	struct found *found =
 	    check_add(check, set->span,
-		      "%zu member%s of the set %.*s lie%s inside wider members of it and change nothing",
-		      needless->count, needless->count == 1 ? "" : "s", (int)set->name.size, set->name.data,
-		      needless->count == 1 ? "s" : "");
+		      "%zu member%s of the set %.*s %s inside wider members of it and change%s nothing",
+		      needless->count, one ? "" : "s", (int)set->name.size, set->name.data,
+		      one ? "lies" : "lie", one ? "s" : "");
 	for (size_t i = 0; i < needless->kept; i++) {
 		struct set_member member;
 		const char *outer = member_text(check, set, needless->outer[i], &member);

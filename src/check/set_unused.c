@@ -3,62 +3,98 @@
  * A set that no rule asks, adds to or deletes from. */
 #include "check/findings.h"
 
-static bool rule_uses(const struct rule *rule, const struct set *set)
+#include <stdlib.h>
+
+struct used {
+	size_t count, capacity;
+	const struct set **sets;
+};
+
+static int use(struct check *check, struct used *used, const struct set *set)
+{
+	const struct set **slot = NULL;
+	if (set)
+		slot = arena_push(check->arena, (void **)&used->sets, &used->count, &used->capacity,
+				  sizeof(*used->sets));
+	if (slot)
+		*slot = set;
+	return slot || !set ? 0 : -ENOMEM;
+}
+
+static int use_rule(struct check *check, struct used *used, const struct rule *rule)
 {
 	struct set_question question;
 	struct set_uses uses;
-	for (uint32_t i = 0; i < rule->match_count; i++)
-		if (match_set_question(&rule->matches[i], &question) && question.set == set)
-			return true;
-	return target_set_uses(&rule->target, &uses) &&
-	       (uses.added == set || uses.deleted == set || uses.looked_up == set);
-}
-
-static bool in_rules(const struct check *check, const struct set *set)
-{
-	for (int family = 0; family < FAMILY_COUNT; family++)
-		for (int id = 0; id < TABLE_COUNT; id++) {
-			const struct table *table = &check->ruleset->tables[family][id];
-			for (size_t i = 0; table->present && i < table->chain_count; i++)
-				for (size_t j = 0; j < table->chains[i]->rule_count; j++)
-					if (rule_uses(&table->chains[i]->rules[j], set))
-						return true;
-		}
-	return false;
+	int error = 0;
+	for (uint32_t i = 0; i < rule->match_count && !error; i++)
+		if (match_set_question(&rule->matches[i], &question))
+			error = use(check, used, question.set);
+	if (error || !target_set_uses(&rule->target, &uses))
+		return error;
+	error = use(check, used, uses.added);
+	if (!error)
+		error = use(check, used, uses.deleted);
+	return error ? error : use(check, used, uses.looked_up);
 }
 
 /* A set of a list is used when the list is there; lists of lists there are none. */
-static bool in_list(const struct check *check, const struct set *set)
+static int use_list(struct check *check, struct used *used, const struct set *list)
 {
-	for (size_t i = 0; i < check->ruleset->set_count; i++) {
-		const struct set *list = check->ruleset->sets[i];
-		for (size_t j = 0; list->type == SET_LIST && j < list->member_count; j++) {
-			struct set_member member;
-			set_member_get(list, j, &member);
-			if (member.set == set)
-				return true;
-		}
+	int error = 0;
+	for (size_t i = 0; list->type == SET_LIST && i < list->member_count && !error; i++) {
+		struct set_member member;
+		set_member_get(list, i, &member);
+		error = use(check, used, member.set);
 	}
-	return false;
+	return error;
+}
+
+static int find_used(struct check *check, struct used *used)
+{
+	const struct ruleset *ruleset = check->ruleset;
+	int error = 0;
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		for (int id = 0; id < TABLE_COUNT; id++) {
+			const struct table *table = &ruleset->tables[family][id];
+			for (size_t i = 0; table->present && i < table->chain_count; i++)
+				for (size_t j = 0; j < table->chains[i]->rule_count && !error; j++)
+					error = use_rule(check, used, &table->chains[i]->rules[j]);
+		}
+	for (size_t i = 0; i < ruleset->set_count && !error; i++)
+		error = use_list(check, used, ruleset->sets[i]);
+	return error;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct set *first = *(const struct set *const *)a, *second = *(const struct set *const *)b;
+	return (first > second) - (first < second);
+}
+
+/* Where one family's rules were not given they may use it. */
+static bool rules_given(const struct ruleset *ruleset, const struct set *set)
+{
+	if (set_types[set->type].any_family)
+		return ruleset->has_family[FAMILY_IPV4] && ruleset->has_family[FAMILY_IPV6];
+	return ruleset->has_family[set->family];
 }
 
 static int run(struct check *check)
 {
 	const struct ruleset *ruleset = check->ruleset;
-	for (size_t i = 0; i < ruleset->set_count; i++) {
+	struct used used = {0};
+	int error = find_used(check, &used);
+	if (used.count)
+		qsort(used.sets, used.count, sizeof(*used.sets), compare);
+	for (size_t i = 0; i < ruleset->set_count && !error; i++) {
 		const struct set *set = ruleset->sets[i];
-		/* Where one family's rules were not given they may use it. */
-		if (!set_types[set->type].any_family && !ruleset->has_family[set->family])
-			continue;
-		if (set_types[set->type].any_family &&
-		    !(ruleset->has_family[FAMILY_IPV4] && ruleset->has_family[FAMILY_IPV6]))
-			continue;
-		if (!in_rules(check, set) && !in_list(check, set))
+		if (rules_given(ruleset, set) &&
+		    !(used.count && bsearch(&set, used.sets, used.count, sizeof(*used.sets), compare)))
 			check_add(check, set->span, "no rule uses the set %.*s, of %zu member%s",
 				  (int)set->name.size, set->name.data, set->member_count,
 				  set->member_count == 1 ? "" : "s");
 	}
-	return 0;
+	return error;
 }
 
 const struct finding_type finding_set_unused = {

@@ -65,27 +65,40 @@ bool rule_reads_state(const struct rule *rule)
 	return false;
 }
 
-/* Asks each match that looks at the connection, of a packet of which nothing else is known. */
-unsigned rule_states(const struct rule *rule)
+/* What the match says of a packet in that state of which nothing else is known. */
+static enum truth match_in_state(const struct rule *rule, const struct match *match,
+				 enum connection_state state)
 {
 	const struct packet packet = {.family = rule_family(rule)};
+	struct evaluation evaluation = {
+	    .hook = HOOK_INPUT,
+	    .has_state = state == STATE_INVALID ? TRUTH_NO : TRUTH_YES,
+	    .state_known = true,
+	    .state = state,
+	};
+	return match->type->evaluate(match, rule, &packet, &evaluation);
+}
+
+unsigned rule_states(const struct rule *rule)
+{
 	unsigned states = STATES_ALL;
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		const struct match *match = &rule->matches[i];
-		if (!match_reads_state(match))
-			continue;
-		for (unsigned state = 0; state < STATE_COUNT; state++) {
-			struct evaluation evaluation = {
-			    .hook = HOOK_INPUT,
-			    .has_state = state == STATE_INVALID ? TRUTH_NO : TRUTH_YES,
-			    .state_known = true,
-			    .state = (enum connection_state)state,
-			};
-			if (match->type->evaluate(match, rule, &packet, &evaluation) == TRUTH_NO)
+		for (unsigned state = 0; state < STATE_COUNT && match_reads_state(match); state++)
+			if (match_in_state(rule, match, (enum connection_state)state) == TRUTH_NO)
 				states &= ~(1u << state);
-		}
 	}
 	return states;
+}
+
+bool match_ignores_state(const struct rule *rule, const struct match *match)
+{
+	if (!match_reads_state(match))
+		return false;
+	for (unsigned state = 0; state < STATE_COUNT; state++)
+		if (match_in_state(rule, match, (enum connection_state)state) != TRUTH_YES)
+			return false;
+	return true;
 }
 
 /* --- keys

@@ -8,7 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define RULES_MAX 4000u /* of NOTRACK that are looked at: each costs some walks through all rules */
+#define PROBES_EACH 5 /* packets sent for one rule, at most */
 
 struct hole {
 	struct packet packet;       /* that is dropped */
@@ -99,7 +99,7 @@ static int answered(struct check *check, const struct rule *rule, const struct p
 	if (error || leaving.met != TRUTH_YES || !leaving.outcome.untracked || probe_closed(&leaving) ||
 	    !rule_asks_port(check, rule, false))
 		return error;
-	struct packet answer = probe_answered(packet);
+	struct packet answer = probe_answered(check, packet);
 	probe_state(&answer, packet->protocol == IPPROTO_TCP ? STATE_INVALID : STATE_NEW);
 	error = probe_arrival(check, &answer, PATH_INPUT, &input);
 	/* What a rule of PREROUTING makes untracked is that rule's. */
@@ -109,16 +109,34 @@ static int answered(struct check *check, const struct rule *rule, const struct p
 	return accepted_as(check, &answer, false, STATE_ESTABLISHED, hole, found);
 }
 
-static void report(struct check *check, const struct rule *rule, const struct hole *hole)
+struct holes {
+	struct check *check;
+	struct row row;
+	struct hole hole;     /* of the first one */
+	size_t looked, limit; /* rules */
+};
+
+static void flush(struct holes *holes)
 {
-	bool in = hole->chain->hook == HOOK_INPUT;
+	const struct row row = holes->row;
+	const struct hole *hole = &holes->hole;
+	struct check *check = holes->check;
+	struct buffer rules = {0};
+	holes->row.count = 0;
+	if (!row.count)
+		return;
+	if (row.count == 1)
+		buffer_puts(&rules, "this rule makes untracked");
+	else
+		buffer_printf(&rules, "%zu rules from here on make untracked", row.count);
 	struct found *found = check_add(
-	    check, rule->span, "%s and then dropped: nothing but a rule on connection state accepts %s",
-	    hole->answers ? "what this rule matches is untracked, so its answers are no part of a connection"
-			  : "what this rule matches is made untracked",
-	    hole->answers ? "them" : "it");
+	    check, row.first->span, "%s%s %s dropped: nothing but a rule on connection state would accept %s",
+	    hole->answers ? "answers to what " : "what ", check_text(check, &rules),
+	    hole->answers ? "are" : "is", hole->answers ? "them" : "it");
+	if (row.count > 1)
+		found_label(check, found, row.last->span, "the last of them");
 	if (hole->acceptor)
-		found_label(check, found, hole->acceptor->span, "accepts it as %s, and it never is",
+		found_label(check, found, hole->acceptor->span, "accepts only what is %s",
 			    connection_state_name(hole->state));
 	if (hole->dropper)
 		found_label(check, found, hole->dropper->span, "drops it");
@@ -129,14 +147,29 @@ static void report(struct check *check, const struct rule *rule, const struct ho
 	    "Accept it without a look at the state, in front of what drops it in %s (by its addresses and "
 	    "ports, or "
 	    "with --ctstate UNTRACKED for all of it); or leave it tracked. Dropped is, for example: %s",
-	    in ? "INPUT" : "OUTPUT", probe_text(check, &hole->packet));
+	    hole->chain->reached & 1u << HOOK_OUTPUT ? "OUTPUT" : "INPUT", probe_text(check, &hole->packet));
 }
 
-static int look_at(struct check *check, const struct rule *rule)
+static void add(struct holes *holes, const struct rule *rule, const struct hole *hole)
+{
+	const struct hole *first = &holes->hole;
+	if (first->answers == hole->answers && first->acceptor == hole->acceptor &&
+	    first->dropper == hole->dropper && first->chain == hole->chain && row_extend(&holes->row, rule))
+		return;
+	flush(holes);
+	row_begin(&holes->row, rule);
+	holes->hole = *hole;
+}
+
+static int look_at(struct holes *holes, const struct rule *rule)
 {
 	struct packet packet;
 	struct hole hole = {0};
-	bool found = false, arrives = rule->chain->reached & 1u << HOOK_PREROUTING;
+	struct check *check = holes->check;
+	unsigned hooks = rule->chain->reached & (1u << HOOK_PREROUTING | 1u << HOOK_OUTPUT);
+	bool found = false, arrives = hooks & 1u << HOOK_PREROUTING;
+	if (!hooks || (hooks & (hooks - 1)) || holes->looked++ >= holes->limit)
+		return 0;
 	int error = witness_find(check, &rule, 1, &packet);
 	if (error)
 		return error == -ESRCH ? 0 : error;
@@ -151,7 +184,7 @@ static int look_at(struct check *check, const struct rule *rule)
 		error = answered(check, rule, &packet, &hole, &found);
 	}
 	if (!error && found)
-		report(check, rule, &hole);
+		add(holes, rule, &hole);
 	return error;
 }
 
@@ -159,20 +192,17 @@ static int run(struct check *check)
 {
 	for (int family = 0; family < FAMILY_COUNT; family++) {
 		const struct table *raw = check_table(check, (enum family)family, TABLE_RAW);
-		size_t looked = 0;
+		struct holes holes = {.check = check,
+				      .limit = probes_affordable(check, (enum family)family) / PROBES_EACH};
 		for (size_t i = 0; raw && i < raw->chain_count; i++)
 			for (size_t j = 0; j < raw->chains[i]->rule_count; j++) {
 				const struct rule *rule = &raw->chains[i]->rules[j];
-				unsigned hooks =
-				    rule->chain->reached & (1u << HOOK_PREROUTING | 1u << HOOK_OUTPUT);
-				bool one = hooks && !(hooks & (hooks - 1));
-				if (rule->target.type->kind != TARGET_NOTRACK || !one ||
-				    looked++ >= RULES_MAX)
-					continue;
-				int error = look_at(check, rule);
+				int error =
+				    rule->target.type->kind == TARGET_NOTRACK ? look_at(&holes, rule) : 0;
 				if (error)
 					return error;
 			}
+		flush(&holes);
 	}
 	return 0;
 }

@@ -75,7 +75,9 @@ static void hint(struct check *check, struct found *found, const struct rule *ru
 {
 	const char *directions, *type;
 	unsigned differs = 0, nets = 0;
+	bool same = true;
 	for (size_t i = 0; i < count; i++) {
+		same = same && strcmp(list[i].target, list[0].target) == 0;
 		differs |= rule_key_differs(&list[i].key, &list[0].key);
 		nets |= rule_key_nets(&list[i].key);
 	}
@@ -91,7 +93,7 @@ static void hint(struct check *check, struct found *found, const struct rule *ru
 		return;
 	}
 	const char *verdict = rules->chain->builtin ? "ACCEPT" : "RETURN";
-	if (type)
+	if (type && same)
 		found_hint(check, found,
 			   "Behind each rule put another one with the same match and -j %s, which ends the "
 			   "walk here%s; or "

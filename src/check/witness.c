@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define WITNESS_NODES 200000u
+#define SEEDS 8
 
 static int declare(struct fields *fields, const struct rule *rule)
 {
@@ -39,10 +40,22 @@ static diagram_node prefer(const struct fields *fields, diagram_node f, diagram_
 	return both == DIAGRAM_FALSE || both == DIAGRAM_UNDECIDED ? f : both;
 }
 
+/* A packet on some path through f; the paths that contradict a set of pairs are not told from the others
+ * beforehand, so several are tried. */
+static int choose(const struct fields *fields, int8_t *values, diagram_node f, struct packet *packet)
+{
+	int error = -ESRCH;
+	for (uint64_t seed = 0; seed < SEEDS && error == -ESRCH; seed++)
+		if (diagram_witness(fields->diagram, f, seed, values))
+			error = fields_packet(fields, values, packet);
+	return error;
+}
+
 static int find(struct fields *fields, struct check *check, const struct rule *const *rules, size_t count,
 		struct packet *packet)
 {
 	static const struct interface_match loopback = {.name = "lo"};
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
 	struct diagram *diagram = fields->diagram;
 	diagram_node all = fields_domain(fields);
 	for (size_t i = 0; i < count; i++)
@@ -55,10 +68,15 @@ static int find(struct fields *fields, struct check *check, const struct rule *c
 	int8_t *values = arena_alloc(check->arena, diagram_variables(diagram) + 1);
 	if (!values)
 		return -ENOMEM;
-	if (!diagram_witness(diagram, all, 0, values))
-		return -ESRCH;
-	int error = fields_packet(fields, values, packet);
-	packet->known &= ~(uint32_t)(packet->out[0] ? 0 : KNOWN_OUT);
+	int error = -ESRCH;
+	for (size_t i = 0; i < sizeof(protocols) && error == -ESRCH; i++) {
+		diagram_node one = fields_value(fields, FIELD_PROTOCOL, protocols[i]);
+		error = choose(fields, values, diagram_and(diagram, all, one), packet);
+	}
+	if (error == -ESRCH)
+		error = choose(fields, values, all, packet);
+	if (!error && !packet->out[0])
+		packet->known &= ~(uint32_t)KNOWN_OUT;
 	return error;
 }
 

@@ -3,6 +3,7 @@
  * weir check: what is wrong with a ruleset, or costs more than it has to. */
 #include "command/check.h"
 #include "command/command.h"
+#include "kernel/route.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -35,10 +36,23 @@ struct checking {
 	bool live;
 };
 
+/* Of the network namespace that the rules were read from: this one. */
+static enum check_route ask_route(enum family family, const uint8_t *target)
+{
+	static const enum check_route routes[] = {
+	    [ROUTE_WAY_LINK] = CHECK_ROUTE_LINK,
+	    [ROUTE_WAY_VIA] = CHECK_ROUTE_VIA,
+	    [ROUTE_WAY_LOCAL] = CHECK_ROUTE_OWN,
+	    [ROUTE_WAY_NONE] = CHECK_ROUTE_NONE,
+	};
+	enum route_way way;
+	return route_ask(family, target, &way) == 0 ? routes[way] : CHECK_ROUTE_UNKNOWN;
+}
+
 static int print_findings(const struct ruleset *ruleset, const struct checking *checking)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
-	const struct check_options options = {0};
+	const struct check_options options = {.route = checking->live ? ask_route : NULL};
 	struct check_result result;
 	int error = -ENOMEM, code;
 	command_progress_start("looking for what is wrong with the rules");

@@ -249,8 +249,18 @@ static void run_notrack(struct walker *walker, enum truth truth)
 	walker->evaluation_fresh = false;
 }
 
+/* What a target that may do anything may have changed: another program may have put another packet there. */
+static void forget_packet(struct walker *walker)
+{
+	packet_forget_bytes(&walker->packet);
+	walker->packet.known &= KNOWN_IN | KNOWN_OUT | KNOWN_MAC | KNOWN_TIME | KNOWN_STATE;
+}
+
 static void run_opaque(struct walker *walker, const struct rule *rule)
 {
+	struct ct_template template;
+	if (!target_ct_template(&rule->target, &template))
+		forget_packet(walker);
 	walker_affect(walker, EFFECT_UNKNOWN, rule);
 	walker_decide(walker, VERDICT_UNKNOWN, rule->chain, rule);
 	/* In raw it may be a CT target. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * -m connlabel: a bit of the connection's labels: connlabel_mt() in net/netfilter/xt_connlabel.c, which may
- * set it, too. Without a connection the answer is that of "!". What number a name stands for says
- * /etc/xtables/connlabel.conf of the host; it is not asked here, as the labels are not known either.
- */
+ * set it, too. Without a connection the answer is that of "!". A name must stand in connlabel.conf, as
+ * iptables wants it; Debian has no such file until somebody writes one. Which number it stands for is not
+ * asked, as the labels are not known either. */
 #include "extension/guided.h"
 #include "extension/state.h"
 #include "extension/types.h"
@@ -11,21 +11,44 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LABEL_MAX 127 /* XT_CONNLABEL_MAXBIT */
+#define LABEL_NAMES "/etc/xtables/connlabel.conf"
 
 enum { CONNLABEL_LABEL, CONNLABEL_SET, CONNLABEL_COUNT };
 
+/* Whether some line is "NUMBER NAME". */
+static bool name_is_known(struct text name)
+{
+	FILE *file = fopen(LABEL_NAMES, "re");
+	char *line = NULL, *rest;
+	size_t room = 0;
+	bool known = false;
+
+	while (file && !known && getline(&line, &room, file) > 0) {
+		const char *number = strtok_r(line, " \t\n", &rest);
+		const char *word =
+		    number && isdigit((unsigned char)*number) ? strtok_r(NULL, " \t\n", &rest) : NULL;
+		known = word && text_is(name, word);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return known;
+}
+
 static int label_value(struct rule_parser *parser, const struct word *word, struct guided_value *value)
 {
-	static const char hint[] = "a number from 0 to 127, or a name of /etc/xtables/connlabel.conf";
+	static const char hint[] = "a number from 0 to 127, or a name that stands in " LABEL_NAMES;
 	struct text text = word->text;
 
 	if (text.size == 0 || text.data[0] == '-' || memchr(text.data, '"', text.size))
 		return guided_refuse(parser, word, hint);
 	if (!isdigit((unsigned char)text.data[0]))
-		return 0;
+		return name_is_known(text) ? 0 : guided_refuse(parser, word, hint);
 	if (guided_number(text, LABEL_MAX, &value->number))
 		return guided_refuse(parser, word, hint);
 	const char *number = arena_printf(parser->ruleset->arena, "%u", (unsigned)value->number);

@@ -363,17 +363,105 @@ bool behaviour_is_plain(const struct behaviour *behaviour, const struct rule *ru
 /* --- chains
  * ------------------------------------------------------------------------------------------------------- */
 
-/* Depth: log2 of the number of rules. */
-static diagram_node run_outcome(struct behaviour *behaviour, const struct rule *rules, size_t count,
-				diagram_node domain)
+static uint64_t mixed(uint64_t value)
 {
+	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
+	value = (value ^ value >> 27) * 0x94d049bb133111ebu;
+	return value ^ value >> 31;
+}
+
+/* Where a run is divided: by what its rules do, so that runs that two chains share are divided alike and are
+ * put together once. Of equal ones the nearest to the middle. */
+static size_t find_split(const diagram_node *outcomes, size_t count)
+{
+	size_t best = count / 2, distance = 0;
+	uint64_t highest = 0;
+	for (size_t i = 1; i < count; i++) {
+		uint64_t own = mixed(outcomes[i] + 0x9e3779b97f4a7c15u);
+		size_t away = i > count / 2 ? i - count / 2 : count / 2 - i;
+		if (own > highest || (own == highest && away < distance)) {
+			best = i;
+			highest = own;
+			distance = away;
+		}
+	}
+	return best;
+}
+
+static size_t run_slot(const struct runs *runs, const diagram_node *outcomes, size_t count)
+{
+	uint64_t hash = count;
+	for (size_t i = 0; i < count; i++)
+		hash = mixed(hash + outcomes[i] + 0x9e3779b97f4a7c15u);
+	size_t slot = hash & (runs->capacity - 1);
+	for (; runs->slots[slot].count; slot = (slot + 1) & (runs->capacity - 1)) {
+		const struct run *run = &runs->slots[slot];
+		if (run->count == count && memcmp(run->outcomes, outcomes, count * sizeof(*outcomes)) == 0)
+			break;
+	}
+	return slot;
+}
+
+static void runs_grow(struct runs *runs)
+{
+	struct runs grown = {.capacity = runs->capacity ? runs->capacity * 2 : 1024, .count = runs->count};
+	grown.slots = calloc(grown.capacity, sizeof(*grown.slots));
+	if (!grown.slots)
+		return;
+	for (size_t i = 0; i < runs->capacity; i++)
+		if (runs->slots[i].count)
+			grown.slots[run_slot(&grown, runs->slots[i].outcomes, runs->slots[i].count)] =
+			    runs->slots[i];
+	free(runs->slots);
+	*runs = grown;
+}
+
+/* In raw they are put together otherwise. */
+static void runs_forget(struct runs *runs)
+{
+	free(runs->slots);
+	*runs = (struct runs){0};
+}
+
+/* Expected depth: twice the logarithm of the number of rules. The outcomes stay. */
+static diagram_node run_outcome(struct behaviour *behaviour, const diagram_node *outcomes, size_t count)
+{
+	struct runs *runs = &behaviour->runs;
 	if (count == 1)
-		return rule_outcome(behaviour, rules, domain);
-	size_t half = count / 2;
-	diagram_node first = run_outcome(behaviour, rules, half, domain);
-	if (first == DIAGRAM_UNDECIDED)
-		return first;
-	return sequence(behaviour, first, run_outcome(behaviour, rules + half, count - half, domain));
+		return outcomes[0];
+	if (runs->capacity) {
+		const struct run *known = &runs->slots[run_slot(runs, outcomes, count)];
+		if (known->count)
+			return known->result;
+	}
+	size_t split = find_split(outcomes, count);
+	diagram_node result = run_outcome(behaviour, outcomes, split);
+	if (result != DIAGRAM_UNDECIDED)
+		result = sequence(behaviour, result, run_outcome(behaviour, outcomes + split, count - split));
+	if (2 * (runs->count + 1) > runs->capacity)
+		runs_grow(runs);
+	if (2 * (runs->count + 1) <= runs->capacity) {
+		runs->slots[run_slot(runs, outcomes, count)] = (struct run){outcomes, count, result};
+		runs->count++;
+	}
+	return result;
+}
+
+/* Rules that do nothing to the packets asked about are left out. */
+static diagram_node rules_outcome(struct behaviour *behaviour, const struct chain *chain, diagram_node domain)
+{
+	diagram_node *outcomes = arena_array(behaviour->arena, chain->rule_count, sizeof(*outcomes));
+	size_t count = 0;
+	if (!outcomes)
+		return DIAGRAM_UNDECIDED;
+	for (size_t i = 0; i < chain->rule_count; i++) {
+		diagram_node outcome = rule_outcome(behaviour, &chain->rules[i], domain);
+		if (outcome == DIAGRAM_UNDECIDED)
+			return outcome;
+		if (outcome != behaviour->goes_on)
+			outcomes[count++] = outcome;
+	}
+	return count ? run_outcome(behaviour, outcomes, count) : behaviour->goes_on;
 }
 
 static diagram_node leave_user_chain(void *context, uint32_t value)
@@ -426,13 +514,14 @@ diagram_node behaviour_chain(struct behaviour *behaviour, size_t side, enum tabl
 	diagram_node *outcomes = calloc(table->chain_count + 1, sizeof(*outcomes));
 	diagram_node result = DIAGRAM_UNDECIDED;
 	behaviour->outcomes = outcomes;
+	if (behaviour->tracks != (id == TABLE_RAW))
+		runs_forget(&behaviour->runs);
 	behaviour->tracks = id == TABLE_RAW;
 	for (size_t i = 0; reachable && outcomes && i <= from->order; i++) {
 		const struct chain *chain = table->ordered[i];
 		if (!reachable[i])
 			continue;
-		result = chain->rule_count ? run_outcome(behaviour, chain->rules, chain->rule_count, domain)
-					   : behaviour->goes_on;
+		result = rules_outcome(behaviour, chain, domain);
 		if (i < from->order)
 			result = diagram_replace(diagram, leave_user_chain, &behaviour->traces, result);
 		outcomes[i] = result;
@@ -518,6 +607,7 @@ void behaviour_free(struct behaviour *behaviour)
 	struct arena *arena = behaviour->arena;
 	places_fini(&behaviour->places);
 	traces_fini(&behaviour->traces);
+	free(behaviour->runs.slots);
 	fields_free(behaviour->fields);
 	arena_free(arena);
 }

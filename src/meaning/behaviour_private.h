@@ -36,6 +36,16 @@ struct places {
 	size_t waiting_count, waiting_capacity;
 };
 
+/* Rows of outcomes that were put together. */
+struct runs {
+	struct run {
+		const diagram_node *outcomes;
+		size_t count; /* 0: free */
+		diagram_node result;
+	} * slots; /* open addressing */
+	size_t capacity, count;
+};
+
 struct behaviour {
 	enum family family;
 	struct arena *arena;
@@ -53,7 +63,8 @@ struct behaviour {
 	uint32_t *place_of;     /* by variable: place + 1 */
 	diagram_node goes_on;   /* END_CONTINUE without a trace */
 	diagram_node *outcomes; /* of the table being looked at, by a chain's order */
-	bool tracks;            /* it is raw */
+	struct runs runs;
+	bool tracks; /* it is raw */
 };
 
 int behaviour_declare(struct behaviour *behaviour);     /* 0 or -errno */

@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EDITS_MAX 512    /* of one chain, that are looked for */
-#define CHANGED_MAX 2000 /* rules of one chain: beyond, all packets are asked about */
+#define EDITS_MAX 512      /* of one chain, that are looked for */
+#define CHANGED_MAX 200000 /* rules of one chain: beyond, all packets are asked about */
+#define NODES_MAX 500000   /* made for what the changed ones touch: as well */
+
+#define TOUCHED_MAX 512 /* nodes: a region with more holes costs more than it spares */
 
 /* Texts of rules as numbers: equal texts have equal ones. */
 struct texts {
@@ -238,15 +241,17 @@ static int pair_rules(struct delta *delta, struct pairing *pairing)
 /* --- what the changed ones touch
  * ------------------------------------------------------------------------------------------------------- */
 
-/* Many conditions, as a balanced tree. */
-static diagram_node any_of(struct diagram *diagram, const diagram_node *nodes, size_t count)
+/* Many conditions, as a balanced tree; everything when they become too many nodes. */
+static diagram_node any_of(struct diagram *diagram, const diagram_node *nodes, size_t count, size_t limit)
 {
 	if (count == 0)
 		return DIAGRAM_FALSE;
 	if (count == 1)
 		return nodes[0];
-	return diagram_or(diagram, any_of(diagram, nodes, count / 2),
-			  any_of(diagram, nodes + count / 2, count - count / 2));
+	if (diagram_size(diagram) > limit)
+		return DIAGRAM_TRUE;
+	return diagram_or(diagram, any_of(diagram, nodes, count / 2, limit),
+			  any_of(diagram, nodes + count / 2, count - count / 2, limit));
 }
 
 struct set_change {
@@ -320,7 +325,10 @@ static diagram_node chain_delta(struct delta *delta, const struct chain *before,
 	for (size_t i = 0; i < pairing.count[1]; i++)
 		if (!pairing.has_partner[i])
 			nodes[count++] = behaviour_touch(behaviour, 1, &after->rules[i]);
-	result = any_of(behaviour_fields(behaviour)->diagram, nodes, count);
+	struct diagram *diagram = behaviour_fields(behaviour)->diagram;
+	result = any_of(diagram, nodes, count, diagram_size(diagram) + NODES_MAX);
+	if (diagram_count(diagram, result) > TOUCHED_MAX)
+		result = DIAGRAM_TRUE;
 done:
 	pairing_fini(&pairing);
 	free(nodes);

@@ -86,6 +86,7 @@ struct search {
 	struct visit *stack;
 	size_t height;
 	uint32_t done;
+	size_t loops;
 	bool failed;
 };
 
@@ -116,7 +117,6 @@ static void say_loop(struct search *search, const struct rule *rule)
 	}
 	diagnostic_hint(error, "the kernel refuses rules that can come back to their own chain");
 	buffer_fini(&cycle);
-	search->failed = true;
 }
 
 static void push(struct search *search, struct chain *chain)
@@ -151,12 +151,15 @@ static void search_from(struct search *search, struct chain *start)
 		struct chain *callee = rule->target.chain;
 		if (!callee)
 			continue;
-		if (callee->order == UNSEEN)
+		if (callee->order == UNSEEN) {
 			push(search, callee);
-		else if (callee->order == VISITING)
-			say_loop(search, rule);
-		else if (visit->chain->depth < callee->depth + 1)
+		} else if (callee->order == VISITING) {
+			search->failed = true;
+			if (search->loops++ < DIAGNOSTICS_MAX) /* saying it takes as long as the loop is */
+				say_loop(search, rule);
+		} else if (visit->chain->depth < callee->depth + 1) {
 			visit->chain->depth = callee->depth + 1;
+		}
 	}
 }
 

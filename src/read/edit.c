@@ -406,6 +406,8 @@ static int remove_all(const struct edit *edit)
 
 	for (size_t i = 0; i < table->chain_count; i++) {
 		const struct chain *chain = table->chains[i];
+		if (!charge(edit, chain->rule_count + edit->reader->pending_count + 1))
+			return 0;
 		bool busy =
 		    chain->builtin ? false : chain->rule_count || pending_names(edit->reader, chain->name);
 		for (size_t k = 0; chain->builtin && k < chain->rule_count; k++)
@@ -416,8 +418,6 @@ static int remove_all(const struct edit *edit)
 			    "iptables refuses it; empty the chains with -F");
 			return 0;
 		}
-		if (!charge(edit, chain->rule_count + edit->reader->pending_count))
-			return 0;
 	}
 	for (size_t i = 0; i < table->chain_count; i++)
 		if (table->chains[i]->builtin)
@@ -506,6 +506,8 @@ int edit_read(struct rule_reader *reader, const struct word *words, size_t count
 		return 0;
 	settle(&edit);
 	if (count == 1 && command == EDIT_FLUSH) {
+		if (!charge(&edit, table->chain_count))
+			return 0;
 		for (size_t i = 0; i < table->chain_count; i++)
 			flush(&edit, table->chains[i]);
 		return 0;

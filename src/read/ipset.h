@@ -32,6 +32,7 @@ struct ipset_reader {
 	char *quoted; /* text of the words of this line that had quotes */
 	size_t quoted_size;
 	size_t expanded; /* members that lines with ranges stood for */
+	size_t work;     /* done by commands that go through all sets */
 };
 
 /* What a name means now; names that are free again stay in the index without a builder. */
@@ -92,6 +93,8 @@ struct builder *ipset_find(struct ipset_reader *reader, const struct word *word)
 /* The name's binding, made when there is none; NULL when memory is short. */
 struct binding *ipset_binding(struct ipset_reader *reader, struct text name);
 int ipset_name_check(struct ipset_reader *reader, const struct word *word);
+/* Counts work that grows with the square of the input: false after a diagnostic, when it is too much. */
+bool ipset_charge(struct ipset_reader *reader, struct span span, size_t work);
 /* No word may follow the first `count`. */
 int ipset_no_more(struct ipset_reader *reader, const struct word *words, size_t have, size_t count);
 

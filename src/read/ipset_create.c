@@ -408,6 +408,8 @@ static int place_builder(struct ipset_reader *reader, struct builder *builder)
 	size_t place = reader->first_free;
 	while (place < reader->place_count && reader->places[place])
 		place++;
+	if (!ipset_charge(reader, builder->set->span, (place - reader->first_free) / 16))
+		return -EINVAL;
 	if (place == reader->place_count &&
 	    !arena_push(reader->scratch, (void **)&reader->places, &reader->place_count,
 			&reader->place_capacity, sizeof(struct builder *)))

@@ -35,6 +35,22 @@ int ipset_number(struct ipset_reader *reader, const struct word *word, const cha
 	return -EINVAL;
 }
 
+#define WORK_MAX (1u << 24) /* looks at a set */
+
+bool ipset_charge(struct ipset_reader *reader, struct span span, size_t work)
+{
+	if (reader->work <= WORK_MAX && work <= WORK_MAX - reader->work) {
+		reader->work += work;
+		return true;
+	}
+	if (reader->work <= WORK_MAX) /* say it once */
+		diagnostic_hint(
+		    ipset_error(reader, span, "too-many-edits", "the file changes its own sets too often"),
+		    "load it with ipset restore, and give weir what ipset save prints then");
+	reader->work = WORK_MAX + 1;
+	return false;
+}
+
 int ipset_no_more(struct ipset_reader *reader, const struct word *words, size_t have, size_t count)
 {
 	if (have <= count)

@@ -62,6 +62,8 @@ int ipset_destroy(struct ipset_reader *reader, const struct word *words, size_t 
 			return -EINVAL;
 		return builder->references ? in_use(reader, words[0].span, builder) : drop(reader, builder);
 	}
+	if (!ipset_charge(reader, words[-1].span, reader->place_count))
+		return -EINVAL;
 	for (size_t i = 0; i < reader->place_count; i++)
 		if (reader->places[i] && reader->places[i]->references)
 			return in_use(reader, words[-1].span, reader->places[i]);
@@ -81,6 +83,8 @@ int ipset_flush(struct ipset_reader *reader, const struct word *words, size_t co
 		struct builder *builder = ipset_find(reader, &words[0]);
 		return builder ? builder_clear(reader, builder) : -EINVAL;
 	}
+	if (!ipset_charge(reader, words[-1].span, reader->place_count))
+		return -EINVAL;
 	int result = 0;
 	for (size_t i = 0; i < reader->place_count && result == 0; i++)
 		if (reader->places[i])

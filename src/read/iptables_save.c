@@ -376,7 +376,11 @@ static int read_command(struct file_reader *reader, struct span line)
 		diagnostic_hint(file_error(reader, words[1].span, "duplicate-chain",
 					   "a built-in chain cannot be made anew"),
 				"leave out the line");
-	if (policy)
+	if (policy && reader->table->id == TABLE_NAT && text_is(words[2].text, "DROP"))
+		diagnostic_hint(file_error(reader, words[2].span, "wrong-table",
+					   "-P cannot set DROP in table nat, which is not for filtering"),
+				":CHAIN DROP can");
+	else if (policy)
 		read_policy(reader, chain, &words[2], false);
 	if (!append)
 		return 0;

@@ -58,38 +58,44 @@ static int nul_byte(struct diagnostics *sink, const struct source *source, uint3
 	return -EINVAL;
 }
 
+/* Where the text behind a quote ends; line.end when no other quote does. */
+static uint32_t closing_quote(struct span line, uint32_t next)
+{
+	for (; next < line.end && line.source->data[next] != '"'; next++)
+		if (line.source->data[next] == '\\')
+			next++;
+	return next < line.end ? next : line.end;
+}
+
 /* A word that has quotes in it, from its first character on. */
 static int quoted_word(struct arena *arena, struct diagnostics *sink, struct span line, uint32_t *at,
 		       struct words *words)
 {
 	const char *data = line.source->data;
-	uint32_t begin = *at, next = begin;
-	char *text = arena_alloc(arena, line.end - begin);
-	size_t size = 0;
+	uint32_t begin = *at, quote = begin;
+	while (data[quote] != '"')
+		quote++;
+	uint32_t end = closing_quote(line, quote + 1);
+	if (end == line.end) {
+		struct span span = {line.source, quote, line.end};
+		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "unterminated-quote", span,
+					       "this quote does not end on its line"),
+				"close it with \"; within quotes write \\\" for the character itself");
+		return -EINVAL;
+	}
+	char *text = arena_alloc(arena, end - begin);
+	size_t size = quote - begin;
 	if (!text)
 		return -ENOMEM;
-	while (data[next] != '"')
-		text[size++] = data[next++];
-	uint32_t quote = next++;
-	for (;; next++) {
-		if (next < line.end && data[next] == '\\')
-			next++;
-		else if (next < line.end && data[next] == '"')
-			break;
-		if (next >= line.end) {
-			struct span span = {line.source, quote, line.end};
-			diagnostic_hint(
-			    diagnostic_add(sink, SEVERITY_ERROR, "unterminated-quote", span,
-					   "this quote does not end on its line"),
-			    "close it with \"; within quotes write \\\" for the character itself");
-			return -EINVAL;
-		}
+	memcpy(text, data + begin, size);
+	for (uint32_t next = quote + 1; next < end; next++) {
+		next += data[next] == '\\';
 		if (!data[next])
 			return nul_byte(sink, line.source, next);
 		text[size++] = data[next];
 	}
-	*at = next + 1;
-	return words_add(words, (struct word){{text, size}, {line.source, begin, next + 1}});
+	*at = end + 1;
+	return words_add(words, (struct word){{text, size}, {line.source, begin, end + 1}});
 }
 
 int words_split(struct arena *arena, struct diagnostics *sink, struct span line, struct words *words)

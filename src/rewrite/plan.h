@@ -110,6 +110,7 @@ struct rewrite {
 	uint32_t target_count, match_count;
 	uint64_t work;               /* comparisons of boxes that are left; at 0 nothing is moved any more */
 	struct ruleset *written_out; /* what was compared, when it is not what was read back */
+	struct ruleset rest[2];      /* of that and of the input what is not proven by parts; owned by them */
 	bool loses_hot_drop;
 	bool counters; /* some rule of the input has counted */
 };

@@ -56,6 +56,27 @@ static int write_out(const struct ruleset *before, const struct ruleset *after, 
 	return error;
 }
 
+/* Tables of which each chain is proven by itself are left out of the comparison of the whole. */
+static int prove_parts(const struct ruleset *before, const struct ruleset *after,
+		       const struct difference_options *options, struct ruleset *rest[2])
+{
+	*rest[0] = *before;
+	*rest[1] = *after;
+	for (int family = 0; family < FAMILY_COUNT; family++) {
+		for (int id = 0; id < TABLE_COUNT; id++) {
+			const struct table *table = &before->tables[family][id];
+			bool proven = false;
+			int error = table->present ? parts_prove(before, after, table, options, &proven) : 0;
+			if (error)
+				return error;
+			for (int side = 0; side < 2 && proven; side++)
+				rest[side]->tables[family][id] =
+				    (struct table){.family = (enum family)family, .id = (enum table_id)id};
+		}
+	}
+	return 0;
+}
+
 int rewrite_prove(struct rewrite *rewrite, const struct difference_options *options, struct diagnostics *sink,
 		  struct ruleset **after, struct difference **difference)
 {
@@ -66,10 +87,12 @@ int rewrite_prove(struct rewrite *rewrite, const struct difference_options *opti
 	rewrite->written_out = NULL;
 	if (!error && rewrite->set_count && expand_wanted(rewrite->ruleset, read))
 		error = write_out(rewrite->ruleset, read, sink, &rewrite->written_out);
+	struct ruleset *rest[2] = {&rewrite->rest[0], &rewrite->rest[1]};
 	if (!error)
-		error =
-		    difference_compute(rewrite->ruleset, rewrite->written_out ? rewrite->written_out : read,
-				       options, difference);
+		error = prove_parts(rewrite->ruleset, rewrite->written_out ? rewrite->written_out : read,
+				    options, rest);
+	if (!error)
+		error = difference_compute(rest[0], rest[1], options, difference);
 	if (error)
 		return error;
 	*after = read;

@@ -4,6 +4,7 @@
 #ifndef WEIR_REWRITE_PROVE_H
 #define WEIR_REWRITE_PROVE_H
 
+#include "meaning/difference.h"
 #include "ruleset/ruleset.h"
 
 /* expand.c: whether some set that `before` has not has no meaning in diagrams that rules could say, and the
@@ -11,5 +12,10 @@
 bool expand_wanted(const struct ruleset *before, const struct ruleset *ruleset);
 void expand_rules(const struct ruleset *before, const struct ruleset *ruleset, enum family family,
 		  struct buffer *out);
+
+/* parts.c: whether all chains of that table of the input do the same in `after`, each by itself. *proven is
+ * false where this does not show it. 0 or -ENOMEM. */
+int parts_prove(const struct ruleset *input, const struct ruleset *after, const struct table *table,
+		const struct difference_options *options, bool *proven);
 
 #endif

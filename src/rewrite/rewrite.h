@@ -12,7 +12,6 @@
 #include "ruleset/ruleset.h"
 
 struct rewrite;
-struct reach_report;
 
 /* Steps, one bit each, for rewrite_options.without. */
 enum rewrite_step {
@@ -28,8 +27,6 @@ extern const char *const rewrite_step_names[REWRITE_STEP_COUNT]; /* "dead", "rep
 struct rewrite_options {
 	unsigned without; /* enum rewrite_step */
 	bool no_counters; /* sets count nothing, whatever the rules had counted */
-	/* Of each family: what is left of each rule. NULL: not known, no rule is taken for dead by it. */
-	const struct reach_report *reach[FAMILY_COUNT];
 };
 
 /* The ruleset must stay while the rewrite is used. 0, -ENOMEM. */

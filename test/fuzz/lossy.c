@@ -6,7 +6,7 @@
 #include <regex.h>
 #include <stdlib.h>
 
-/* In what is printed, with quoted blanks left out and " -" put behind it. */
+/* In what is printed, with quoted blanks left out, " " put before it and " -" behind. */
 static const char *const marks[] = {
     "  ",          /* a name or a list of days, with nothing in it */
     " -[io] [-!]", /* names that look like options */
@@ -31,6 +31,7 @@ static bool has_mark(const struct buffer *printed)
 		if (regcomp(&compiled[i], marks[i], REG_EXTENDED | REG_NOSUB))
 			abort();
 	ready = true;
+	buffer_puts(&plain, " ");
 	for (size_t i = 0; i < printed->size; i++) {
 		char c = printed->data[i];
 		if (c == '"')

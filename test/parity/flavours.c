@@ -24,6 +24,12 @@ const struct flavour_case flavour_cases[] = {
 	/* ipt_do_table() runs the target of a rule that matches and wants the packet dropped; nft_compat drops at once. */
 	{"a negated match that drops for a malformed header", FAMILY_IPV4, "-p sctp -m sctp ! --chunk-types any INIT -j DROP",
 	 {.protocol = 132, .source_port = 1, .destination_port = 2, .variant = 7}, {true, false}},
+	/* iptables-nft 1.8.9 gives the table security priority 150, behind the nat of sources (100); x_tables 50. */
+	{"the table security comes behind nat in INPUT", FAMILY_IPV4, "-m conntrack --ctstate NEW",
+	 {.protocol = IPPROTO_UDP, .source_port = 1, .destination_port = 53}, {false, true},
+	 "*security\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
+	 "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+	 "-A INPUT -p udp -j ACCEPT\nCOMMIT\n"},
 };
 /* clang-format on */
 

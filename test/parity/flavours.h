@@ -12,7 +12,8 @@ struct flavour_case {
 	enum family family;
 	const char *rule; /* behind "-A PREROUTING" in raw */
 	struct frame_plan plan;
-	bool counted[2]; /* by iptables-legacy, by iptables-nft */
+	bool counted[2];    /* by iptables-legacy, by iptables-nft */
+	const char *tables; /* behind raw, with one rule, which is then the one that counts; NULL: none */
 };
 
 extern const struct flavour_case flavour_cases[];

@@ -365,5 +365,8 @@ int predict(struct prediction *prediction, struct sent_frame *frames, size_t *co
 				    : predict_each(prediction, frames, count);
 	if (!error || error == -EDOM)
 		(*count)--;
+	if (prediction->leaving)
+		*tally_find(&prediction->perhaps, TABLE_RAW, TEXT("OUTPUT"), 1) =
+		    (struct count){UINT32_MAX, UINT64_MAX};
 	return error;
 }

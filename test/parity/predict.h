@@ -27,7 +27,7 @@ struct prediction {
 	/* Frames of which it is not certain what they are counted on are sent, too: what they perhaps are is
 	 * in `perhaps`. Else they are taken out. */
 	bool bounds;
-	bool turns; /* some rule may make of what came for a group what came for the host */
+	bool turns;   /* some rule may make of what came for a group what came for the host */
 	bool leaving; /* the host itself sends the frames, but for the sentinel */
 	bool nat;     /* destinations change on the way: all that is sent on leaves by one interface */
 	struct rule_tally tally, perhaps; /* out */

@@ -459,6 +459,10 @@ static void put_table(struct generator *g, const char *table)
 	if (raw && g->options->kernel)
 		buffer_printf(g->out, "-A PREROUTING -s %s -j DROP\n",
 			      g->pool->family == FAMILY_IPV4 ? SENTINEL_IPV4 "/32" : SENTINEL_IPV6 "/128");
+	/* What else the host says, to groups that it joins; see predict(). */
+	if (raw && g->options->leaving)
+		buffer_printf(g->out, "-A OUTPUT ! -s %s -m comment --comment " NOISE " -j DROP\n",
+			      g->pool->family == FAMILY_IPV4 ? HOST_IPV4 "/32" : HOST_IPV6 "/128");
 	/* Conntrack is in use, whichever rules else a smaller ruleset has. */
 	if (raw && g->options->kernel && g->options->session && g->options->stateful)
 		buffer_printf(g->out, "-A OUTPUT -s %s -m conntrack --ctstate NEW\n",
@@ -483,18 +487,22 @@ static void put_table(struct generator *g, const char *table)
 static void put_nat_rule(struct generator *g, const char *name, const char *jump, bool in, bool out)
 {
 	const struct extension_line *target = draw_extension(g, EXTENSION_TARGET, name);
-	const struct extension_line *match = draw_extension(g, EXTENSION_MATCH, name);
+	/* Half of those with a target are for all packets that it takes. */
+	bool plain = target && chance(g, 50);
+	const struct extension_line *match = plain ? NULL : draw_extension(g, EXTENSION_MATCH, name);
 
 	if (match && match->protocol && target && target->protocol)
 		match = NULL;
 	buffer_printf(g->out, "-A %s", name);
-	put_addresses(g);
-	put_interfaces(g, in, out);
+	if (!plain || chance(g, 50))
+		put_addresses(g);
+	if (!plain)
+		put_interfaces(g, in, out);
 	if (target && target->protocol)
 		extension_expand_protocol(target, g->pool, g->random, g->out);
 	else if (match && match->protocol)
 		extension_expand_protocol(match, g->pool, g->random, g->out);
-	else
+	else if (!plain)
 		put_protocol(g);
 	put_extension(g, match);
 	put_extension(g, target);

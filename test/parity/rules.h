@@ -32,7 +32,9 @@ struct drawn_rules {
 };
 
 #define TEST_INTERFACE "par0" /* where packets arrive in every test */
-#define TEST_BEHIND "pard"    /* by which most that is sent on leaves */
+/* Comment of the rule for what the test does not send: the first one of raw OUTPUT. */
+#define NOISE "noise"
+#define TEST_BEHIND "pard" /* by which most that is sent on leaves */
 /* One of each kind that the rules tell apart. */
 #define TEST_INTERFACE_NAMES "par0", "par7", "eth9", "ppp3", "parother", "other0"
 

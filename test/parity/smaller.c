@@ -34,7 +34,8 @@ static void split(struct smaller *smaller)
 		smaller->lines[i] = (struct text){text->data + at, size};
 		smaller->fixed[i] = size < 2 || text->data[at] != '-' ||
 				    memmem(text->data + at, size, SENTINEL_IPV4, strlen(SENTINEL_IPV4)) ||
-				    memmem(text->data + at, size, SENTINEL_IPV6, strlen(SENTINEL_IPV6));
+				    memmem(text->data + at, size, SENTINEL_IPV6, strlen(SENTINEL_IPV6)) ||
+				    memmem(text->data + at, size, NOISE, strlen(NOISE));
 		smaller->keep_lines[i] = true;
 		at += size;
 	}

@@ -173,24 +173,26 @@ static int switch_gro_off(const char *name)
 
 static int make_devices(struct buffer *why)
 {
-	static const char batch[] = "link set lo up\n"
-				    "link add " TEST_INTERFACE " type veth peer name par1\n"
-				    "link set " TEST_INTERFACE " address 02:57:45:49:52:01 addrgenmode none\n"
-				    "link set par1 address 02:57:45:49:52:02 addrgenmode none\n"
-				    /* Its other end stays down: what is sent on goes nowhere. */
-				    "link add pard type veth peer name pare\n"
-				    "link set pard addrgenmode none arp off\n"
-				    "link set " TEST_INTERFACE " up\n"
-				    "link set par1 up\n"
-				    "link set pard up\n"
-				    "addr add " HOST_IPV4 "/25 dev " TEST_INTERFACE "\n"
-				    "addr add " HOST_IPV6 "/64 dev " TEST_INTERFACE " nodad\n"
-				    "route add 192.0.2.128/25 dev pard\n"
-				    "route add 2001:db8:2:1::/64 dev pard\n"
-				    "route add 198.51.100.0/24 dev pard\n"
-				    "route add 203.0.113.0/24 dev pard\n"
-				    "route add 2001:db8:1::/48 dev pard\n"
-				    "route add 2001:db8:9::/48 dev pard\n";
+	static const char batch[] =
+	    "link set lo up\n"
+	    "link add " TEST_INTERFACE " type veth peer name par1\n"
+	    /* No neighbours are asked for: that would be noise in OUTPUT. */
+	    "link set " TEST_INTERFACE " address 02:57:45:49:52:01 addrgenmode none arp off\n"
+	    "link set par1 address 02:57:45:49:52:02 addrgenmode none\n"
+	    /* Its other end stays down: what is sent on goes nowhere. */
+	    "link add pard type veth peer name pare\n"
+	    "link set pard addrgenmode none arp off\n"
+	    "link set " TEST_INTERFACE " up\n"
+	    "link set par1 up\n"
+	    "link set pard up\n"
+	    "addr add " HOST_IPV4 "/25 dev " TEST_INTERFACE "\n"
+	    "addr add " HOST_IPV6 "/64 dev " TEST_INTERFACE " nodad\n"
+	    "route add 192.0.2.128/25 dev pard\n"
+	    "route add 2001:db8:2:1::/64 dev pard\n"
+	    "route add 198.51.100.0/24 dev pard\n"
+	    "route add 203.0.113.0/24 dev pard\n"
+	    "route add 2001:db8:1::/48 dev pard\n"
+	    "route add 2001:db8:9::/48 dev pard\n";
 	static const char *const argv[] = {"ip", "-batch", "-", NULL};
 	struct buffer input __attribute__((cleanup(buffer_fini))) = {0};
 
@@ -238,6 +240,9 @@ int testbed_make(struct buffer *why)
 	CPU_SET(sched_getcpu() < 0 ? 0 : sched_getcpu(), &one);
 	sched_setaffinity(0, sizeof(one), &one);
 	error = set_kernel("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
+	/* To forward is to join a group, which is told at once, not while the next packets are counted. */
+	if (!error)
+		error = set_kernel("/proc/sys/net/ipv6/conf/default/mldv2_unsolicited_report_interval", "1");
 	if (!error)
 		error = make_devices(why);
 	if (!error)

@@ -59,7 +59,7 @@ void trial_fini(struct trial *trial)
 bool trial_load(const struct trial *trial, bool nft, struct buffer *why)
 {
 	testbed_flush();
-	return !testbed_forwarding(trial->rules.forwarding) &&
+	return (trial->rules.leaving || !testbed_forwarding(trial->rules.forwarding)) &&
 	       !testbed_load(&trial->text, trial->family, nft, why);
 }
 

@@ -404,6 +404,41 @@ static void malformed_headers_are_dropped_at_once(void **state)
 	free(way.decider);
 }
 
+static void what_another_program_gives_back_may_be_another_packet(void **state)
+{
+	(void)state;
+	struct way way = run(MANGLE("-A PREROUTING -j NFQUEUE --queue-num 7\n")
+				 FILTER("-A INPUT -s 192.0.2.9/32 -j DROP\n"),
+			     SYN, PATH_INPUT);
+	assert_true(way.outcome.verdicts & DROP);
+	assert_int_equal(way.perhaps, 1);
+	free(way.decider);
+}
+
+static void headers_that_are_not_known_may_be_malformed(void **state)
+{
+	(void)state;
+	/* The notation has no bytes: is there an option, is it whole? */
+	struct way way = run(FILTER("-A INPUT -p tcp -m tcpmss --mss 1:536 -j ACCEPT\n-A INPUT -j ACCEPT\n"),
+			     SYN, PATH_INPUT);
+	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP);
+	assert_int_equal(way.perhaps, 2);
+	assert_int_equal(way.matched, 0);
+	free(way.decider);
+	/* Its target is run, perhaps. */
+	way =
+	    run(FILTER(":A - [0:0]\n-A INPUT -p tcp -m tcpmss --mss 1:536 -j A\n-A A -j REJECT --reject-with "
+		       "icmp-port-unreachable\n"),
+		SYN, PATH_INPUT);
+	assert_int_equal(way.outcome.verdicts, ACCEPT | DROP | VERDICT_REJECT);
+	free(way.decider);
+	/* Not where the rule is for others. */
+	way =
+	    run(FILTER("-A INPUT -s 192.0.2.9/32 -p tcp -m tcpmss --mss 1:536 -j ACCEPT\n"), SYN, PATH_INPUT);
+	assert_int_equal(way.outcome.verdicts, ACCEPT);
+	free(way.decider);
+}
+
 static void chains_that_call_chains_end_within_a_bound(void **state)
 {
 	(void)state;
@@ -437,6 +472,8 @@ int main(void)
 	    cmocka_unit_test(the_output_device_is_known_in_forward_only),
 	    cmocka_unit_test(behind_nat_the_destination_is_not_known),
 	    cmocka_unit_test(malformed_headers_are_dropped_at_once),
+	    cmocka_unit_test(what_another_program_gives_back_may_be_another_packet),
+	    cmocka_unit_test(headers_that_are_not_known_may_be_malformed),
 	    cmocka_unit_test(chains_that_call_chains_end_within_a_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

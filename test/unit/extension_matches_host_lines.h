@@ -164,6 +164,7 @@ static const struct rule_line lines[] = {
     {FAMILY_IPV4, "filter", "INPUT", "-m connlabel --label 127", "-m connlabel --label \"127\""},
     {FAMILY_IPV4, "filter", "INPUT", "-m connlabel --label 128", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-m connlabel --label -1", NULL},
+    {FAMILY_IPV4, "filter", "INPUT", "-m connlabel --label nobody-has-named-this", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-m connlabel --label \"\"", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-m connlabel", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-m connlabel --set", NULL},

@@ -384,6 +384,40 @@ static void bounds_what_lines_stand_for(void **state)
 	ruleset_free(ruleset);
 }
 
+/* What would take hours: thousands of sets, gone through by each of thousands of lines. */
+static void bounds_commands_on_all_sets(void **state)
+{
+	static const struct {
+		int sets, commands;
+		const char *first, *command;
+		bool taken;
+	} cases[] = {
+	    {1000, 1000, "", "flush\n", true},
+	    {5000, 5000, "", "flush\n", false},
+	    {5000, 5000, "create l list:set\nadd l s4999\n", "destroy\n", false},
+	    {1000, 1000, "", "destroy s0\ncreate s0 hash:ip\n", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct buffer text = {0}, said = {0};
+		for (int k = 0; k < cases[i].sets; k++)
+			buffer_printf(&text, "create s%d hash:ip\n", k);
+		buffer_puts(&text, cases[i].first);
+		for (int k = 0; k < cases[i].commands; k++)
+			buffer_puts(&text, cases[i].command);
+		struct ruleset *ruleset = load_saying(text.data, &said);
+		assert_int_equal(ruleset != NULL, cases[i].taken);
+		if (ruleset)
+			ruleset_free(ruleset);
+		/* Each destroy that is refused is told, too: twenty of them are shown. */
+		else if (!strstr(cases[i].command, "destroy"))
+			assert_non_null(strstr(said.data, "error[too-many-edits]"));
+		buffer_fini(&said);
+		buffer_fini(&text);
+	}
+}
+
 /* A member of hash:ip takes 9 bytes, of hash:ip,port 12, and what is read besides them little. */
 static void members_are_packed(void **state)
 {
@@ -408,6 +442,7 @@ int main(void)
 	    cmocka_unit_test(prints_as_ipset_saves),
 	    cmocka_unit_test(refuses_what_ipset_refuses),
 	    cmocka_unit_test(bounds_what_lines_stand_for),
+	    cmocka_unit_test(bounds_commands_on_all_sets),
 	    cmocka_unit_test(members_are_packed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,10 @@
 
 static const struct rule_line lines[] = {
     {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.0/010", "-s 192.0.0.0/8"},
+    {FAMILY_IPV4, "nat", "PREROUTING", "-j DROP", REFUSED("wrong-table")},
+    {FAMILY_IPV6, "nat", "POSTROUTING", "-p tcp -j DROP", REFUSED("wrong-table")},
+    {FAMILY_IPV4, "nat", "PREROUTING", "-j ACCEPT", SAME},
+    {FAMILY_IPV4, "mangle", "PREROUTING", "-j DROP", SAME},
     {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.0/08", NULL},
     {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.0/0x10", "-s 192.0.0.0/16"},
     {FAMILY_IPV4, "filter", "INPUT", "-s 192.0.2.0/33", NULL},
@@ -298,6 +302,9 @@ static const struct {
     {"*filter\n:INPUT - [0:0]\nCOMMIT\n",
      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"},
     {"*filter\n:foo DROP [0:0]\nCOMMIT\n", NULL},
+    {"*nat\n-P PREROUTING DROP\nCOMMIT\n", NULL},
+    {"*nat\n:PREROUTING DROP [0:0]\nCOMMIT\n*filter\nCOMMIT\n",
+     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"},
     {"*filter\n:foo ACCEPT [0:0]\n-A INPUT -j foo\nCOMMIT\n", NULL},
     {"*filter\n-A INPUT -s 192.0.2.1\n:INPUT DROP [0:0]\nCOMMIT\n",
      "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[0:0] -A INPUT -s "

@@ -140,6 +140,42 @@ static void follows_jumps_to_the_hooks_of_a_match(void **state)
 	}
 }
 
+/* What takes time with the length of the line times its words, or of the loop times its jumps, takes hours.
+ */
+static void bounds_what_lines_and_loops_cost(void **state)
+{
+	struct buffer quotes = {0}, loops = {0}, said = {0};
+	struct diagnostics *sink = diagnostics_new();
+	struct ruleset *ruleset = NULL;
+	char path[] = "/tmp/weir-words-XXXXXX.v4";
+	int fd = mkstemps(path, 3);
+	const char *paths[] = {path};
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	for (int i = 0; i < 100000; i++)
+		buffer_puts(&quotes, "\"a\" ");
+	const struct rule_line line = {FAMILY_IPV4, "filter", "INPUT", quotes.data,
+				       REFUSED("too-many-words")};
+	assert_lines(&line, 1, "");
+	buffer_puts(&loops, "*filter\n");
+	for (int i = 0; i < 50000; i++)
+		buffer_printf(&loops, ":c%d - [0:0]\n", i);
+	for (int i = 1; i < 50000; i++)
+		buffer_printf(&loops, "-A c%d -j c%d\n-A c%d -j c0\n", i - 1, i, i);
+	buffer_puts(&loops, "COMMIT\n");
+	write_file(path, loops.data);
+	assert_int_equal(rules_load(paths, 1, sink, &ruleset), -EINVAL);
+	diagnostics_print(sink, &said);
+	assert_non_null(strstr(said.data, "error[loop]: this jump closes a loop: c0 -> c1 -> "));
+	unlink(path);
+	diagnostics_free(sink);
+	buffer_fini(&said);
+	buffer_fini(&quotes);
+	buffer_fini(&loops);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +186,7 @@ int main(void)
 	    cmocka_unit_test(warns_of_names_that_it_looks_up),
 	    cmocka_unit_test(looks_up_so_many_names_only),
 	    cmocka_unit_test(follows_jumps_to_the_hooks_of_a_match),
+	    cmocka_unit_test(bounds_what_lines_and_loops_cost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
