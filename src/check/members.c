@@ -31,8 +31,7 @@ int members_sorted(const struct set *set, struct prefix_member **members, size_t
 		set_member_get(set, i, &member);
 		sorted[i] = (struct prefix_member){
 		    .low = member.low,
-		    .high = member.high,
-		    .index = i,
+		    .index = (uint32_t)i,
 		    .port = member.port,
 		    .protocol = member.protocol,
 		    .prefix = member.prefix,

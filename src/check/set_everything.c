@@ -15,6 +15,7 @@ static bool holds_all(const struct set *set, const struct prefix_member *members
 	bool gap = false, all = false;
 	for (; *next < count; (*next)++) {
 		const struct prefix_member *member = &members[*next];
+		address high = prefix_high(set, member);
 		if (member->protocol != first->protocol || member->port != first->port)
 			break;
 		if (member->nomatch) /* what it takes out is not reckoned with */
@@ -22,12 +23,29 @@ static bool holds_all(const struct set *set, const struct prefix_member *members
 		if (gap || all)
 			continue;
 		gap = member->low > reached;
-		if (gap || member->high < reached)
+		if (gap || high < reached)
 			continue;
-		all = member->high == family_max(set->family);
-		reached = member->high + 1;
+		all = high == family_max(set->family);
+		reached = high + 1;
 	}
 	return all && !gap;
+}
+
+/* As many addresses as there are: else sorting them is for nothing. Of a set with ports all are taken
+ * together. */
+static bool may_hold_all(const struct set *set)
+{
+	/* In shares of the address space, as a sum of addresses would not fit. */
+	double share = 0;
+	if (set->type != SET_HASH_NET && set->type != SET_HASH_NET_PORT)
+		return false;
+	for (size_t i = 0; i < set->member_count && share < 0.999; i++) {
+		struct set_member member;
+		set_member_get(set, i, &member);
+		share += member.prefix < 64 ? 1.0 / (double)((uint64_t)1 << member.prefix) : 0;
+	}
+	/* What is /64 and longer adds little: a set of millions of them does not make up for it. */
+	return share >= 0.999;
 }
 
 static void report(struct check *check, const struct set *set, const struct prefix_member *first)
@@ -49,6 +67,8 @@ static int run(struct check *check)
 		const struct set *set = check->ruleset->sets[i];
 		struct prefix_member *members;
 		size_t count, next = 0;
+		if (!may_hold_all(set))
+			continue;
 		int error = members_sorted(set, &members, &count);
 		if (error)
 			return error;

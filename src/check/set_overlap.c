@@ -16,15 +16,16 @@ struct needless {
 	const struct prefix_member *inner[FOUND_LABELS_MAX / 2], *outer[FOUND_LABELS_MAX / 2];
 };
 
-static void find_needless(const struct prefix_member *members, size_t count, struct needless *needless)
+static void find_needless(const struct set *set, const struct prefix_member *members, size_t count,
+			  struct needless *needless)
 {
 	const struct prefix_member *around[NESTING_MAX];
 	size_t depth = 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct prefix_member *member = &members[i];
-		while (depth > 0 &&
-		       (around[depth - 1]->protocol != member->protocol ||
-			around[depth - 1]->port != member->port || around[depth - 1]->high < member->low))
+		while (depth > 0 && (around[depth - 1]->protocol != member->protocol ||
+				     around[depth - 1]->port != member->port ||
+				     prefix_high(set, around[depth - 1]) < member->low))
 			depth--;
 		const struct prefix_member *outer = depth ? around[depth - 1] : NULL;
 		if (outer && outer->nomatch == member->nomatch && !outer->timed) {
@@ -74,7 +75,7 @@ static int run(struct check *check)
 		int error = members_sorted(set, &members, &count);
 		if (error)
 			return error;
-		find_needless(members, count, &needless);
+		find_needless(set, members, count, &needless);
 		if (needless.count)
 			report(check, set, &needless);
 		free(members);

@@ -94,6 +94,11 @@ void optimize_print_map(const struct rewrite *rewrite, struct buffer *out)
 /* --- For a reader
  * ------------------------------------------------------------------------------------------------- */
 
+static const char *rules_of(size_t count)
+{
+	return count == 1 ? "rule" : "rules";
+}
+
 void optimize_print_summary(const struct rewrite *rewrite, struct buffer *out)
 {
 	for (size_t i = 0; i < rewrite_chain_count(rewrite); i++) {
@@ -103,16 +108,18 @@ void optimize_print_summary(const struct rewrite *rewrite, struct buffer *out)
 		buffer_printf(out, "%s %s ", family_names[chain.family], table_names[chain.table]);
 		print_name(chain.name, out);
 		if (chain.gone)
-			buffer_printf(out, ": gone, with %zu rules: nothing jumps to it\n", chain.before);
+			buffer_printf(out, ": gone, with %zu %s: nothing jumps to it\n", chain.before,
+				      rules_of(chain.before));
 		else if (!chain.chain)
-			buffer_printf(out, ": new, %zu rules\n", chain.after);
+			buffer_printf(out, ": new, %zu %s\n", chain.after, rules_of(chain.after));
 		else
-			buffer_printf(out, ": %zu rules, now %zu\n", chain.before, chain.after);
+			buffer_printf(out, ": %zu %s, now %zu\n", chain.before, rules_of(chain.before),
+				      chain.after);
 	}
 	for (size_t i = 0; i < rewrite_set_count(rewrite); i++) {
 		struct rewrite_set set = rewrite_set_at(rewrite, i);
 		buffer_printf(out, "set %s: %s, %zu members, looked up by %zu %s\n", set.name, set.type,
-			      set.members, set.uses, set.uses == 1 ? "rule" : "rules");
+			      set.members, set.uses, rules_of(set.uses));
 	}
 	if (rewrite_loses_hot_drop(rewrite))
 		buffer_puts(
@@ -179,7 +186,8 @@ static void tell(struct telling *telling)
 			      place->moved ? "; moved up past rules of other packets" : "");
 		break;
 	case FATE_REPEATED:
-		buffer_printf(out, ": gone, rule %u says the same", place->by ? place->by->number : 0);
+		buffer_printf(out, ": gone, rule %u of the input says the same",
+			      place->by ? place->by->number : 0);
 		break;
 	case FATE_DEAD:
 		buffer_puts(out, ": gone, rules before take all that it matches");
@@ -336,6 +344,7 @@ struct json_object *optimize_json(const struct rewrite *rewrite, const struct re
 		json_object_array_add(measured, one);
 	}
 	each_rule(rewrite, list_rule, &listing);
+	json_object_object_add(object, "proven", json_object_new_boolean(true)); /* else nothing is said */
 	json_object_object_add(object, "changed", json_object_new_boolean(rewrite_changed(rewrite)));
 	json_object_object_add(object, "hot_drop_lost",
 			       json_object_new_boolean(rewrite_loses_hot_drop(rewrite)));

@@ -17,7 +17,9 @@ static const char help[] =
     "  -4, --ipv4               IPv4 alone\n"
     "  -6, --ipv6               IPv6 alone\n"
     "  -t, --table NAME         this table alone\n"
-    "  -c, --counters           the rules' counters, too\n"
+    "  -c, --counters           the counters of rules and policies; without it policies have 0, or with "
+    "--live\n"
+    "                           those of the kernel, as iptables-save prints after iptables-restore\n"
     "      --format NAME        iptables (as above), or ipset: the sets, as ipset save prints them\n"
     "      --live               the rules and sets that are loaded in this network namespace\n"
     "      --help\n";
@@ -70,7 +72,10 @@ static void print_family(const struct ruleset *ruleset, enum family family, cons
 			continue;
 		print_comment("Generated", family,
 			      table->flavour == FLAVOUR_UNKNOWN ? FLAVOUR_LEGACY : table->flavour, out);
-		table_print(table, printing->counters, out);
+		enum table_counters counters = printing->counters ? COUNTERS_ALL
+					       : printing->live   ? COUNTERS_POLICIES
+								  : COUNTERS_NONE;
+		table_print(table, counters, out);
 		print_comment("Completed", family, FLAVOUR_UNKNOWN, out);
 	}
 }

@@ -157,9 +157,11 @@ static void setup(struct walker *walker, struct conntrack *conntrack, enum manip
 static void setup_nothing(struct walker *walker, struct conntrack *conntrack, enum manipulation manipulation)
 {
 	struct flow *flow = walker->tracked.flow;
-	if (manipulation == REWRITE_DESTINATION || flow->unknown[FLOW_REPLY] ||
-	    !has_free_part(&flow->keys[FLOW_REPLY]) ||
-	    !conntrack_key_taken(conntrack, &flow->keys[FLOW_REPLY]))
+	const struct flow_key *reply = &flow->keys[FLOW_REPLY];
+	if (manipulation == REWRITE_DESTINATION || !has_free_part(reply))
+		return;
+	/* Where the reply's source is not known some other connection may have it. */
+	if (!flow->unknown[FLOW_REPLY] && !conntrack_key_taken(conntrack, reply))
 		return;
 	flow->unknown[FLOW_REPLY] |= PART_DESTINATION_PORT;
 	flow->status_unknown |= IPS_SRC_NAT;
@@ -178,9 +180,11 @@ static void setup_unknown(struct walker *walker, enum manipulation manipulation)
 static bool clash(struct walker *walker, struct conntrack *conntrack, bool *certain, struct outcome *outcome)
 {
 	const struct flow *flow = walker->tracked.flow;
-	if (flow->unknown[FLOW_REPLY])
-		return true;
-	enum truth clashes = conntrack_key_clashes(conntrack, &flow->keys[FLOW_REPLY]);
+	unsigned unknown = flow->unknown[FLOW_REPLY];
+	if (unknown & (PART_SOURCE_PORT | PART_DESTINATION_PORT))
+		return true; /* chosen so that there is none */
+	enum truth clashes =
+	    unknown ? TRUTH_UNKNOWN : conntrack_key_clashes(conntrack, &flow->keys[FLOW_REPLY]);
 	if (clashes == TRUTH_NO)
 		return true;
 	outcome->verdicts |= VERDICT_DROP;

@@ -338,9 +338,21 @@ static unsigned run_verdict(struct walker *walker, const struct rule *rule, enum
 	return ENDS;
 }
 
+/* REDIRECT drops where the interface has no address of the destination's scope: nf_nat_redirect_ipv6(). Of
+ * global ones it has some. */
+static bool redirect_may_drop(const struct walker *walker, const struct target *target)
+{
+	struct nat_range range = {0};
+	target->type->nat(target, &range);
+	return range.redirect && walker->packet.family == FAMILY_IPV6 &&
+	       (!(walker->packet.known & KNOWN_DESTINATION) || walker->destination >> 120 >= 0xfe);
+}
+
 /* A target of nat: accepts, whatever it makes of the packet (xt_nat.c and its kind). */
 static unsigned run_nat(struct walker *walker, const struct rule *rule, bool sure)
 {
+	if (redirect_may_drop(walker, &rule->target))
+		walker_decide(walker, VERDICT_DROP, rule->chain, rule);
 	if (sure && !walker->nat.perhaps) {
 		walker->nat.sure = true;
 		rule->target.type->nat(&rule->target, &walker->nat.range);

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static void print_chain(const struct chain *chain, struct buffer *out)
+static void print_chain(const struct chain *chain, enum table_counters counters, struct buffer *out)
 {
 	buffer_puts(out, ":");
 	buffer_add(out, chain->name.data, chain->name.size);
@@ -14,15 +14,16 @@ static void print_chain(const struct chain *chain, struct buffer *out)
 		      !chain->builtin                ? "-"
 		      : chain->policy == POLICY_DROP ? "DROP"
 						     : "ACCEPT",
-		      chain->packets, chain->bytes);
+		      counters == COUNTERS_NONE ? 0 : chain->packets,
+		      counters == COUNTERS_NONE ? 0 : chain->bytes);
 }
 
-static void print_rules(const struct chain *chain, bool counters, struct buffer *out)
+static void print_rules(const struct chain *chain, enum table_counters counters, struct buffer *out)
 {
 	for (size_t i = 0; i < chain->rule_count; i++) {
 		const struct rule *rule = &chain->rules[i];
 
-		if (counters)
+		if (counters == COUNTERS_ALL)
 			buffer_printf(out, "[%" PRIu64 ":%" PRIu64 "] ", rule->packets, rule->bytes);
 		rule_print(rule, false, out);
 		buffer_puts(out, "\n");
@@ -40,7 +41,7 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (left->size > right->size) - (left->size < right->size);
 }
 
-void table_print(const struct table *table, bool counters, struct buffer *out)
+void table_print(const struct table *table, enum table_counters counters, struct buffer *out)
 {
 	struct chain **own = calloc(table->chain_count + 1, sizeof(struct chain *));
 	size_t count = 0;
@@ -56,12 +57,12 @@ void table_print(const struct table *table, bool counters, struct buffer *out)
 	buffer_printf(out, "*%s\n", table_names[table->id]);
 	for (int hook = 0; hook < HOOK_COUNT; hook++) {
 		if (table->hooks[hook])
-			print_chain(table->hooks[hook], out);
+			print_chain(table->hooks[hook], counters, out);
 		else if (table_has_hook(table->id, (enum hook)hook))
 			buffer_printf(out, ":%s ACCEPT [0:0]\n", hook_names[hook]);
 	}
 	for (size_t i = 0; i < count; i++)
-		print_chain(own[i], out);
+		print_chain(own[i], counters, out);
 	for (int hook = 0; hook < HOOK_COUNT; hook++)
 		if (table->hooks[hook])
 			print_rules(table->hooks[hook], counters, out);

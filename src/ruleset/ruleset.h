@@ -144,9 +144,14 @@ void ruleset_print_sets(const struct ruleset *ruleset, struct buffer *out);
  * span. */
 void rule_print(const struct rule *rule, bool bare, struct buffer *out);
 /* The table as iptables-save prints it, from *NAME to COMMIT: built-in chains in the order of their hooks,
- * accepting where the input has none; user chains by name; the rules, with counters where asked. Without the
- * comments around it, which have a date. */
-void table_print(const struct table *table, bool counters, struct buffer *out);
+ * accepting where the input has none; user chains by name; the rules. Without the comments around it, which
+ * have a date. */
+enum table_counters {
+	COUNTERS_NONE,     /* 0 for each policy: what iptables-restore loads without -c */
+	COUNTERS_POLICIES, /* what iptables-save prints without -c */
+	COUNTERS_ALL,
+};
+void table_print(const struct table *table, enum table_counters counters, struct buffer *out);
 /* The rule's own text as it stood in the input. */
 struct text rule_text(const struct rule *rule);
 struct text span_text(struct span span);

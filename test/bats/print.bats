@@ -31,11 +31,16 @@ plain() {
 	sed '/^#/d' "$1" | awk '/^\*/ { table = $0 } { print table "\t" $0 }' | sort -s -k 1,1
 }
 
-# same FLAVOUR PROGRAM FILE [OPTION]: as the kernel has it, counters included
+# same FLAVOUR PROGRAM FILE: as the kernel has it, with counters and without
 same() {
 	inside "$2-$1-restore" -c <"$3"
 	inside "$2-$1-save" -c >"$dir/kernel" 2>/dev/null
 	"$weir" print -c "$3" >"$dir/weir"
+	diff <(plain "$dir/kernel") <(plain "$dir/weir")
+	# without: iptables-restore sets those of policies to 0
+	inside "$2-$1-restore" <"$3"
+	inside "$2-$1-save" >"$dir/kernel" 2>/dev/null
+	"$weir" print "$3" >"$dir/weir"
 	diff <(plain "$dir/kernel") <(plain "$dir/weir")
 }
 

@@ -131,6 +131,24 @@ static void two_connections_have_no_key_in_common(void **state)
 	host_free(&host);
 }
 
+static void what_may_have_the_key_of_another_may_be_dropped(void **state)
+{
+	(void)state;
+	/* The interface's address is not known: another connection may have been redirected to it from there.
+	 */
+	struct host host = host_new(NAT("-A PREROUTING -p esp -j REDIRECT\n"
+					"-A INPUT -p esp -j SNAT --to-source 198.18.0.5\n") FILTER);
+	pass(&host, (struct sent){.source = PEER, .destination = HOST, .protocol = 50});
+	assert_int_equal(host.outcome.verdicts, VERDICT_ACCEPT | VERDICT_DROP);
+	/* With ports there is always a free one. */
+	host_free(&host);
+	host = host_new(NAT("-A PREROUTING -p udp -j REDIRECT\n-A INPUT -p udp -j SNAT --to-source "
+			    "198.18.0.5\n") FILTER);
+	pass(&host, udp(PEER, 5000, HOST, 53));
+	assert_int_equal(host.outcome.verdicts, VERDICT_ACCEPT);
+	host_free(&host);
+}
+
 static void snat_to_one_address_is_known(void **state)
 {
 	(void)state;
@@ -155,6 +173,7 @@ int main(void)
 	    cmocka_unit_test(an_address_of_a_range_is_not_known),
 	    cmocka_unit_test(masquerade_hides_the_reply),
 	    cmocka_unit_test(two_connections_have_no_key_in_common),
+	    cmocka_unit_test(what_may_have_the_key_of_another_may_be_dropped),
 	    cmocka_unit_test(snat_to_one_address_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

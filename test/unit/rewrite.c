@@ -256,13 +256,28 @@ static void what_a_set_cannot_hold_stays(void **state)
 
 	add_bans(&body, 1, 8, "-j DROP");
 	buffer_puts(&body, "-A INPUT ! -s 192.0.2.0/24 -j DROP\n"
-			   "-A INPUT -s 192.0.0.9/255.255.0.255 -j DROP\n"
 			   "-A INPUT -j DROP\n");
 	filter_built(&body);
 	assert_int_equal(rewrite_set_at(rewrite, 0).members, 8);
 	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 9).fate, FATE_KEPT);
 	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 10).fate, FATE_KEPT);
-	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 11).fate, FATE_KEPT);
+}
+
+/* Diagrams cannot say what such a mask holds: there is no proof, but no set with it either. */
+static void a_mask_with_holes_is_no_member(void **state)
+{
+	struct buffer text = {0};
+	(void)state;
+
+	buffer_puts(&text, "*filter\n:INPUT ACCEPT [0:0]\n");
+	add_bans(&text, 1, 8, "-j DROP");
+	buffer_puts(&text, "-A INPUT -s 192.0.0.9/255.255.0.255 -j DROP\nCOMMIT\n");
+	const char *texts[] = {text.data};
+	before = load(texts, 1);
+	buffer_fini(&text);
+	assert_int_equal(rewrite_compute(before, &options, &rewrite), 0);
+	assert_int_equal(rewrite_set_at(rewrite, 0).members, 8);
+	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 9).fate, FATE_KEPT);
 }
 
 /* A packet from 192.0.2.1 is logged twice. */
@@ -528,6 +543,35 @@ static void draw_net(struct random *random, const char *option, struct buffer *o
 		      below(random, 24) & ~((1u << (32 - length)) - 1), length);
 }
 
+/* Rules that are alike but for a key, so that there are lists, and some of another kind between them. */
+static void draw_list_rule(struct random *random, const char *chain, unsigned kind, const char *target,
+			   struct buffer *out)
+{
+	buffer_printf(out, "-A %s", chain);
+	switch (kind) {
+	case 0:
+		draw_net(random, "-s", out);
+		break;
+	case 1:
+		draw_net(random, "-d", out);
+		buffer_puts(out, " -p tcp");
+		break;
+	case 2:
+		buffer_printf(out, " -d 192.0.2.%u/32 -p tcp --dport %u", below(random, 24),
+			      80 + below(random, 3));
+		break;
+	case 3:
+		draw_net(random, "-s", out);
+		buffer_printf(out, " -i eth0 -p udp --dport %u", 80 + below(random, 3));
+		break;
+	default:
+		buffer_printf(out, " -s 192.0.2.%u/32 -d 192.0.2.%u/32 -p udp --sport %u", below(random, 24),
+			      below(random, 24), 80 + below(random, 3));
+		break;
+	}
+	buffer_printf(out, " -j %s\n", target);
+}
+
 static void draw_rule(struct random *random, const char *chain, bool raw, struct buffer *out)
 {
 	static const char *const targets[] = {"DROP",   "DROP", "ACCEPT", "ACCEPT",
@@ -536,11 +580,15 @@ static void draw_rule(struct random *random, const char *chain, bool raw, struct
 
 	if (strcmp(chain, "one") == 0 && strcmp(target, "one") == 0)
 		target = "DROP";
+	if (below(random, 12)) {
+		static const char *const list_targets[] = {"DROP", "ACCEPT", "DROP", "LOG", "RETURN"};
+		unsigned kind = below(random, 5);
+		draw_list_rule(random, chain, kind, raw ? "CT --notrack" : list_targets[kind], out);
+		return;
+	}
 	buffer_printf(out, "-A %s", chain);
 	if (below(random, 4))
 		draw_net(random, "-s", out);
-	if (below(random, 3) == 0)
-		draw_net(random, "-d", out);
 	if (below(random, 6) == 0)
 		buffer_printf(out, " -i eth%u", below(random, 2));
 	if (below(random, 2)) {
@@ -549,7 +597,7 @@ static void draw_rule(struct random *random, const char *chain, bool raw, struct
 			buffer_printf(out, " --%cport %u", below(random, 4) ? 'd' : 's',
 				      80 + below(random, 3));
 	}
-	if (below(random, 20) == 0)
+	if (below(random, 8) == 0)
 		buffer_puts(out, " -m limit --limit 1/s");
 	if (!raw && below(random, 10) == 0)
 		buffer_puts(out, " -m conntrack --ctstate NEW");
@@ -560,7 +608,7 @@ static void draw_rule(struct random *random, const char *chain, bool raw, struct
 
 static void draw_ruleset(struct random *random, struct buffer *out)
 {
-	unsigned rules = 20 + below(random, 60);
+	unsigned rules = 40 + below(random, 100);
 
 	buffer_puts(out, "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n");
 	for (unsigned i = 0; i < rules / 2; i++)
@@ -630,7 +678,7 @@ static void random_rulesets_do_the_same(void **state)
 		buffer_fini(&text);
 		forget(NULL);
 	}
-	assert_true(lists >= rulesets / 4);
+	assert_true(lists >= rulesets);
 }
 
 int main(void)
@@ -643,6 +691,7 @@ int main(void)
 	    cmocka_unit_test_teardown(a_rule_joins_its_list_past_rules_of_other_packets, forget),
 	    cmocka_unit_test_teardown(nothing_moves_past_a_limit, forget),
 	    cmocka_unit_test_teardown(what_a_set_cannot_hold_stays, forget),
+	    cmocka_unit_test_teardown(a_mask_with_holes_is_no_member, forget),
 	    cmocka_unit_test_teardown(lists_that_go_on_hold_no_packet_twice, forget),
 	    cmocka_unit_test_teardown(lists_that_end_hold_packets_twice, forget),
 	    cmocka_unit_test_teardown(a_tcp_reset_keeps_its_protocol, forget),
