@@ -73,21 +73,85 @@ static const char *differences(unsigned differs)
 	return mac ? "the MAC address" : "the port";
 }
 
-static void report(struct check *check, const struct rule *rules, size_t count, unsigned differs,
-		   unsigned nets)
+/* A list that is reported, and others with the same members: one set serves them all. */
+#define LISTS_MAX 512 /* that later ones are compared with */
+#define TWINS_SHOWN (FOUND_LABELS_MAX - 1)
+
+struct reported {
+	const struct rule *rules;
+	size_t count;
+	unsigned differs, nets;
+	size_t twins;
+	const struct rule *twin[TWINS_SHOWN];
+};
+
+struct lists {
+	size_t count, capacity;
+	struct reported *lists;
+};
+
+/* Whether the rules of two lists have the same elements, in the same order. */
+static int same_members(struct check *check, const struct reported *a, const struct reported *b, bool *same)
+{
+	*same = a->count == b->count && a->differs == b->differs && a->nets == b->nets &&
+		rule_family(a->rules) == rule_family(b->rules);
+	for (size_t i = 0; i < a->count && *same; i++) {
+		struct rule_key one, other;
+		int error = rule_key_read(check, &a->rules[i], &one);
+		if (!error)
+			error = rule_key_read(check, &b->rules[i], &other);
+		if (error)
+			return error;
+		*same = !(rule_key_differs(&one, &other) & a->differs);
+	}
+	return 0;
+}
+
+static int keep(struct check *check, struct lists *lists, const struct reported *list)
+{
+	for (size_t i = 0; i < lists->count && i < LISTS_MAX; i++) {
+		struct reported *before = &lists->lists[i];
+		bool same;
+		int error = same_members(check, before, list, &same);
+		if (error)
+			return error;
+		if (!same)
+			continue;
+		if (before->twins < TWINS_SHOWN)
+			before->twin[before->twins] = list->rules;
+		before->twins++;
+		return 0;
+	}
+	struct reported *slot =
+	    arena_push(check->arena, (void **)&lists->lists, &lists->count, &lists->capacity, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	*slot = *list;
+	return 0;
+}
+
+static void report(struct check *check, const struct reported *list)
 {
 	const char *directions;
-	const char *type = key_set_type(differs, nets, &directions);
-	const char *rule = type ? replacement(check, rules, differs, directions) : NULL;
-	if (!rule || !rules->chain->reached)
+	const struct rule *rules = list->rules;
+	const char *type = key_set_type(list->differs, list->nets, &directions);
+	const char *rule = type ? replacement(check, rules, list->differs, directions) : NULL;
+	struct buffer twins = {0};
+	if (!rule)
 		return;
 	bool any_family = strcmp(type, "bitmap:port") == 0 || strcmp(type, "hash:mac") == 0;
+	if (list->twins)
+		buffer_printf(&twins,
+			      "; %zu more list%s of rules ha%s the same members, and can use the same set",
+			      list->twins, list->twins == 1 ? "" : "s", list->twins == 1 ? "s" : "ve");
 	struct found *found = check_add(
 	    check, rules->span,
 	    "%zu rules in a row differ in %s alone: one rule with a set of type %s does the same, and up to "
-	    "%zu comparisons for a packet become one look-up",
-	    count, differences(differs), type, count);
-	found_label(check, found, rules[count - 1].span, "the last of them");
+	    "%zu comparisons for a packet become one look-up%s",
+	    list->count, differences(list->differs), type, list->count, check_text(check, &twins));
+	found_label(check, found, rules[list->count - 1].span, "the last of them");
+	for (size_t i = 0; i < list->twins && i < TWINS_SHOWN; i++)
+		found_label(check, found, list->twin[i]->span, "a list with the same members begins here");
 	found_hint(check, found, "ipset create NAME %s%s%s%s, add a member for each rule, then: %s", type,
 		   strcmp(type, "bitmap:port") == 0 ? " range 0-65535" : "", any_family ? "" : " family ",
 		   any_family                          ? ""
@@ -144,17 +208,22 @@ static int find_list(struct check *check, const struct rule *rules, size_t limit
 	return 0;
 }
 
-static int run_chain(struct check *check, const struct chain *chain)
+static int run_chain(struct check *check, const struct chain *chain, struct lists *lists)
 {
 	for (size_t i = 0; i < chain->rule_count;) {
 		struct list list = {.count = 1, .tried = 1};
+		const struct rule *rules = &chain->rules[i];
 		int error = 0;
-		if (may_be_listed(&chain->rules[i]))
-			error = find_list(check, &chain->rules[i], chain->rule_count - i, &list);
+		if (may_be_listed(rules))
+			error = find_list(check, rules, chain->rule_count - i, &list);
+		if (!error && list.count >= LIST_MIN && list.differs)
+			error = keep(check, lists,
+				     &(struct reported){.rules = rules,
+							.count = list.count,
+							.differs = list.differs,
+							.nets = list.nets});
 		if (error)
 			return error;
-		if (list.count >= LIST_MIN && list.differs)
-			report(check, &chain->rules[i], list.count, list.differs, list.nets);
 		/* What made no list from here on makes none from the next rule on but by chance: not tried
 		 * again, or hostile input would cost the square of its size. */
 		i += list.count > 1 ? list.count : list.tried;
@@ -164,7 +233,21 @@ static int run_chain(struct check *check, const struct chain *chain)
 
 static int run(struct check *check)
 {
-	return check_chains(check, run_chain);
+	struct lists lists = {0};
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		for (int id = 0; id < TABLE_COUNT; id++) {
+			const struct table *table = &check->ruleset->tables[family][id];
+			for (size_t i = 0; table->present && i < table->chain_count; i++) {
+				int error = table->chains[i]->reached
+						? run_chain(check, table->chains[i], &lists)
+						: 0;
+				if (error)
+					return error;
+			}
+		}
+	for (size_t i = 0; i < lists.count; i++)
+		report(check, &lists.lists[i]);
+	return 0;
 }
 
 const struct finding_type finding_list_as_set = {

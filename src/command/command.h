@@ -48,6 +48,10 @@ int command_print_json(struct json_object *object);
 void command_progress_start(const char *what);
 void command_progress_stop(void);
 
+/* --budget: "5s", "500ms", "1G", "100000" (nodes of diagrams), into *time in nanoseconds or *nodes. false:
+ * none of these. */
+bool command_parse_budget(const char *text, uint64_t *time, size_t *nodes);
+
 /* --allow LIST and the like. -1 for an unknown name. */
 int command_parse_effects(const char *list, unsigned *effects);
 

@@ -99,3 +99,30 @@ int command_parse_effects(const char *list, unsigned *effects)
 	*effects = found;
 	return 0;
 }
+
+#define NODE_BYTES 56 /* of memory for a diagram node, with what is kept beside it */
+
+bool command_parse_budget(const char *text, uint64_t *time, size_t *nodes)
+{
+	static const struct {
+		const char *suffix;
+		uint64_t time, memory;
+	} units[] = {{"ms", 1000000, 0}, {"s", 1000000000, 0}, {"min", 60000000000, 0},
+		     {"K", 0, 1u << 10}, {"M", 0, 1u << 20},   {"G", 0, 1u << 30},
+		     {"", 0, 0}};
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	if (errno || end == text || *text == '-' || number == 0 || number > UINT32_MAX)
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].suffix) != 0)
+			continue;
+		if (units[i].time)
+			*time = number * units[i].time;
+		else
+			*nodes = units[i].memory ? number * units[i].memory / NODE_BYTES : number;
+		return units[i].time || *nodes > 0;
+	}
+	return false;
+}

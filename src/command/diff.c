@@ -39,7 +39,6 @@ static const char help[] =
     "\n"
     "Exit status: 0 equal, 1 they differ, 2 bad usage or input, 3 the system refused, 4 undecided.\n";
 
-#define NODE_BYTES 56 /* of memory for a diagram node, with what is kept beside it */
 #define PATHS_MAX 16
 
 struct side {
@@ -338,33 +337,6 @@ static int compare(struct diff *diff)
 	return EXIT_DONE;
 }
 
-/* "5s", "500ms", "1G", "100000". false: none of these. */
-static bool parse_budget(const char *text, struct difference_options *options)
-{
-	static const struct {
-		const char *suffix;
-		uint64_t time, memory;
-	} units[] = {{"ms", 1000000, 0}, {"s", 1000000000, 0}, {"min", 60000000000, 0},
-		     {"K", 0, 1u << 10}, {"M", 0, 1u << 20},   {"G", 0, 1u << 30},
-		     {"", 0, 0}};
-	char *end;
-	errno = 0;
-	unsigned long long number = strtoull(text, &end, 10);
-	if (errno || end == text || *text == '-' || number == 0 || number > UINT32_MAX)
-		return false;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(end, units[i].suffix) != 0)
-			continue;
-		if (units[i].time)
-			options->time_budget = number * units[i].time;
-		else
-			options->node_budget =
-			    units[i].memory ? number * units[i].memory / NODE_BYTES : number;
-		return units[i].time || options->node_budget > 0;
-	}
-	return false;
-}
-
 static int add_side(struct diff *diff, bool live, char *list)
 {
 	if (diff->side_count == 2)
@@ -405,7 +377,8 @@ static int parse(struct diff *diff, int argc, char **argv)
 			diff->options.region_limit = (size_t)number;
 			break;
 		case BUDGET:
-			if (!parse_budget(optarg, &diff->options))
+			if (!command_parse_budget(optarg, &diff->options.time_budget,
+						  &diff->options.node_budget))
 				return command_fail(
 				    "diff", EXIT_USAGE,
 				    "--budget wants seconds (5s), memory (1G) or a number of nodes");

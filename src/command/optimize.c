@@ -32,8 +32,9 @@ static const char help[] =
     "      --explain            what was done, rule by rule, and how many rules packets walk\n"
     "      --without STEP,...   leave out steps: dead, repeated, lists, prefix, order\n"
     "      --no-counters        sets count nothing, although the rules had counted\n"
-    "      --budget NODES       give up the proof when its diagrams have so many nodes\n"
-    "      --time SECONDS       give up the proof after so long\n"
+    "      --budget LIMIT       what the proof may use: seconds (5s), memory (1G) or diagram nodes; may be "
+    "given more\n"
+    "                           than once\n"
     "      --force              overwrite files in DIR that weir did not write\n"
     "      --json               what was done, as JSON\n"
     "      --live               the rules and sets that are loaded in this network namespace\n"
@@ -79,14 +80,6 @@ static int parse_steps(const char *list, unsigned *without)
 			return EXIT_DONE;
 		at += size + 1;
 	}
-}
-
-static int parse_number(const char *option, const char *value, uint64_t max, uint64_t *number)
-{
-	if (number_parse(text_of(value), max, number) != 0 || *number == 0)
-		return command_fail("optimize", EXIT_USAGE, "%s %s: expected a number from 1 on", option,
-				    value);
-	return EXIT_DONE;
 }
 
 /* --- The proof
@@ -244,7 +237,7 @@ static int run(const char *const *paths, size_t count, const struct optimizing *
 
 static int optimize_main(int argc, char **argv)
 {
-	enum { DIRECTORY = 256, OUTPUT, MAP, EXPLAIN, WITHOUT, NO_COUNTERS, BUDGET, TIME, FORCE, JSON, LIVE };
+	enum { DIRECTORY = 256, OUTPUT, MAP, EXPLAIN, WITHOUT, NO_COUNTERS, BUDGET, FORCE, JSON, LIVE };
 	static const struct option options[] = {{"directory", required_argument, NULL, DIRECTORY},
 						{"output", required_argument, NULL, OUTPUT},
 						{"map", required_argument, NULL, MAP},
@@ -252,14 +245,12 @@ static int optimize_main(int argc, char **argv)
 						{"without", required_argument, NULL, WITHOUT},
 						{"no-counters", no_argument, NULL, NO_COUNTERS},
 						{"budget", required_argument, NULL, BUDGET},
-						{"time", required_argument, NULL, TIME},
 						{"force", no_argument, NULL, FORCE},
 						{"json", no_argument, NULL, JSON},
 						{"live", no_argument, NULL, LIVE},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	struct optimizing optimizing = {.difference = {.effects = true, .region_limit = 1}};
-	uint64_t number;
 	int option, code = EXIT_DONE;
 
 	optind = 0;
@@ -289,12 +280,11 @@ static int optimize_main(int argc, char **argv)
 			optimizing.rewrite.no_counters = true;
 			break;
 		case BUDGET:
-			code = parse_number("--budget", optarg, SIZE_MAX, &number);
-			optimizing.difference.node_budget = code ? 0 : (size_t)number;
-			break;
-		case TIME:
-			code = parse_number("--time", optarg, UINT64_MAX / 1000000000u, &number);
-			optimizing.difference.time_budget = code ? 0 : number * 1000000000u;
+			if (!command_parse_budget(optarg, &optimizing.difference.time_budget,
+						  &optimizing.difference.node_budget))
+				code = command_fail(
+				    "optimize", EXIT_USAGE,
+				    "--budget wants seconds (5s), memory (1G) or a number of nodes");
 			break;
 		case FORCE:
 			optimizing.force = true;

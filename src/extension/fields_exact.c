@@ -532,10 +532,11 @@ address exact_address(const struct fields *fields, enum field field, uint32_t cl
 		return preferred;
 	address low = side->lowest[class];
 	size_t place = not_below(side->low, side->piece_count, low);
-	/* The first address of all is nobody's. */
-	if (low == 0 && place + 1 < side->piece_count)
-		return side->low[place + 1] - 1;
-	return low;
+	address end = place + 1 < side->piece_count ? side->low[place + 1] - 1 : family_max(fields->family);
+	/* The first address of all is nobody's, and that of a network is rarely a host's. */
+	if (low == 0)
+		return end;
+	return end > low ? low + 1 : low;
 }
 
 size_t fields_classes(const struct fields *fields, enum field field)

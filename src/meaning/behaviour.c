@@ -534,16 +534,111 @@ diagram_node behaviour_chain(struct behaviour *behaviour, size_t side, enum tabl
 	return result;
 }
 
+int behaviour_rules(struct behaviour *behaviour, size_t side, enum table_id id,
+		    const diagram_node *const **rules)
+{
+	const struct table *table = &behaviour->sides[side]->tables[behaviour->family][id];
+	diagram_node **all = arena_array(behaviour->arena, table->chain_count + 1, sizeof(*all));
+	diagram_node *outcomes = arena_array(behaviour->arena, table->chain_count + 1, sizeof(*outcomes));
+	if (!all || !outcomes)
+		return -ENOMEM;
+	behaviour->outcomes = outcomes;
+	if (behaviour->tracks != (id == TABLE_RAW))
+		runs_forget(&behaviour->runs);
+	behaviour->tracks = id == TABLE_RAW;
+	for (size_t i = 0; i < table->chain_count; i++) {
+		const struct chain *chain = table->ordered[i];
+		all[i] = arena_array(behaviour->arena, chain->rule_count, sizeof(**all));
+		if (!all[i])
+			return -ENOMEM;
+		for (size_t r = 0; r < chain->rule_count; r++)
+			all[i][r] = rule_outcome(behaviour, &chain->rules[r], DIAGRAM_TRUE);
+		outcomes[i] = chain->rule_count ? run_outcome(behaviour, all[i], chain->rule_count)
+						: behaviour->goes_on;
+		outcomes[i] = diagram_replace(behaviour->fields->diagram, leave_user_chain,
+					      &behaviour->traces, outcomes[i]);
+	}
+	behaviour->outcomes = NULL;
+	*rules = (const diagram_node *const *)all;
+	return 0;
+}
+
+static diagram_node is_continue(void *context, uint32_t value)
+{
+	const struct traces *traces = context;
+	return traces->ends[value].kind == END_CONTINUE ? DIAGRAM_TRUE : DIAGRAM_FALSE;
+}
+
+diagram_node behaviour_goes_on(struct behaviour *behaviour, diagram_node f)
+{
+	return diagram_replace(behaviour->fields->diagram, is_continue, &behaviour->traces, f);
+}
+
+diagram_node behaviour_sequence(struct behaviour *behaviour, diagram_node f, diagram_node g)
+{
+	return sequence(behaviour, f, g);
+}
+
+static diagram_node is_different(void *context, uint32_t first, uint32_t second)
+{
+	(void)context;
+	return first == second ? DIAGRAM_FALSE : DIAGRAM_TRUE;
+}
+
+diagram_node behaviour_difference(struct behaviour *behaviour, diagram_node f, diagram_node g)
+{
+	if (f == g && f != DIAGRAM_UNDECIDED)
+		return DIAGRAM_FALSE;
+	return diagram_apply(behaviour->fields->diagram, is_different, NULL, f, g);
+}
+
+struct returning {
+	struct traces *traces;
+	enum end_kind kind;
+};
+
+static diagram_node return_to(void *context, uint32_t value)
+{
+	const struct returning *returning = context;
+	struct end end = returning->traces->ends[value];
+	return end.kind == END_RETURN
+		   ? end_node(traces_end(returning->traces, returning->kind, NULL, end.trace))
+		   : diagram_terminal(value);
+}
+
+diagram_node behaviour_return_to(struct behaviour *behaviour, diagram_node f, enum end_kind kind)
+{
+	struct returning returning = {&behaviour->traces, kind};
+	return diagram_replace(behaviour->fields->diagram, return_to, &returning, f);
+}
+
+diagram_node behaviour_end_node(struct behaviour *behaviour, enum end_kind kind)
+{
+	return plain_end(behaviour, kind);
+}
+
 /* --- the whole
  * ------------------------------------------------------------------------------------------------------- */
 
-diagram_node behaviour_domain(const struct behaviour *behaviour)
+/* Rules see no interface where the packet has none yet, or none any more: it is of no class that a pattern
+ * names. */
+static diagram_node devices_at(const struct fields *fields, enum hook hook)
+{
+	bool no_input = hook == HOOK_OUTPUT || hook == HOOK_POSTROUTING;
+	bool no_output = hook == HOOK_INPUT || hook == HOOK_PREROUTING;
+	uint64_t none = fields->interface_count - 1;
+	diagram_node in = no_input ? fields_value(fields, FIELD_IN, none) : DIAGRAM_TRUE;
+	diagram_node out = no_output ? fields_value(fields, FIELD_OUT, none) : DIAGRAM_TRUE;
+	return diagram_and(fields->diagram, in, out);
+}
+
+diagram_node behaviour_domain(const struct behaviour *behaviour, enum hook hook)
 {
 	const struct fields *fields = behaviour->fields;
 	struct diagram *diagram = fields->diagram;
 	static const uint8_t with_ports[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP,
 					     IPPROTO_DCCP};
-	diagram_node domain = fields_domain(fields);
+	diagram_node domain = diagram_and(diagram, fields_domain(fields), devices_at(fields, hook));
 	diagram_node early = diagram_not(diagram, fields_value(fields, FIELD_FRAGMENT, FRAGMENT_LATE));
 	diagram_node icmp = diagram_or(diagram, fields_value(fields, FIELD_PROTOCOL, IPPROTO_ICMP),
 				       fields_value(fields, FIELD_PROTOCOL, IPPROTO_ICMPV6));

@@ -77,8 +77,23 @@ const struct fields *behaviour_fields(const struct behaviour *behaviour);
  * accepts. */
 diagram_node behaviour_chain(struct behaviour *behaviour, size_t side, enum table_id table, enum hook hook,
 			     diagram_node domain);
+/* For each chain of the table, by its order, an array of what each of its rules does by itself: ends,
+ * END_CONTINUE where the walk goes on behind it. 0, -ENOMEM. In the behaviour's arena. */
+int behaviour_rules(struct behaviour *behaviour, size_t side, enum table_id table,
+		    const diagram_node *const **rules);
+/* Where an end is END_CONTINUE; f, and where it goes on, g. */
+diagram_node behaviour_goes_on(struct behaviour *behaviour, diagram_node f);
+diagram_node behaviour_sequence(struct behaviour *behaviour, diagram_node f, diagram_node g);
+/* Where the ends are not the same. */
+diagram_node behaviour_difference(struct behaviour *behaviour, diagram_node f, diagram_node g);
+/* f with that kind in place of END_RETURN: of a built-in chain its policy. */
+diagram_node behaviour_return_to(struct behaviour *behaviour, diagram_node f, enum end_kind kind);
+/* One end of that kind, without events. */
+diagram_node behaviour_end_node(struct behaviour *behaviour, enum end_kind kind);
 /* Which events are looked at from now on; `places`: of matches that are asked (NULL: none). */
 void behaviour_look(struct behaviour *behaviour, unsigned look, const bool *places);
+/* Every event, and every match that is asked. */
+void behaviour_look_at_all(struct behaviour *behaviour);
 /* enum looked_at: what verdicts may hang on, in any of the rulesets. */
 unsigned behaviour_needs(const struct behaviour *behaviour);
 /* For each variable the place that it stands for + 1, or 0; and how many places there are. */
@@ -91,8 +106,8 @@ diagram_node behaviour_touch(struct behaviour *behaviour, size_t side, const str
 bool behaviour_is_plain(const struct behaviour *behaviour, const struct rule *rule);
 /* Whether a set of the second side is not what the first has under its name. */
 bool behaviour_set_differs(const struct behaviour *behaviour, const struct set *set);
-/* Combinations of fields that packets have. */
-diagram_node behaviour_domain(const struct behaviour *behaviour);
+/* Combinations of fields that packets at that hook have. */
+diagram_node behaviour_domain(const struct behaviour *behaviour, enum hook hook);
 
 const struct end *behaviour_end(const struct behaviour *behaviour, uint32_t number);
 /* "ACCEPT", and what happened before: "NOTRACK, MARK 0x1", or nothing. */

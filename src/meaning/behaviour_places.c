@@ -408,3 +408,10 @@ void behaviour_look(struct behaviour *behaviour, unsigned look, const bool *aske
 			behaviour->asked[j] |=
 			    places->groups[j] && strcmp(places->groups[i], places->groups[j]) == 0;
 }
+
+void behaviour_look_at_all(struct behaviour *behaviour)
+{
+	behaviour_look(behaviour, LOOK_TRACKING | LOOK_CHANGES | LOOK_TELLS, NULL);
+	for (size_t i = 0; i < behaviour->places.count; i++)
+		behaviour->asked[i] = true;
+}

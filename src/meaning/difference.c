@@ -35,22 +35,15 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static diagram_node is_different(void *context, uint32_t before, uint32_t after)
-{
-	(void)context;
-	return before == after ? DIAGRAM_FALSE : DIAGRAM_TRUE;
-}
-
 /* Where they differ, of what packets are like. */
 static diagram_node find_difference(struct comparison *comparison, diagram_node before, diagram_node after,
 				    diagram_node touched)
 {
 	struct diagram *diagram = behaviour_fields(comparison->behaviour)->diagram;
-	if (before == after && before != DIAGRAM_UNDECIDED)
-		return DIAGRAM_FALSE;
-	diagram_node different = diagram_apply(diagram, is_different, NULL, before, after);
+	diagram_node different = behaviour_difference(comparison->behaviour, before, after);
 	different = diagram_and(diagram, different, touched);
-	return diagram_and(diagram, different, behaviour_domain(comparison->behaviour));
+	return diagram_and(diagram, different,
+			   behaviour_domain(comparison->behaviour, comparison->chain->hook));
 }
 
 /* Variables that f hangs on. */
@@ -149,11 +142,12 @@ static int conclude(struct comparison *comparison, const struct looked *looked)
 	if (chain->answer != DIFFERENCE_FOUND)
 		return 0;
 	const struct words_request request = {
+	    .hook = chain->hook,
 	    .behaviour = behaviour,
 	    .before = looked->before,
 	    .after = looked->after,
 	    .touched = looked->touched,
-	    .domain = behaviour_domain(behaviour),
+	    .domain = behaviour_domain(behaviour, chain->hook),
 	    .limit = comparison->options->region_limit ? comparison->options->region_limit : REGION_LIMIT,
 	    .arena = comparison->difference->arena,
 	};

@@ -585,9 +585,24 @@ static void print_unknowns(const struct description *description, const struct l
 		}
 }
 
+/* Whoever speaks of ports, types or flags speaks of packets that have them. */
+static bool fragments_implied(const struct leaf *leaf)
+{
+	static const enum field transport[] = {FIELD_SPORT, FIELD_DPORT, FIELD_ICMP, FIELD_TCP_FLAGS,
+					       FIELD_PAYLOAD};
+	const struct values *fragments = &leaf->fields[FIELD_FRAGMENT];
+	bool early = fragments->count == 1 && fragments->ranges[0].low == FRAGMENT_WHOLE &&
+		     fragments->ranges[0].high == FRAGMENT_FIRST;
+	bool spoken = false;
+	for (size_t i = 0; i < sizeof(transport) / sizeof(transport[0]); i++)
+		spoken |= leaf->fields[transport[i]].count > 0;
+	return early && (spoken || leaf->literal_count);
+}
+
 static void print_leaf(const struct description *description, const struct leaf *leaf, struct buffer *out)
 {
 	const struct values *fields = leaf->fields;
+	enum hook hook = description->request->hook;
 	print_protocols(description, &fields[FIELD_PROTOCOL], out);
 	print_addresses(description, FIELD_SOURCE, &fields[FIELD_SOURCE], out);
 	print_numbers(" port", &fields[FIELD_SPORT], out);
@@ -595,12 +610,15 @@ static void print_leaf(const struct description *description, const struct leaf 
 	print_numbers(" port", &fields[FIELD_DPORT], out);
 	print_icmp(&fields[FIELD_ICMP], out);
 	print_flags(description, leaf, out);
-	print_names(", ", &fields[FIELD_FRAGMENT], fragment_word, NULL, out);
+	if (!fragments_implied(leaf))
+		print_names(", ", &fields[FIELD_FRAGMENT], fragment_word, NULL, out);
 	if (fields[FIELD_PAYLOAD].count)
 		buffer_puts(out, fields[FIELD_PAYLOAD].ranges[0].low ? ", with data" : ", without data");
 	print_names(", state ", &fields[FIELD_STATE], state_word, NULL, out);
-	print_names(", in ", &fields[FIELD_IN], interface_word, description->fields, out);
-	print_names(", out ", &fields[FIELD_OUT], interface_word, description->fields, out);
+	if (hook != HOOK_OUTPUT && hook != HOOK_POSTROUTING)
+		print_names(", in ", &fields[FIELD_IN], interface_word, description->fields, out);
+	if (hook != HOOK_INPUT && hook != HOOK_PREROUTING)
+		print_names(", out ", &fields[FIELD_OUT], interface_word, description->fields, out);
 }
 
 /* --- packets
@@ -641,12 +659,18 @@ static int find_packet(const struct description *description, const struct leaf 
 	if (!values)
 		return -ENOMEM;
 	all = prefer(description, all, fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE));
-	all = prefer(description, all, fields_value(fields, FIELD_PROTOCOL, IPPROTO_TCP));
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6,
+					    IPPROTO_GRE};
+	diagram_node before = all;
+	for (size_t i = 0; i < sizeof(protocols) && all == before; i++)
+		all = prefer(description, all, fields_value(fields, FIELD_PROTOCOL, protocols[i]));
 	all = prefer(description, all, fields_value(fields, FIELD_STATE, STATE_NEW));
 	all = prefer(description, all, fields_value(fields, FIELD_TCP_FLAGS, 2 /* SYN */));
 	all = prefer(description, all, fields_value(fields, FIELD_PAYLOAD, 0));
 	region->has_witness = diagram_witness(description->diagram, all, 0, values) &&
 			      fields_packet(fields, values, &region->packet) == 0;
+	if (description->request->hook == HOOK_OUTPUT || description->request->hook == HOOK_POSTROUTING)
+		memset(region->packet.in, 0, sizeof(region->packet.in));
 	free(values);
 	return 0;
 }
