@@ -15,30 +15,6 @@ static bool is_plain(const struct match *match)
 					 strcmp(name, "state") == 0 || strcmp(name, "conntrack") == 0);
 }
 
-static bool set_of_sources(const struct match *match)
-{
-	struct set_question question;
-	return match_set_question(match, &question) && !question.inverted && question.dimensions == 1 &&
-	       question.source[0];
-}
-
-/* Drops all that comes from some sources. */
-static bool is_ban(const struct rule *rule)
-{
-	enum target_kind kind = rule->target.type->kind;
-	bool sources = rule->source.mask && !rule->source.inverted;
-	if ((kind != TARGET_DROP && kind != TARGET_REJECT) || rule->protocol || rule_has_destination(rule) ||
-	    rule->fragment != FRAGMENT_ANY)
-		return false;
-	for (uint32_t i = 0; i < rule->match_count; i++) {
-		if (set_of_sources(&rule->matches[i]))
-			sources = true;
-		else if (!match_is_comment(&rule->matches[i]))
-			return false;
-	}
-	return sources;
-}
-
 /* Lets new connections in, from anywhere. Pings are let in by habit. */
 static bool is_unspecific(const struct rule *rule)
 {
@@ -82,7 +58,7 @@ static int run_chain(struct check *check, const struct chain *chain)
 	/* From the end: the last ban stands for those before it, as it is behind all rules that any is
 	 * behind. */
 	for (size_t i = chain->rule_count; i-- > 0 && !ban;)
-		if (is_ban(&chain->rules[i]))
+		if (rule_is_ban(&chain->rules[i]))
 			ban = &chain->rules[i];
 	for (const struct rule *rule = chain->rules; ban && rule < ban; rule++) {
 		bool in;
@@ -98,7 +74,7 @@ static int run_chain(struct check *check, const struct chain *chain)
 			continue;
 		}
 		for (const struct rule *other = rule; other <= ban; other++)
-			bans += is_ban(other);
+			bans += rule_is_ban(other);
 		struct buffer text = {0};
 		if (bans == 1)
 			buffer_puts(&text, "the rule behind this one bans");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Runs all kinds of findings, and gives what they found to the sink in the order of the input. */
-#include "check/context.h"
+#include "check/reaches.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -193,6 +193,7 @@ int check_run(const struct ruleset *ruleset, const struct check_options *options
 		diagnostics_keep_at_most(sink, SINK_LIMIT);
 		report(&check, sink);
 	}
+	reaches_free(&check);
 	for (int i = 0; i < 2; i++)
 		engine_free(check.engines[i]);
 	if (check.arena)

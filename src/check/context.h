@@ -103,6 +103,8 @@ bool interface_is_any(const struct interface_match *match);
 bool interface_matches(const struct interface_match *match, const char *name);
 /* The rule asks nothing: every packet that comes to it matches. */
 bool rule_is_unconditional(const struct rule *rule);
+/* It drops all that comes from some sources: nothing but the source is asked about. */
+bool rule_is_ban(const struct rule *rule);
 
 /* The parts of a rule that may be an element of a set. */
 enum key_part {
@@ -224,6 +226,9 @@ size_t probes_affordable(const struct check *check, enum family family);
  * field is known. 0; -ESRCH: none was found; -ENOMEM. */
 int witness_find(struct check *check, const struct rule *const *rules, size_t count, struct packet *packet);
 /* Only what the rule itself says for certain: a packet of which all packets that match are special cases. */
+/* Whether every packet that matches the first rule matches the second, too; not when that cannot be decided,
+ * or hangs on what is not modelled. 0 or -ENOMEM. */
+int rule_lies_in(const struct rule *inner, const struct rule *outer, bool *inside);
 struct packet probe_of_rule(const struct rule *rule);
 
 /* The packet in weir's notation, for a message. */

@@ -101,6 +101,29 @@ bool match_ignores_state(const struct rule *rule, const struct match *match)
 	return true;
 }
 
+static bool set_of_sources(const struct match *match)
+{
+	struct set_question question;
+	return match_set_question(match, &question) && !question.inverted && question.dimensions == 1 &&
+	       question.source[0];
+}
+
+bool rule_is_ban(const struct rule *rule)
+{
+	enum target_kind kind = rule->target.type->kind;
+	bool sources = rule->source.mask && !rule->source.inverted;
+	if ((kind != TARGET_DROP && kind != TARGET_REJECT) || rule->protocol || rule_has_destination(rule) ||
+	    rule->fragment != FRAGMENT_ANY)
+		return false;
+	for (uint32_t i = 0; i < rule->match_count; i++) {
+		if (set_of_sources(&rule->matches[i]))
+			sources = true;
+		else if (!match_is_comment(&rule->matches[i]))
+			return false;
+	}
+	return sources;
+}
+
 /* --- keys
  * -------------------------------------------------------------------------------------------------------------
  */

@@ -94,6 +94,24 @@ int witness_find(struct check *check, const struct rule *const *rules, size_t co
 	return error == 0 || error == -ENOMEM ? error : -ESRCH;
 }
 
+int rule_lies_in(const struct rule *inner, const struct rule *outer, bool *inside)
+{
+	struct fields *fields __attribute__((cleanup(fields_cleanup))) = fields_new(rule_family(inner));
+	int error = fields ? declare(fields, inner) : -ENOMEM;
+
+	*inside = false;
+	if (!error)
+		error = declare(fields, outer);
+	if (!error)
+		error = fields_seal(fields, WITNESS_NODES);
+	if (error)
+		return error == -ENOMEM ? error : 0;
+	diagram_node outside =
+	    diagram_minus(fields->diagram, condition(fields, inner), condition(fields, outer));
+	*inside = diagram_and(fields->diagram, outside, fields_domain(fields)) == DIAGRAM_FALSE;
+	return 0;
+}
+
 struct packet probe_of_rule(const struct rule *rule)
 {
 	enum family family = rule_family(rule);

@@ -96,7 +96,7 @@ static int read_failed(const struct diagnostics *sink)
 	buffer_fini(&text);
 	return command_fail(
 	    "optimize", EXIT_UNDECIDED,
-	    "cannot read what it would write, which is an error of weir: nothing was written");
+	    "what it would write cannot be written so that it is read as the same: nothing was written");
 }
 
 static void say_chain(const struct difference_chain *chain)

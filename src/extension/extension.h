@@ -19,7 +19,8 @@ void match_each_set(const struct match *match, void (*visit)(void *context, cons
 bool match_is_comment(const struct match *match);
 /* tcp or udp that says nothing but one port: `--dport 80`, not inverted, not a range. */
 bool match_single_port(const struct match *match, bool *source, uint16_t *port);
-/* tcp or udp: the ports that it may match at most; all of them where it names none, or says which not. */
+/* tcp or udp: the ports that it may match at most; all of them where it names none, or says which not. None
+ * (low > high) for `! --dport 0:65535`, which iptables-save prints as if nothing were asked. */
 struct port_bounds {
 	uint16_t source_low, source_high, destination_low, destination_high;
 };

@@ -131,10 +131,15 @@ enum truth port_evaluate(const struct port_match *match, const struct packet *pa
 
 void port_bounds(const struct port_match *match, uint16_t *low, uint16_t *high)
 {
-	bool known = match->given && !match->inverted && match->first <= match->last;
+	bool empty = match->first > match->last, all = match->first == 0 && match->last == UINT16_MAX;
+	bool known = match->given && !match->inverted && !empty;
 
 	*low = known ? match->first : 0;
 	*high = known ? match->last : UINT16_MAX;
+	if (match->given && (match->inverted ? all : empty)) {
+		*low = 1;
+		*high = 0;
+	}
 }
 
 diagram_node port_mean(const struct port_match *match, const struct fields *fields, enum field field)

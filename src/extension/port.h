@@ -25,7 +25,7 @@ int port_parse_one(struct rule_parser *parser, enum port_style style, const stru
 int port_parse(struct rule_parser *parser, enum port_style style, struct port_match *match);
 void port_print(const struct port_match *match, const char *option, struct buffer *out);
 enum truth port_evaluate(const struct port_match *match, const struct packet *packet, bool source);
-/* What it may match at most. */
+/* What it may match at most; low > high: nothing. */
 void port_bounds(const struct port_match *match, uint16_t *low, uint16_t *high);
 diagram_node port_mean(const struct port_match *match, const struct fields *fields, enum field field);
 

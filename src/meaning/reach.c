@@ -6,6 +6,7 @@
 #include "meaning/reach.h"
 
 #include "meaning/behaviour.h"
+#include "ruleset/extension_type.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,8 +26,11 @@ struct walk {
 	bool *called;
 	struct rule_reach *reaches; /* of the table's rules */
 	const size_t *first;
+	diagram_node *comes; /* packets that come to each rule */
 	size_t asked;
-	/* Of the chain being walked: what each rule matches, and what it lets go on. */
+	diagram_node *passes; /* packets that may come back from each chain */
+	const bool *opaque;   /* variables of what is not modelled */
+	/* Of the chain being walked: what each rule may match, and what it may let go on. */
 	diagram_node *conditions, *goes_on;
 };
 
@@ -50,14 +54,25 @@ static void judge(struct walk *walk, const struct chain *chain, size_t index, di
 	reach->partly_taken = reach->reach == REACH_SOME && hit != own;
 }
 
+/* The first rule before it that takes all by itself; `index` where none does. */
+static size_t find_only_taker(const struct walk *walk, diagram_node own, size_t index)
+{
+	size_t i = 0;
+	while (i < index && diagram_and(walk->diagram, own, walk->goes_on[i]) != DIAGRAM_FALSE)
+		i++;
+	return i;
+}
+
 /* The rules of the chain that take what this one matches. */
 static int find_takers(struct walk *walk, const struct chain *chain, size_t index, struct rule_reach *reach)
 {
 	const struct rule *found[REACH_TAKERS];
 	struct diagram *diagram = walk->diagram;
 	diagram_node rest = diagram_and(diagram, walk->entries[chain->order], walk->conditions[index]);
-	size_t count = 0;
-	for (size_t i = 0; i < index && rest != DIAGRAM_FALSE && rest != DIAGRAM_UNDECIDED; i++) {
+	size_t count = 0, only = reach->reach == REACH_TAKEN ? find_only_taker(walk, rest, index) : index;
+	if (only < index)
+		found[count++] = &chain->rules[only];
+	for (size_t i = 0; only == index && i < index && rest != DIAGRAM_FALSE && rest != DIAGRAM_UNDECIDED; i++) {
 		diagram_node left = diagram_and(diagram, rest, walk->goes_on[i]);
 		if (left == rest)
 			continue;
@@ -76,46 +91,91 @@ static int find_takers(struct walk *walk, const struct chain *chain, size_t inde
 	return 0;
 }
 
-/* From the last rule to the first: what the chain does from each on. Without the rule it would do what it
- * does from the next on. */
-static int find_redundant(struct walk *walk, const struct chain *chain, const diagram_node *comes)
+/* What is not modelled may be either way: what comes to a rule is what may come. */
+static diagram_node may(const struct walk *walk, diagram_node f)
+{
+	return diagram_exists(walk->diagram, f, walk->opaque);
+}
+
+static bool ends_walk(const struct rule *rule)
+{
+	switch (rule->target.type->kind) {
+	case TARGET_ACCEPT:
+	case TARGET_DROP:
+	case TARGET_REJECT:
+	case TARGET_RETURN:
+		return true;
+	case TARGET_REWRITE:
+		return rule->target.type->nat;
+	default:
+		return rule->target.is_goto;
+	}
+}
+
+/* What may go on behind the rule. */
+static diagram_node passes_rule(const struct walk *walk, const struct rule *rule, diagram_node condition)
 {
 	struct diagram *diagram = walk->diagram;
-	struct behaviour *behaviour = walk->behaviour;
-	enum end_kind end = !chain->builtin                ? END_RETURN
-			    : chain->policy == POLICY_DROP ? END_DROP
-							   : END_ACCEPT;
-	diagram_node rest = behaviour_end_node(behaviour, end);
-	if (chain->rule_count > REDUNDANT_MAX)
-		return 0;
-	for (size_t i = chain->rule_count; i-- > 0;) {
-		diagram_node own = walk->rules[chain->order][i];
-		if (chain->builtin)
-			own = behaviour_return_to(behaviour, own, end);
-		diagram_node with = behaviour_sequence(behaviour, own, rest);
-		diagram_node differs = behaviour_difference(behaviour, with, rest);
-		struct rule_reach *reach = &walk->reaches[walk->first[chain->order] + i];
-		reach->redundant =
-		    reach->reach == REACH_SOME && diagram_and(diagram, differs, comes[i]) == DIAGRAM_FALSE;
-		rest = with;
-		if (rest == DIAGRAM_UNDECIDED)
-			break;
+	bool jumps = rule->target.chain && !rule->target.is_goto;
+	if (!jumps && !ends_walk(rule))
+		return DIAGRAM_TRUE;
+	diagram_node missed = may(walk, diagram_not(diagram, condition));
+	if (!jumps)
+		return missed;
+	return diagram_or(
+	    diagram, missed,
+	    diagram_and(diagram, may(walk, condition), walk->passes[rule->target.chain->order]));
+}
+
+static int find_conditions(struct walk *walk, const struct chain *chain)
+{
+	walk->conditions = calloc(chain->rule_count + 1, sizeof(*walk->conditions));
+	walk->goes_on = calloc(chain->rule_count + 1, sizeof(*walk->goes_on));
+	if (!walk->conditions || !walk->goes_on)
+		return -ENOMEM;
+	for (size_t i = 0; i < chain->rule_count; i++) {
+		diagram_node condition = behaviour_condition(walk->behaviour, 0, &chain->rules[i]);
+		walk->conditions[i] = may(walk, condition);
+		walk->goes_on[i] = passes_rule(walk, &chain->rules[i], condition);
 	}
 	return 0;
+}
+
+static void forget_conditions(struct walk *walk)
+{
+	free(walk->conditions);
+	free(walk->goes_on);
+	walk->conditions = walk->goes_on = NULL;
+}
+
+/* Of all packets, those that may come back to a caller. */
+static int find_passes(struct walk *walk, const struct chain *chain)
+{
+	struct diagram *diagram = walk->diagram;
+	diagram_node in = DIAGRAM_TRUE, back = DIAGRAM_FALSE;
+	int result = find_conditions(walk, chain);
+	for (size_t i = 0; i < chain->rule_count && !result; i++) {
+		const struct rule *rule = &chain->rules[i];
+		diagram_node hit = DIAGRAM_FALSE;
+		if (rule->target.type->kind == TARGET_RETURN)
+			hit = walk->conditions[i];
+		else if (rule->target.chain && rule->target.is_goto)
+			hit = diagram_and(diagram, walk->conditions[i],
+					  walk->passes[rule->target.chain->order]);
+		back = diagram_or(diagram, back, diagram_and(diagram, in, hit));
+		in = diagram_and(diagram, in, walk->goes_on[i]);
+	}
+	forget_conditions(walk);
+	walk->passes[chain->order] = diagram_or(diagram, back, in);
+	return result;
 }
 
 static int walk_chain(struct walk *walk, const struct chain *chain, diagram_node domain)
 {
 	struct diagram *diagram = walk->diagram;
-	diagram_node *comes = calloc(chain->rule_count + 1, sizeof(*comes));
-	walk->conditions = calloc(chain->rule_count + 1, sizeof(*walk->conditions));
-	walk->goes_on = calloc(chain->rule_count + 1, sizeof(*walk->goes_on));
-	int result = comes && walk->conditions && walk->goes_on ? 0 : -ENOMEM;
-	for (size_t i = 0; i < chain->rule_count && !result; i++) {
-		walk->conditions[i] = behaviour_condition(walk->behaviour, 0, &chain->rules[i]);
-		walk->goes_on[i] = behaviour_goes_on(walk->behaviour, walk->rules[chain->order][i]);
-	}
+	diagram_node *comes = walk->comes + walk->first[chain->order];
 	diagram_node in = walk->entries[chain->order];
+	int result = find_conditions(walk, chain);
 	for (size_t i = 0; i < chain->rule_count && !result; i++) {
 		const struct rule *rule = &chain->rules[i];
 		struct rule_reach *reach = &walk->reaches[walk->first[chain->order] + i];
@@ -133,11 +193,7 @@ static int walk_chain(struct walk *walk, const struct chain *chain, diagram_node
 		}
 		in = diagram_and(diagram, in, walk->goes_on[i]);
 	}
-	if (!result && walk->called[chain->order])
-		result = find_redundant(walk, chain, comes);
-	free(comes);
-	free(walk->conditions);
-	free(walk->goes_on);
+	forget_conditions(walk);
 	return result;
 }
 
@@ -151,14 +207,17 @@ static diagram_node chain_domain(struct walk *walk, const struct chain *chain)
 	return domain;
 }
 
-static int walk_table(struct walk *walk, enum table_id id)
+static int walk_table(struct walk *walk)
 {
 	const struct table *table = walk->table;
-	int result = behaviour_rules(walk->behaviour, 0, id, &walk->rules);
+	int result = 0;
+	walk->passes = calloc(table->chain_count + 1, sizeof(*walk->passes));
 	walk->entries = calloc(table->chain_count + 1, sizeof(*walk->entries));
 	walk->called = calloc(table->chain_count + 1, sizeof(*walk->called));
-	if (!walk->entries || !walk->called)
+	if (!walk->entries || !walk->called || !walk->passes)
 		result = -ENOMEM;
+	for (size_t i = 0; i < table->chain_count && !result; i++)
+		result = find_passes(walk, table->ordered[i]);
 	for (size_t i = 0; i < table->chain_count && !result; i++) {
 		const struct chain *chain = table->ordered[i];
 		walk->entries[i] =
@@ -169,11 +228,65 @@ static int walk_table(struct walk *walk, enum table_id id)
 		result = walk_chain(walk, table->ordered[i], chain_domain(walk, table->ordered[i]));
 	free(walk->entries);
 	free(walk->called);
+	free(walk->passes);
 	return result;
 }
 
-static int reach_table(struct reach_report *report, struct behaviour *behaviour, const struct table *table,
-		       enum table_id id)
+/* --- what could be done without
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* A rule that only counts is there for its counter. */
+static bool only_counts(const struct rule *rule)
+{
+	return rule->target.type->kind == TARGET_CONTINUE && !rule->target.type->print;
+}
+
+/* From the last rule to the first: what the chain does from each on. Without the rule it would do what it
+ * does from the next on. */
+static void find_redundant(struct walk *walk, const struct chain *chain)
+{
+	struct diagram *diagram = walk->diagram;
+	struct behaviour *behaviour = walk->behaviour;
+	enum end_kind end = !chain->builtin                ? END_RETURN
+			    : chain->policy == POLICY_DROP ? END_DROP
+							   : END_ACCEPT;
+	diagram_node rest = behaviour_end_node(behaviour, end);
+	if (chain->rule_count > REDUNDANT_MAX)
+		return;
+	for (size_t i = chain->rule_count; i-- > 0 && rest != DIAGRAM_UNDECIDED;) {
+		size_t number = walk->first[chain->order] + i;
+		diagram_node own = walk->rules[chain->order][i];
+		if (chain->builtin)
+			own = behaviour_return_to(behaviour, own, end);
+		diagram_node with = behaviour_sequence(behaviour, own, rest);
+		diagram_node differs = behaviour_difference(behaviour, with, rest);
+		walk->reaches[number].redundant =
+		    walk->reaches[number].reach == REACH_SOME && !only_counts(&chain->rules[i]) &&
+		    diagram_and(diagram, differs, walk->comes[number]) == DIAGRAM_FALSE;
+		rest = with;
+	}
+}
+
+static int find_all_redundant(struct walk *walk)
+{
+	int result = behaviour_rules(walk->behaviour, 0, walk->table->id, &walk->rules);
+	for (size_t i = 0; i < walk->table->chain_count && !result; i++)
+		find_redundant(walk, walk->table->ordered[i]);
+	return result;
+}
+
+static const bool *find_opaque(const struct behaviour *behaviour, struct arena *arena)
+{
+	const struct fields *fields = behaviour_fields(behaviour);
+	bool *opaque = arena_array(arena, diagram_variables(fields->diagram) + 1, sizeof(*opaque));
+	for (size_t i = 0; opaque && i < fields->predicate_count; i++)
+		if (fields->predicates[i]->kind == PREDICATE_OPAQUE)
+			opaque[fields->predicates[i]->variable] = true;
+	return opaque;
+}
+
+static int prepare(struct walk *walk, struct reach_report *report, struct behaviour *behaviour,
+		   const bool *opaque, const struct table *table)
 {
 	size_t *first = arena_array(report->arena, table->chain_count + 1, sizeof(*first)), count = 0;
 	if (!first)
@@ -183,19 +296,43 @@ static int reach_table(struct reach_report *report, struct behaviour *behaviour,
 		count += table->ordered[i]->rule_count;
 	}
 	struct rule_reach *reaches = arena_array(report->arena, count, sizeof(*reaches));
-	if (!reaches)
+	diagram_node *comes = calloc(count + 1, sizeof(*comes));
+	if (!reaches || !comes) {
+		free(comes);
 		return -ENOMEM;
-	report->first[id] = first;
-	report->rules[id] = reaches;
-	struct walk walk = {
+	}
+	report->first[table->id] = first;
+	report->rules[table->id] = reaches;
+	*walk = (struct walk){
 	    .behaviour = behaviour,
 	    .diagram = behaviour_fields(behaviour)->diagram,
 	    .arena = report->arena,
 	    .table = table,
 	    .reaches = reaches,
 	    .first = first,
+	    .comes = comes,
+	    .opaque = opaque,
 	};
-	return walk_table(&walk, id);
+	return 0;
+}
+
+/* Who is reached is asked first, without a look at what rules do besides: it needs far fewer nodes. */
+static int reach_all(struct reach_report *report, struct behaviour *behaviour, const struct ruleset *ruleset)
+{
+	struct walk walks[TABLE_COUNT] = {{0}};
+	const bool *opaque = find_opaque(behaviour, report->arena);
+	int result = opaque ? 0 : -ENOMEM;
+	for (enum table_id id = 0; id < TABLE_COUNT && !result; id++) {
+		result = prepare(&walks[id], report, behaviour, opaque, &ruleset->tables[report->family][id]);
+		if (!result)
+			result = walk_table(&walks[id]);
+	}
+	behaviour_look_at_all(behaviour);
+	for (enum table_id id = 0; id < TABLE_COUNT && !result; id++)
+		result = find_all_redundant(&walks[id]);
+	for (enum table_id id = 0; id < TABLE_COUNT; id++)
+		free(walks[id].comes);
+	return result;
 }
 
 int reach_compute(const struct ruleset *ruleset, enum family family, size_t node_budget,
@@ -214,9 +351,7 @@ int reach_compute(const struct ruleset *ruleset, enum family family, size_t node
 	int result = behaviour_new(family, &ruleset, 1, &options, &behaviour);
 	bool too_many = result == -E2BIG;
 	if (!result)
-		behaviour_look_at_all(behaviour);
-	for (enum table_id id = 0; id < TABLE_COUNT && !result; id++)
-		result = reach_table(report, behaviour, &ruleset->tables[family][id], id);
+		result = reach_all(report, behaviour, ruleset);
 	behaviour_free(behaviour);
 	if (result && !too_many) {
 		reach_free(report);

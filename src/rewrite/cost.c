@@ -117,7 +117,7 @@ static address draw_address(enum family family, address value, address mask, uin
 
 static uint16_t draw_port(uint16_t low, uint16_t high, uint64_t *state)
 {
-	return (uint16_t)(low + draw(state) % ((uint64_t)high - low + 1));
+	return low > high ? low : (uint16_t)(low + draw(state) % ((uint64_t)high - low + 1));
 }
 
 static void draw_interface(char name[INTERFACE_NAME_MAX], const struct interface_match *match)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Chains that nothing jumps to.
+ * Chains that nothing jumps to, and rules that ask for a port that there is not.
  *
- * Why it is right: no packet comes there. */
+ * Why it is right: no packet comes there, or none matches. */
 #include "rewrite/plan.h"
 
 #include <errno.h>
@@ -17,6 +17,26 @@ static void drop_rule(struct rewrite *rewrite, const struct rule *rule, enum rew
 	facts->by = by;
 }
 
+static bool asks_no_port(const struct box *box)
+{
+	return box->source_low > box->source_high || box->destination_low > box->destination_high;
+}
+
+static void dead_rules(struct rewrite *rewrite, struct plan_chain *chain)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct rule *rule = chain->entries[i]->rules[0];
+		const struct facts *facts = facts_of(rewrite, rule);
+		if (asks_no_port(&facts->box) && !(facts->traits & TRAIT_LOUD))
+			drop_rule(rewrite, rule, FATE_CONTRADICTS, NULL);
+		else
+			chain->entries[kept++] = chain->entries[i];
+	}
+	chain->count = kept;
+}
+
 static void call(const struct plan_chain *caller, bool *called)
 {
 	for (size_t i = 0; i < caller->count; i++) {
@@ -24,6 +44,18 @@ static void call(const struct plan_chain *caller, bool *called)
 		if (callee)
 			called[callee->order] = true;
 	}
+}
+
+/* Some rule changes marks or fills sets. That the chain is there makes the readers take what looks at them
+ * for changing; a chain that would change that by going away stays. */
+static bool tells_more(const struct plan_chain *chain)
+{
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct target_type *type = chain->entries[i]->rules[0]->target.type;
+		if (type->kind == TARGET_CHANGE || type->effects & ~(unsigned)(EFFECT_LOG | EFFECT_REJECT))
+			return true;
+	}
+	return false;
 }
 
 /* Callers stand behind what they call. */
@@ -35,7 +67,7 @@ static int uncalled_chains(struct rewrite *rewrite, const struct table *table)
 		return -ENOMEM;
 	for (size_t i = table->chain_count; i-- > 0;) {
 		struct plan_chain *chain = plan_chain_of(rewrite, table->ordered[i]);
-		if (chain->chain->builtin || called[i]) {
+		if (chain->chain->builtin || called[i] || tells_more(chain)) {
 			call(chain, called);
 			continue;
 		}
@@ -49,6 +81,8 @@ static int uncalled_chains(struct rewrite *rewrite, const struct table *table)
 
 int step_dead(struct rewrite *rewrite)
 {
+	for (size_t i = 0; i < rewrite->chain_count; i++)
+		dead_rules(rewrite, rewrite->chains[i]);
 	for (int family = 0; family < FAMILY_COUNT; family++) {
 		for (int id = 0; id < TABLE_COUNT; id++) {
 			const struct table *table = &rewrite->ruleset->tables[family][id];

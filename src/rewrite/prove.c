@@ -56,6 +56,42 @@ static int write_out(const struct ruleset *before, const struct ruleset *after, 
 	return error;
 }
 
+static bool same_ports(const struct rule *a, const struct rule *b)
+{
+	struct port_bounds left, right;
+
+	for (uint32_t i = 0; i < a->match_count && i < b->match_count; i++)
+		if (match_port_bounds(&a->matches[i], &left) && match_port_bounds(&b->matches[i], &right) &&
+		    (left.source_low > left.source_high) + (left.destination_low > left.destination_high) !=
+			(right.source_low > right.source_high) +
+			    (right.destination_low > right.destination_high))
+			return false;
+	return true;
+}
+
+/* Rules of the input that stay are printed as iptables-save prints them, which says nothing of `! --dport
+ * 0:65535`. Comparing goes by what is printed, too, so this is looked at by itself. */
+static int check_ports(const struct rewrite *rewrite, const struct ruleset *after, struct diagnostics *sink)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < rewrite->chain_count; i++) {
+		const struct plan_chain *chain = rewrite->chains[i];
+		const struct table *table = &after->tables[chain->table->family][chain->table->id];
+		const struct chain *written = chain->gone ? NULL : table_find_chain(table, chain->name);
+		for (size_t k = 0; written && k < chain->count && k < written->rule_count; k++) {
+			const struct entry *entry = chain->entries[k];
+			if (entry->kind != ENTRY_RULE || same_ports(entry->rules[0], &written->rules[k]))
+				continue;
+			diagnostic_add(sink, SEVERITY_ERROR, "unprintable", entry->rules[0]->span,
+				       "iptables-save has no words for this rule, which asks for a port that "
+				       "there is not");
+			error = -EINVAL;
+		}
+	}
+	return error;
+}
+
 /* Tables of which each chain is proven by itself are left out of the comparison of the whole. */
 static int prove_parts(const struct ruleset *before, const struct ruleset *after,
 		       const struct difference_options *options, struct ruleset *rest[2])
@@ -85,6 +121,8 @@ int rewrite_prove(struct rewrite *rewrite, const struct difference_options *opti
 
 	ruleset_cleanup(&rewrite->written_out);
 	rewrite->written_out = NULL;
+	if (!error)
+		error = check_ports(rewrite, read, sink);
 	if (!error && rewrite->set_count && expand_wanted(rewrite->ruleset, read))
 		error = write_out(rewrite->ruleset, read, sink, &rewrite->written_out);
 	struct ruleset *rest[2] = {&rewrite->rest[0], &rewrite->rest[1]};

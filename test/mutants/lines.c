@@ -106,7 +106,7 @@ void side_print(const struct side *side, const char *title)
 		printf("#     %s\n", side->tables.items[i]);
 }
 
-bool words_split(struct words *words, const char *line)
+bool line_words(struct words *words, const char *line)
 {
 	size_t size = strlen(line);
 	bool quoted = false, inside = false;

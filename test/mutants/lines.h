@@ -39,7 +39,7 @@ struct words {
 	char room[LINE_MAX_SIZE];
 };
 
-bool words_split(struct words *words, const char *line);
+bool line_words(struct words *words, const char *line);
 /* Into line[LINE_MAX_SIZE]. */
 bool words_join(const struct words *words, char *line);
 /* Index of the word, or count. */

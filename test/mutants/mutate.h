@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Rulesets that differ a little from another one: as by a slip of the hand, and as by a rewrite that means the
- * same. */
+ * Rulesets that differ a little from another one: as by a slip of the hand, and as by a rewrite that means
+ * the same. */
 #ifndef WEIR_TEST_MUTANTS_MUTATE_H
 #define WEIR_TEST_MUTANTS_MUTATE_H
 

@@ -128,7 +128,7 @@ static void want_protocol(struct wish *wish, const char *word)
 		protocol = IPPROTO_ICMP;
 	else if (strcmp(word, "ipv6-icmp") == 0 || strcmp(word, "icmpv6") == 0)
 		protocol = IPPROTO_ICMPV6;
-	else if (!protocol_parse(text_of(word), &protocol))
+	else if (protocol_parse(text_of(word), &protocol))
 		protocol = wish->plan.protocol;
 	wish->plan.protocol = protocol;
 }
@@ -159,7 +159,7 @@ static void want_member(struct wish *wish, const char *line, const char *directi
 {
 	struct words words;
 
-	if (!words_split(&words, line) || words.count < 3)
+	if (!line_words(&words, line) || words.count < 3)
 		return;
 	char *member = words.items[2], *comma = strchr(member, ',');
 	if (comma)
@@ -202,7 +202,7 @@ static void want_line(struct wish *wish, const struct side *side, const char *li
 {
 	struct words words;
 
-	if (!words_split(&words, line))
+	if (!line_words(&words, line))
 		return;
 	if (strncmp(line, "add ", 4) == 0) {
 		static const char *const directions[] = {"src,src", "src,dst", "dst,src", "dst,dst"};

@@ -21,9 +21,9 @@ static bool is_one_of(const char *word, const char *const *list, size_t count)
 /* What it asks is asked of header fields and of sets that nothing changes. */
 static bool is_plain(const struct side *side, const struct words *words)
 {
-	static const char *const plain[] = {"tcp",   "udp",   "icmp",	   "icmp6",   "multiport", "comment",
-					    "state", "conntrack", "iprange", "set"};
-	static const char *const odd[] = {"--tcp-option", "--ctproto",	 "--ctdir",	    "--ctstatus",
+	static const char *const plain[] = {"tcp",     "udp",   "icmp",      "icmp6",   "multiport",
+					    "comment", "state", "conntrack", "iprange", "set"};
+	static const char *const odd[] = {"--tcp-option", "--ctproto",   "--ctdir",         "--ctstatus",
 					  "--ctorigsrc",  "--ctrepldst", "--ctorigdstport", "--ctexpire"};
 
 	for (size_t i = 2; i < words->count; i++) {
@@ -31,7 +31,8 @@ static bool is_plain(const struct side *side, const struct words *words)
 			return false;
 		if (IS_ONE_OF(words->items[i], odd))
 			return false;
-		if (i > 0 && (strcmp(words->items[i - 1], "--ctstate") == 0) && strstr(words->items[i], "NAT"))
+		if (i > 0 && (strcmp(words->items[i - 1], "--ctstate") == 0) &&
+		    strstr(words->items[i], "NAT"))
 			return false;
 		if (strcmp(words->items[i], "set") != 0)
 			continue;
@@ -59,7 +60,7 @@ static size_t draw_plain(const struct side *side, struct random *random, struct 
 	for (unsigned attempt = 0; attempt < 20; attempt++) {
 		size_t line = draw_rule(&side->tables, random);
 
-		if (line != SIZE_MAX && words_split(words, side->tables.items[line]) &&
+		if (line != SIZE_MAX && line_words(words, side->tables.items[line]) &&
 		    is_plain(side, words) && ends(words))
 			return line;
 	}
@@ -88,8 +89,7 @@ static bool add_dead(struct side *side, struct random *random)
 	if (line == SIZE_MAX)
 		return false;
 	words.count = words_find(&words, "-j") + 1;
-	if (!words_insert(&words, words.count, targets[random_below(random, 4)]) ||
-	    !words_join(&words, text))
+	if (!words_insert(&words, words.count, targets[random_below(random, 4)]) || !words_join(&words, text))
 		return false;
 	lines_add(&side->tables, line + 1, text);
 	return true;
@@ -179,7 +179,7 @@ static bool swap_alike(struct side *side, struct random *random)
 	size_t line = draw_plain(side, random, &first);
 
 	if (line == SIZE_MAX || line + 1 >= side->tables.count || !is_rule(side->tables.items[line + 1]) ||
-	    !words_split(&second, side->tables.items[line + 1]) || !is_plain(side, &second) ||
+	    !line_words(&second, side->tables.items[line + 1]) || !is_plain(side, &second) ||
 	    !ends(&second) || strcmp(first.items[1], second.items[1]) != 0)
 		return false;
 	tail_of(&first, tails[0]);
@@ -199,14 +199,14 @@ static bool take_out(struct side *side, struct random *random)
 	char text[LINE_MAX_SIZE], chain[256], jump[320];
 	size_t line = draw_rule(&side->tables, random), count = 0;
 
-	if (line == SIZE_MAX || !words_split(&words, side->tables.items[line]) ||
+	if (line == SIZE_MAX || !line_words(&words, side->tables.items[line]) ||
 	    strlen(words.items[1]) >= sizeof(chain))
 		return false;
 	snprintf(chain, sizeof(chain), "%s", words.items[1]);
 	size_t most = 1 + random_below(random, 8);
 	for (; count < most && line + count < side->tables.count; count++) {
 		if (!is_rule(side->tables.items[line + count]) ||
-		    !words_split(&words, side->tables.items[line + count]) ||
+		    !line_words(&words, side->tables.items[line + count]) ||
 		    strcmp(words.items[1], chain) != 0 || words_find(&words, "-g") < words.count ||
 		    words_find(&words, "RETURN") < words.count || !is_plain(side, &words))
 			break;
@@ -214,7 +214,7 @@ static bool take_out(struct side *side, struct random *random)
 	if (!count)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (!words_split(&words, side->tables.items[line + i]))
+		if (!line_words(&words, side->tables.items[line + i]))
 			return false;
 		words.items[1] = (char *)"MOVED";
 		if (!words_join(&words, text))
@@ -243,7 +243,7 @@ static bool list_to_set(struct side *side, struct random *random)
 		return false;
 	enum family family = FAMILY_IPV4;
 	for (; line + count < side->tables.count && is_rule(side->tables.items[line + count]); count++) {
-		if (!words_split(&words, side->tables.items[line + count]))
+		if (!line_words(&words, side->tables.items[line + count]))
 			break;
 		place = words_find(&words, "-s");
 		if (place + 1 >= words.count || strcmp(words.items[place - 1], "!") == 0)
@@ -266,7 +266,7 @@ static bool list_to_set(struct side *side, struct random *random)
 	for (size_t i = 0; i < count; i++) {
 		struct buffer member = {0};
 
-		if (!words_split(&words, side->tables.items[line]))
+		if (!line_words(&words, side->tables.items[line]))
 			return false;
 		place = words_find(&words, "-s");
 		prefix_read(family, words.items[place + 1], &prefix);
@@ -280,7 +280,7 @@ static bool list_to_set(struct side *side, struct random *random)
 		buffer_fini(&member);
 		lines_remove(&side->tables, line);
 	}
-	if (!words_split(&words, row))
+	if (!line_words(&words, row))
 		return false;
 	place = words_find(&words, "-j");
 	static const char *const match[] = {"-m", "set", "--match-set", "mutated", "src"};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Slips: what changes by mistake in a ruleset. Many of them are refused by the reader, some change nothing. */
+ * Slips: what changes by mistake in a ruleset. Many of them are refused by the reader, some change nothing.
+ */
 #include "mutate.h"
 
 #include <ctype.h>
@@ -57,16 +58,17 @@ static size_t draw_word(struct side *side, const char *const *wanted, size_t cou
 	struct words own;
 
 	for (size_t i = 0; i < side->tables.count; i++) {
-		if (!is_rule(side->tables.items[i]) || !words_split(&own, side->tables.items[i]))
+		if (!is_rule(side->tables.items[i]) || !line_words(&own, side->tables.items[i]))
 			continue;
 		for (size_t w = 2; w + 1 < own.count; w++)
 			for (size_t k = 0; k < count; k++)
-				if (strcmp(own.items[w], wanted[k]) == 0 && random_below(random, ++seen) == 0) {
+				if (strcmp(own.items[w], wanted[k]) == 0 &&
+				    random_below(random, ++seen) == 0) {
 					found = i;
 					*place = w;
 				}
 	}
-	return found != SIZE_MAX && words_split(words, side->tables.items[found]) ? found : SIZE_MAX;
+	return found != SIZE_MAX && line_words(words, side->tables.items[found]) ? found : SIZE_MAX;
 }
 
 static bool put_back(struct side *side, size_t line, const struct words *words)
@@ -176,7 +178,7 @@ static bool change_number(struct side *side, const char *const *options, size_t 
 
 static bool change_port(struct side *side, struct random *random)
 {
-	static const char *const options[] = {"--dport",  "--sport", "--dports", "--sports",
+	static const char *const options[] = {"--dport", "--sport",          "--dports",  "--sports",
 					      "--ports", "--to-destination", "--to-ports"};
 
 	return change_number(side, options, sizeof(options) / sizeof(*options), 65535, random);
@@ -197,7 +199,7 @@ static bool change_option(struct side *side, struct random *random)
 	size_t line = draw_rule(&side->tables, random), place = SIZE_MAX;
 	uint32_t seen = 0;
 
-	if (line == SIZE_MAX || !words_split(&words, side->tables.items[line]))
+	if (line == SIZE_MAX || !line_words(&words, side->tables.items[line]))
 		return false;
 	for (size_t i = 2; i + 1 < words.count; i++)
 		if (strncmp(words.items[i], "--", 2) == 0 && strpbrk(words.items[i + 1], "0123456789") &&
@@ -233,7 +235,7 @@ static bool change_negation(struct side *side, struct random *random)
 	size_t line = draw_rule(&side->tables, random), place = SIZE_MAX;
 	uint32_t seen = 0;
 
-	if (line == SIZE_MAX || !words_split(&words, side->tables.items[line]))
+	if (line == SIZE_MAX || !line_words(&words, side->tables.items[line]))
 		return false;
 	for (size_t i = 2; i < words.count; i++) {
 		const char *word = words.items[i];
@@ -256,7 +258,7 @@ static bool change_target(struct side *side, struct random *random)
 	struct words words;
 	size_t line = draw_rule(&side->tables, random);
 
-	if (line == SIZE_MAX || !words_split(&words, side->tables.items[line]))
+	if (line == SIZE_MAX || !line_words(&words, side->tables.items[line]))
 		return false;
 	size_t place = words_find(&words, "-j");
 	if (place == words.count)
@@ -283,8 +285,8 @@ static bool change_goto(struct side *side, struct random *random)
 
 static bool change_interface(struct side *side, struct random *random)
 {
-	static const char *const options[] = {"-i", "-o"}, *const names[] = {TEST_INTERFACE, "par+", "eth9", "lo",
-									      "parother"};
+	static const char *const options[] = {"-i", "-o"}, *const names[] = {TEST_INTERFACE, "par+", "eth9",
+									     "lo", "parother"};
 	struct words words;
 	size_t place, line = draw_word(side, options, 2, random, &words, &place);
 
@@ -297,8 +299,8 @@ static bool change_interface(struct side *side, struct random *random)
 static bool change_states(struct side *side, struct random *random)
 {
 	static const char *const options[] = {"--ctstate", "--state"},
-				 *const states[] = {"NEW", "ESTABLISHED", "INVALID", "UNTRACKED",
-						    "RELATED,ESTABLISHED", "NEW,UNTRACKED"};
+				 *const states[] = {"NEW",       "ESTABLISHED",         "INVALID",
+						    "UNTRACKED", "RELATED,ESTABLISHED", "NEW,UNTRACKED"};
 	struct words words;
 	size_t place, line = draw_word(side, options, 2, random, &words, &place);
 
@@ -318,7 +320,8 @@ static bool delete_rule(struct side *side, struct random *random)
 	return true;
 }
 
-/* Where a line may stand so that it stays in its table: between two lines of rules of one chain, or beside. */
+/* Where a line may stand so that it stays in its table: between two lines of rules of one chain, or beside.
+ */
 static size_t draw_neighbour(const struct side *side, size_t line, struct random *random)
 {
 	const struct lines *lines = &side->tables;
@@ -385,7 +388,7 @@ static bool rehome_rule(struct side *side, struct random *random)
 	if (line == SIZE_MAX)
 		return false;
 	size_t home = draw_neighbour(side, line, random);
-	if (!words_split(&words, side->tables.items[line]) || !words_split(&other, side->tables.items[home]))
+	if (!line_words(&words, side->tables.items[line]) || !line_words(&other, side->tables.items[home]))
 		return false;
 	words.items[1] = other.items[1];
 	return put_back(side, line, &words);
@@ -405,7 +408,7 @@ static bool change_policy(struct side *side, struct random *random)
 	if (found == SIZE_MAX)
 		return false;
 	struct words words;
-	if (!words_split(&words, side->tables.items[found]) || words.count < 2)
+	if (!line_words(&words, side->tables.items[found]) || words.count < 2)
 		return false;
 	words.items[1] = strcmp(words.items[1], "ACCEPT") == 0 ? "DROP" : "ACCEPT";
 	if (!words_join(&words, text))
@@ -434,11 +437,11 @@ static bool change_member(struct side *side, struct random *random)
 	char line[LINE_MAX_SIZE];
 	size_t found = draw_member(&side->sets, random);
 
-	if (found == SIZE_MAX || !words_split(&words, side->sets.items[found]) || words.count < 3)
+	if (found == SIZE_MAX || !line_words(&words, side->sets.items[found]) || words.count < 3)
 		return false;
 	char *member = words.items[2], *comma = strchr(member, ',');
-	enum family family = strchr(member, ':') && (!comma || strchr(member, ':') < comma) ? FAMILY_IPV6
-											      : FAMILY_IPV4;
+	enum family family =
+	    strchr(member, ':') && (!comma || strchr(member, ':') < comma) ? FAMILY_IPV6 : FAMILY_IPV4;
 	switch (random_below(random, 5)) {
 	case 0:
 		lines_remove(&side->sets, found);

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "read/load.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -261,6 +262,28 @@ static void what_a_set_cannot_hold_stays(void **state)
 	assert_int_equal(rewrite_set_at(rewrite, 0).members, 8);
 	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 9).fate, FATE_KEPT);
 	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 10).fate, FATE_KEPT);
+}
+
+/* iptables-save would print the first as if it asked for no port. */
+static void rules_for_no_port_go(void **state)
+{
+	(void)state;
+	filter("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+	       "-A INPUT -p tcp -m tcp ! --dport 0:65535 -j DROP\n-A INPUT -p udp -m udp --sport 0:65535 -j "
+	       "DROP\nCOMMIT\n");
+	expect("-A INPUT -p udp -m udp -j DROP\n");
+	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 1).fate, FATE_CONTRADICTS);
+	forget(NULL);
+	options.without = REWRITE_DEAD;
+	const char *texts[] = {
+	    "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp ! --dport 0:65535 -j DROP\nCOMMIT\n"};
+	const struct difference_options proof = {.effects = true};
+	struct diagnostics *sink = diagnostics_new();
+	before = load(texts, 1);
+	assert_int_equal(rewrite_compute(before, &options, &rewrite), 0);
+	assert_int_equal(rewrite_prove(rewrite, &proof, sink, &after, &difference), -EINVAL);
+	assert_int_equal(diagnostics_errors(sink), 1);
+	diagnostics_free(sink);
 }
 
 /* Diagrams cannot say what such a mask holds: there is no proof, but no set with it either. */
@@ -691,6 +714,7 @@ int main(void)
 	    cmocka_unit_test_teardown(a_rule_joins_its_list_past_rules_of_other_packets, forget),
 	    cmocka_unit_test_teardown(nothing_moves_past_a_limit, forget),
 	    cmocka_unit_test_teardown(what_a_set_cannot_hold_stays, forget),
+	    cmocka_unit_test_teardown(rules_for_no_port_go, forget),
 	    cmocka_unit_test_teardown(a_mask_with_holes_is_no_member, forget),
 	    cmocka_unit_test_teardown(lists_that_go_on_hold_no_packet_twice, forget),
 	    cmocka_unit_test_teardown(lists_that_end_hold_packets_twice, forget),
