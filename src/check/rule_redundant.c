@@ -1,24 +1,68 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Rules that act, and without which everything would come out the same. */
+ * Rules that act, and without which everything would come out the same: one finding for each chain. Left out
+ * is what is told otherwise (jumps to empty chains, the first of two equal rules), and the early way out for
+ * established connections, which saves them the rest of the chain. */
 #include "check/findings.h"
 #include "check/reaches.h"
 
-static int run_rule(struct check *check, const struct rule *rule)
+#include <string.h>
+
+/* The rule behind it that it makes dead is the one too many. */
+static bool takes_all_of_another(struct check *check, const struct rule *rule)
+{
+	const struct chain *chain = rule->chain;
+	for (const struct rule *behind = rule + 1; behind < chain->rules + chain->rule_count; behind++) {
+		const struct rule_reach *reach = check_reach(check, behind);
+		for (size_t i = 0; reach && reach->reach == REACH_TAKEN && i < reach->taker_count; i++)
+			if (reach->takers[i] == rule)
+				return true;
+	}
+	return false;
+}
+
+static bool is_redundant(struct check *check, const struct rule *rule)
 {
 	const struct rule_reach *reach = check_reach(check, rule);
+	if (!reach || reach->reach != REACH_SOME || !reach->redundant || rule_reads_state(rule))
+		return false;
+	if (rule->target.chain && !rule->target.chain->rule_count)
+		return false;
+	return !takes_all_of_another(check, rule);
+}
+
+static int run_chain(struct check *check, const struct chain *chain)
+{
+	struct found *found = NULL;
+	const struct rule *first = NULL;
+	size_t count = 0;
+	for (size_t i = 0; i < chain->rule_count; i++)
+		if (is_redundant(check, &chain->rules[i]) && count++ == 0)
+			first = &chain->rules[i];
 	if (check->failed)
 		return -ENOMEM;
-	if (reach && reach->reach == REACH_SOME && reach->redundant)
-		check_add(check, rule->span,
-			  "without this rule all packets would come to the same end: nothing but its counter "
-			  "would be missed");
+	if (!count)
+		return 0;
+	if (count == 1)
+		found = check_add(
+		    check, first->span,
+		    "without this rule all packets would come to the same end: nothing but its counter would "
+		    "be missed");
+	else
+		found = check_add(
+		    check, first->span,
+		    "without this rule all packets would come to the same end, and so it is with %zu more of "
+		    "the chain, each by itself: nothing but their counters would be missed",
+		    count - 1);
+	for (const struct rule *rule = first + 1; rule < chain->rules + chain->rule_count; rule++)
+		if (is_redundant(check, rule))
+			found_label(check, found, rule->span, "so it is with this one");
 	return 0;
 }
 
 static int run(struct check *check)
 {
-	return check_rules(check, run_rule);
+	return check_chains(check, run_chain);
 }
 
 const struct finding_type finding_rule_redundant = {
@@ -28,6 +72,8 @@ const struct finding_type finding_rule_redundant = {
     .why = "What is behind it does the same with its packets. It may be there for its counter, or save them "
 	   "a walk; else "
 	   "it is one more thing to read.",
-    .action = "Delete it, unless its counter is read or it is there to end the walk early.",
+    .action = "Delete it, unless its counter is read or it is there to end the walk early; then look again, "
+	      "as each is "
+	      "told by itself.",
     .run = run,
 };

@@ -1,9 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "check/taken.h"
+#include "packet/address.h"
 
 #include <errno.h>
 
-bool taken_by_opposite(const struct rule *rule, const struct rule_reach *reach)
+/* Nothing that matches the rule goes on behind it. */
+static bool ends_walk(const struct rule *rule)
+{
+	enum target_kind kind = rule->target.type->kind;
+	return kind_is_terminal(kind) || rule->target.type->nat ||
+	       (kind == TARGET_JUMP && rule->target.is_goto);
+}
+
+static bool address_within(const struct address_match *inner, const struct address_match *outer)
+{
+	if (!outer->mask && !outer->inverted)
+		return true;
+	if (inner->inverted || outer->inverted)
+		return inner->inverted && outer->inverted; /* the diagram tells */
+	return (inner->mask & outer->mask) == outer->mask && (inner->value & outer->mask) == outer->value;
+}
+
+/* Cheap: whether it is worth a diagram. */
+static bool may_cover(const struct rule *outer, const struct rule *rule)
+{
+	return ends_walk(outer) && address_within(&rule->source, &outer->source) &&
+	       address_within(&rule->destination, &outer->destination) &&
+	       (!outer->protocol || outer->protocol_inverted || outer->protocol == rule->protocol);
+}
+
+#define COVERS_TRIED 64 /* diagrams made for one rule */
+
+static int find_cover(const struct rule *rule, const struct rule **cover)
+{
+	size_t tried = 0;
+	*cover = NULL;
+	for (const struct rule *outer = rule->chain->rules; outer < rule && tried < COVERS_TRIED; outer++) {
+		bool inside;
+		if (!may_cover(outer, rule))
+			continue;
+		tried++;
+		int error = rule_lies_in(rule, outer, &inside);
+		if (error)
+			return error;
+		if (inside) {
+			*cover = outer;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* The last rule before this one that asks nothing, when no rule of the chain behind it sees a packet. */
+static const struct rule *find_end(struct check *check, const struct rule *rule)
+{
+	const struct chain *chain = rule->chain;
+	const struct rule *end = rule;
+	while (end > chain->rules && !rule_is_unconditional(end - 1))
+		end--;
+	if (end == chain->rules)
+		return NULL;
+	for (const struct rule *behind = end; behind < chain->rules + chain->rule_count; behind++) {
+		const struct rule_reach *reach = check_reach(check, behind);
+		if (!reach || reach->reach != REACH_TAKEN)
+			return NULL;
+	}
+	return end - 1;
+}
+
+static bool all_oppose(const struct rule *rule, const struct rule_reach *reach)
 {
 	/* Of those that are not named nothing is known. */
 	if (!reach->taker_count || reach->more)
@@ -12,6 +77,23 @@ bool taken_by_opposite(const struct rule *rule, const struct rule_reach *reach)
 		if (!decisions_oppose(rule, reach->takers[i]))
 			return false;
 	return true;
+}
+
+static int find_taking(struct check *check, const struct rule *rule, const struct rule_reach *reach,
+		       struct taking *taking)
+{
+	*taking = (struct taking){0};
+	int error = find_cover(rule, &taking->cover);
+	if (error)
+		return error;
+	if (!taking->cover)
+		taking->end = find_end(check, rule);
+	if (taking->cover)
+		taking->opposite = decisions_oppose(rule, taking->cover);
+	else
+		taking->opposite =
+		    taking->end ? decisions_oppose(rule, taking->end) : all_oppose(rule, reach);
+	return check->failed ? -ENOMEM : 0;
 }
 
 static bool same_takers(const struct rule_reach *a, const struct rule_reach *b)
@@ -24,55 +106,80 @@ static bool same_takers(const struct rule_reach *a, const struct rule_reach *b)
 	return true;
 }
 
-static void report(struct check *check, const struct row *row, const struct rule_reach *reach,
-		   const char *one, const char *many)
+struct dead {
+	struct check *check;
+	const char *one, *many;
+	struct row row;
+	struct taking taking; /* of the first one */
+	const struct rule_reach *reach;
+};
+
+static void flush(struct dead *dead)
 {
+	const struct row row = dead->row;
+	const struct rule_reach *reach = dead->reach;
+	struct check *check = dead->check;
 	struct found *found;
-	if (row->count == 1 && !reach->taker_count)
-		found =
-		    check_add(check, row->first->span, "no packet that it could match comes to its chain");
-	else if (!reach->taker_count)
-		found =
-		    check_add(check, row->first->span,
-			      "%zu rules from here on: no packet that they could match comes to their chain",
-			      row->count);
-	else if (row->count == 1)
-		found = check_add(check, row->first->span, "%s", one);
+	const struct rule *taker = dead->taking.cover ? dead->taking.cover : dead->taking.end;
+	if (!row.count)
+		return;
+	bool nobody = !taker && !reach->taker_count;
+	dead->row.count = 0;
+	if (row.count == 1)
+		found = check_add(check, row.first->span, "%s",
+				  nobody ? "no packet that it could match comes to its chain" : dead->one);
 	else
-		found = check_add(check, row->first->span, "%zu rules from here on: %s", row->count, many);
-	if (row->count > 1)
-		found_label(check, found, row->last->span, "the last of them");
-	for (size_t i = 0; i < reach->taker_count; i++)
+		found =
+		    check_add(check, row.first->span, "%zu rules from here on: %s", row.count,
+			      nobody ? "no packet that they could match comes to their chain" : dead->many);
+	if (row.count > 1)
+		found_label(check, found, row.last->span, "the last of them");
+	if (dead->taking.cover)
+		found_label(check, found, taker->span, "this rule matches all that %s, and comes first",
+			    row.count == 1 ? "it matches" : "they match");
+	else if (taker)
+		found_label(check, found, taker->span, "nothing goes on behind this rule");
+	for (size_t i = 0; !taker && i < reach->taker_count; i++)
 		found_label(check, found, reach->takers[i]->span,
 			    i + 1 == reach->taker_count && reach->more ? "by this rule, and by others"
 								       : "by this rule");
 }
 
-int taken_report(struct check *check, taken_filter wanted, const char *one, const char *many)
+static int look_at(struct dead *dead, const struct rule *rule, bool opposite)
 {
+	const struct rule_reach *reach = check_reach(dead->check, rule);
+	struct taking taking;
+	if (dead->check->failed)
+		return -ENOMEM;
+	if (!reach || reach->reach != REACH_TAKEN)
+		return 0;
+	int error = find_taking(dead->check, rule, reach, &taking);
+	if (error || taking.opposite != opposite)
+		return error;
+	bool same = dead->row.count && taking.cover == dead->taking.cover && taking.end == dead->taking.end &&
+		    (taking.cover || taking.end || same_takers(reach, dead->reach));
+	if (same && row_extend(&dead->row, rule))
+		return 0;
+	flush(dead);
+	row_begin(&dead->row, rule);
+	dead->taking = taking;
+	dead->reach = reach;
+	return 0;
+}
+
+int taken_report(struct check *check, bool opposite, const char *one, const char *many)
+{
+	struct dead dead = {.check = check, .one = one, .many = many};
 	for (int family = 0; family < FAMILY_COUNT; family++)
 		for (int id = 0; id < TABLE_COUNT; id++) {
 			const struct table *table = &check->ruleset->tables[family][id];
-			for (size_t i = 0; table->present && i < table->chain_count; i++) {
-				struct row row = {0};
-				const struct rule_reach *first = NULL;
+			for (size_t i = 0; table->present && i < table->chain_count; i++)
 				for (size_t j = 0; j < table->chains[i]->rule_count; j++) {
-					const struct rule *rule = &table->chains[i]->rules[j];
-					const struct rule_reach *reach = check_reach(check, rule);
-					if (check->failed)
-						return -ENOMEM;
-					if (!reach || reach->reach != REACH_TAKEN || !wanted(rule, reach))
-						continue;
-					if (first && same_takers(first, reach) && row_extend(&row, rule))
-						continue;
-					if (row.count)
-						report(check, &row, first, one, many);
-					row_begin(&row, rule);
-					first = reach;
+					int error = look_at(&dead, &table->chains[i]->rules[j], opposite);
+					if (error)
+						return error;
 				}
-				if (row.count)
-					report(check, &row, first, one, many);
-			}
 		}
+	flush(&dead);
 	return 0;
 }

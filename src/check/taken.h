@@ -6,11 +6,15 @@
 
 #include "check/reaches.h"
 
-/* It decides, and so do all that take its packets, the other way. */
-bool taken_by_opposite(const struct rule *rule, const struct rule_reach *reach);
+/* Who takes all packets of a rule. */
+struct taking {
+	const struct rule *cover; /* an earlier rule of its chain that wants all of them; NULL: none alone */
+	const struct rule *end;   /* without a cover: nothing goes on behind this rule of its chain */
+	bool opposite;            /* whoever takes them does the opposite */
+};
 
-/* Reports those of which `wanted` is true; rules in a row with the same takers together. */
-typedef bool (*taken_filter)(const struct rule *rule, const struct rule_reach *reach);
-int taken_report(struct check *check, taken_filter wanted, const char *one, const char *many);
+/* Reports the rules whose packets are taken, by whoever does the opposite, or by others; rules in a row with
+ * the same takers together. */
+int taken_report(struct check *check, bool opposite, const char *one, const char *many);
 
 #endif

@@ -540,6 +540,33 @@ static const char *interface_word(const void *context, uint64_t value)
 	return value + 1 == fields->interface_count ? "another interface" : fields->interfaces[value];
 }
 
+/* Where only a few are left out, those. */
+static void print_interfaces(const struct fields *fields, const char *which, const struct values *values,
+			     struct buffer *out)
+{
+	if (!values->count)
+		return;
+	size_t left_out = fields->interface_count;
+	struct buffer before = {0};
+	for (size_t i = 0; i < values->count; i++)
+		left_out -= (size_t)(values->ranges[i].high - values->ranges[i].low) + 1;
+	bool others = values->count && values->ranges[values->count - 1].high + 1 == fields->interface_count;
+	if (!others || left_out > 3) {
+		buffer_printf(&before, ", %s ", which);
+		print_names(before.data ? before.data : "", values, interface_word, fields, out);
+		buffer_fini(&before);
+		return;
+	}
+	buffer_printf(out, ", %s any interface but ", which);
+	size_t run = 0, shown = 0;
+	for (size_t class = 0; class < fields->interface_count; class ++) {
+		while (run < values->count && values->ranges[run].high < class)
+			run++;
+		if (run == values->count || values->ranges[run].low > class)
+			buffer_printf(out, "%s%s", shown++ ? "," : "", fields->interfaces[class]);
+	}
+}
+
 static const char *fragment_word(const void *context, uint64_t value)
 {
 	static const char *const words[] = {"not fragmented", "first fragments", "later fragments"};
@@ -616,9 +643,9 @@ static void print_leaf(const struct description *description, const struct leaf 
 		buffer_puts(out, fields[FIELD_PAYLOAD].ranges[0].low ? ", with data" : ", without data");
 	print_names(", state ", &fields[FIELD_STATE], state_word, NULL, out);
 	if (hook != HOOK_OUTPUT && hook != HOOK_POSTROUTING)
-		print_names(", in ", &fields[FIELD_IN], interface_word, description->fields, out);
+		print_interfaces(description->fields, "in", &fields[FIELD_IN], out);
 	if (hook != HOOK_INPUT && hook != HOOK_PREROUTING)
-		print_names(", out ", &fields[FIELD_OUT], interface_word, description->fields, out);
+		print_interfaces(description->fields, "out", &fields[FIELD_OUT], out);
 }
 
 /* --- packets
@@ -664,6 +691,7 @@ static int find_packet(const struct description *description, const struct leaf 
 	diagram_node before = all;
 	for (size_t i = 0; i < sizeof(protocols) && all == before; i++)
 		all = prefer(description, all, fields_value(fields, FIELD_PROTOCOL, protocols[i]));
+	all = prefer(description, all, fields_value(fields, FIELD_IN, fields->interface_count - 1));
 	all = prefer(description, all, fields_value(fields, FIELD_STATE, STATE_NEW));
 	all = prefer(description, all, fields_value(fields, FIELD_TCP_FLAGS, 2 /* SYN */));
 	all = prefer(description, all, fields_value(fields, FIELD_PAYLOAD, 0));

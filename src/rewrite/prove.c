@@ -131,9 +131,10 @@ int rewrite_prove(struct rewrite *rewrite, const struct difference_options *opti
 				    options, rest);
 	if (!error)
 		error = difference_compute(rest[0], rest[1], options, difference);
-	if (error)
-		return error;
-	*after = read;
+	if (error && read)
+		diagnostics_keep(sink, read->arena); /* what is in the sink may point there */
+	else if (!error)
+		*after = read;
 	read = NULL;
-	return 0;
+	return error;
 }
