@@ -24,7 +24,8 @@ const struct finding_type finding_rule_contradicts = {
     .code = "rule-contradicts",
     .severity = SEVERITY_WARNING,
     .title = "a rule that no packet can match",
-    .why = "Two of its conditions cannot be true of one packet: a port range and another one, an interface "
+    .why = "Two of its conditions cannot be true of one packet: two ports, a range that ends before it "
+	   "begins, an interface "
 	   "where there is "
 	   "none, a state that traffic without tracking does not have. The rule does nothing.",
     .action = "Find the condition that was meant otherwise; two values of one thing need two rules, or -m "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Rules that act, and without which everything would come out the same: one finding for each chain. Left out
- * is what is told otherwise (jumps to empty chains, the first of two equal rules), and the early way out for
- * established connections, which saves them the rest of the chain. */
+ * is what is told otherwise (jumps to empty chains, the first of two equal rules), and what saves packets the
+ * rest of the chain by design: the early way out for established connections, an ACCEPT behind a NOTRACK. */
 #include "check/findings.h"
 #include "check/reaches.h"
 
@@ -21,6 +21,17 @@ static bool takes_all_of_another(struct check *check, const struct rule *rule)
 	return false;
 }
 
+/* Ends the walk for what the rule before it matched and let go on: NOTRACK, then ACCEPT. */
+static bool ends_walk_of_previous(struct check *check, const struct rule *rule)
+{
+	enum target_kind kind = rule->target.type->kind, before;
+	if (rule == rule->chain->rules || (kind != TARGET_ACCEPT && kind != TARGET_RETURN))
+		return false;
+	before = (rule - 1)->target.type->kind;
+	return (before == TARGET_CONTINUE || before == TARGET_NOTRACK || before == TARGET_CHANGE) &&
+	       strcmp(rule_condition_text(check, rule - 1), rule_condition_text(check, rule)) == 0;
+}
+
 static bool is_redundant(struct check *check, const struct rule *rule)
 {
 	const struct rule_reach *reach = check_reach(check, rule);
@@ -28,7 +39,7 @@ static bool is_redundant(struct check *check, const struct rule *rule)
 		return false;
 	if (rule->target.chain && !rule->target.chain->rule_count)
 		return false;
-	return !takes_all_of_another(check, rule);
+	return !ends_walk_of_previous(check, rule) && !takes_all_of_another(check, rule);
 }
 
 static int run_chain(struct check *check, const struct chain *chain)

@@ -4,6 +4,7 @@
 #include "command/optimize.h"
 #include "command/command.h"
 #include "command/reason.h"
+#include "meaning/reach.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -49,6 +50,7 @@ struct optimizing {
 
 struct result {
 	struct ruleset *ruleset, *after;
+	struct reach_report *reach[FAMILY_COUNT];
 	struct rewrite *rewrite;
 	struct difference *difference;
 	const struct rewrite_cost *costs;
@@ -59,6 +61,9 @@ static void result_cleanup(struct result *result)
 {
 	difference_cleanup(&result->difference);
 	rewrite_cleanup(&result->rewrite);
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		if (result->reach[family])
+			reach_free(result->reach[family]);
 	ruleset_cleanup(&result->after);
 	ruleset_cleanup(&result->ruleset);
 }
@@ -80,6 +85,25 @@ static int parse_steps(const char *list, unsigned *without)
 			return EXIT_DONE;
 		at += size + 1;
 	}
+}
+
+/* Dead rules cost nothing but what is walked past them: looking for them shall not take longer than a second.
+ */
+#define REACH_NODES 500000
+
+static int make(const struct optimizing *optimizing, struct result *result)
+{
+	struct rewrite_options options = optimizing->rewrite;
+	int error = 0;
+
+	for (int family = 0; family < FAMILY_COUNT && !(options.without & REWRITE_DEAD) && !error; family++) {
+		if (!result->ruleset->has_family[family])
+			continue;
+		error =
+		    reach_compute(result->ruleset, (enum family)family, REACH_NODES, &result->reach[family]);
+		options.reach[family] = result->reach[family];
+	}
+	return error ? error : rewrite_compute(result->ruleset, &options, &result->rewrite);
 }
 
 /* --- The proof
@@ -222,7 +246,7 @@ static int run(const char *const *paths, size_t count, const struct optimizing *
 
 	if (code)
 		return code;
-	if (rewrite_compute(result.ruleset, &optimizing->rewrite, &result.rewrite))
+	if (make(optimizing, &result))
 		return command_fail("optimize", EXIT_SYSTEM, "out of memory");
 	code = prove(optimizing, &result);
 	if (!code && (optimizing->explain || optimizing->json) &&

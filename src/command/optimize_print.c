@@ -257,8 +257,7 @@ void optimize_print_costs(const struct rewrite_cost *costs, size_t count, struct
 
 static void add_text(struct json_object *object, const char *key, struct text text)
 {
-	json_object_object_add(object, key,
-			       json_object_new_string_len(text.data ? text.data : "", (int)text.size));
+	json_object_object_add(object, key, clean_json(text));
 }
 
 static void add_count(struct json_object *object, const char *key, size_t count)

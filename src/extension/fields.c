@@ -257,9 +257,9 @@ diagram_node fields_masked(const struct fields *fields, enum field field, addres
 
 diagram_node fields_predicate(const struct fields *fields, const struct predicate *predicate)
 {
-	bool never = predicate->kind == PREDICATE_PAIR     ? predicate->point_count == 0
-		     : predicate->kind != PREDICATE_OPAQUE ? predicate->range_count == 0
-							   : false;
+	bool of_ranges = predicate->kind == PREDICATE_SOURCE || predicate->kind == PREDICATE_DESTINATION;
+	bool never = predicate->kind == PREDICATE_PAIR ? predicate->point_count == 0
+						       : of_ranges && predicate->range_count == 0;
 	if (never)
 		return DIAGRAM_FALSE;
 	if (fields->exact && predicate->kind != PREDICATE_OPAQUE)

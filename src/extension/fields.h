@@ -42,6 +42,7 @@ enum predicate_kind {
 	PREDICATE_DESTINATION, /* destination address in ranges */
 	PREDICATE_PAIR,        /* (address, protocol, port) among points */
 	PREDICATE_OPAQUE,      /* unknown */
+	PREDICATE_BOXES,       /* a set of several parts; of exact fields alone */
 };
 
 /* Disjoint and ascending. `element` is what the range is credited to: an index into the set's members, or
@@ -68,7 +69,8 @@ struct predicate {
 	const struct predicate_range *ranges;
 	size_t point_count; /* kind PAIR; sorted by (address, protocol, port), no two equal */
 	const struct predicate_point *points;
-	bool pair_source_address; /* kind PAIR: which address and which port */
+	bool box_source[SET_PARTS_MAX]; /* kind BOXES, of `set`: which side each dimension is */
+	bool pair_source_address;       /* kind PAIR: which address and which port */
 	bool pair_source_port;
 };
 
@@ -130,6 +132,8 @@ struct set_meaning {
 /* Whether what the set holds can be said by such predicates: of addresses, prefixes, and pairs of address and
  * port. */
 bool fields_expresses_set(const struct set *set);
+/* The same of exact fields, for sets of several parts. */
+bool fields_expresses_boxes(const struct fields *fields, const struct set *set);
 int fields_need_set(struct fields *fields, const struct set *set, unsigned dimensions, const bool *source,
 		    struct set_meaning *meaning);
 /* A list's own predicate: the caller fills kind, name, ranges or points (in fields->arena). */

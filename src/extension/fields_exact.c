@@ -56,6 +56,9 @@ struct exact_pairs {
 struct exact {
 	struct exact_side sides[2]; /* FIELD_SOURCE, FIELD_DESTINATION */
 	uint64_t random[2];
+	/* What each predicate holds, by its number: predicate.variable. */
+	size_t node_count, node_capacity;
+	diagram_node *nodes;
 };
 
 _Static_assert(FIELD_SOURCE == 0 && FIELD_DESTINATION == 1, "the sides are indexed by field");
@@ -259,14 +262,24 @@ static int need_pairs(struct fields *fields, const struct predicate *predicate)
 	return result ? result : fields_keep(fields, key, sizeof(key), pairs);
 }
 
-int exact_need_predicate(struct fields *fields, const struct predicate *predicate)
+int exact_need_predicate(struct fields *fields, struct predicate *predicate)
 {
+	struct exact *exact = exact_of(fields);
+	diagram_node *node = arena_push(fields->arena, (void **)&exact->nodes, &exact->node_count,
+					&exact->node_capacity, sizeof(*node));
+	if (!node)
+		return -ENOMEM;
+	*node = DIAGRAM_UNDECIDED;
+	if (predicate->kind != PREDICATE_OPAQUE) /* it has no variable */
+		predicate->variable = (uint32_t)(exact->node_count - 1);
 	switch (predicate->kind) {
 	case PREDICATE_SOURCE:
 	case PREDICATE_DESTINATION:
 		return need_ranges(fields, predicate);
 	case PREDICATE_PAIR:
 		return need_pairs(fields, predicate);
+	case PREDICATE_BOXES:
+		return boxes_need(fields, predicate);
 	case PREDICATE_OPAQUE:
 		break;
 	}
@@ -510,10 +523,25 @@ done:
 	return node;
 }
 
+static diagram_node predicate_node(const struct fields *fields, const struct predicate *predicate)
+{
+	switch (predicate->kind) {
+	case PREDICATE_PAIR:
+		return pairs_node(fields, predicate);
+	case PREDICATE_BOXES:
+		return boxes_node(fields, predicate);
+	default:
+		return ranges_node(fields, predicate);
+	}
+}
+
+/* Asked for each rule that has it, and made once. */
 diagram_node exact_predicate(const struct fields *fields, const struct predicate *predicate)
 {
-	return predicate->kind == PREDICATE_PAIR ? pairs_node(fields, predicate)
-						 : ranges_node(fields, predicate);
+	diagram_node *kept = &exact_of(fields)->nodes[predicate->variable];
+	if (*kept == DIAGRAM_UNDECIDED)
+		*kept = predicate_node(fields, predicate);
+	return *kept;
 }
 
 uint32_t exact_class(const struct fields *fields, enum field field, address value)

@@ -89,6 +89,7 @@ static bool holds(const struct fields *fields, const struct predicate *predicate
 		return pair_port(packet, predicate->pair_source_port, &port) &&
 		       predicate_find_point(predicate, predicate->pair_source_address ? source : destination,
 					    packet->protocol, port) >= 0;
+	case PREDICATE_BOXES:
 	case PREDICATE_OPAQUE:
 		break;
 	}

@@ -53,8 +53,12 @@ bool pair_port(const struct packet *packet, bool source, uint16_t *port);
 /* The field that ipset reads that port from; false when it reads none from this protocol. */
 bool pair_field(uint8_t protocol, bool source, enum field *field);
 
+/* fields_boxes.c: of PREDICATE_BOXES. */
+int boxes_need(struct fields *fields, const struct predicate *predicate);
+diagram_node boxes_node(const struct fields *fields, const struct predicate *predicate);
+
 /* fields_exact.c, of exact fields alone. */
-int exact_need_predicate(struct fields *fields, const struct predicate *predicate);
+int exact_need_predicate(struct fields *fields, struct predicate *predicate);
 int exact_seal(struct fields *fields); /* 0 or -ENOMEM */
 size_t exact_classes(const struct fields *fields, enum field field);
 diagram_node exact_range(const struct fields *fields, enum field field, address low, address high);

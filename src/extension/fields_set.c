@@ -364,12 +364,32 @@ static int resolve(struct resolution *resolution)
 	}
 }
 
+/* ip_set_test(): another family, or fewer dimensions than the set has, never match. */
+static int declare_boxes(struct fields *fields, const struct set *set, const char *name, unsigned dimensions,
+			 const bool *source, struct set_meaning *meaning)
+{
+	bool never = set->family != fields->family || dimensions < set->dimensions;
+	struct predicate *predicate = arena_alloc(fields->arena, sizeof(*predicate));
+	if (!predicate)
+		return -ENOMEM;
+	*predicate =
+	    (struct predicate){.kind = never ? PREDICATE_SOURCE : PREDICATE_BOXES, .name = name, .set = set};
+	for (unsigned i = 0; i < SET_PARTS_MAX && i < dimensions; i++)
+		predicate->box_source[i] = source[i];
+	int result = fields_need_predicate(fields, predicate);
+	if (result == 0)
+		meaning->certain = predicate;
+	return result;
+}
+
 static int declare_set(struct fields *fields, const struct set *set, unsigned dimensions, const bool *source,
 		       struct set_meaning *meaning)
 {
 	const char *name = set_name(fields, set, dimensions, source);
 	if (!name)
 		return -ENOMEM;
+	if (fields_expresses_boxes(fields, set) && !set->changing)
+		return declare_boxes(fields, set, name, dimensions, source, meaning);
 	if (!fields_expresses_set(set) || set->changing)
 		return declare_opaque(fields, set, name, &meaning->expiry);
 	/* ip_set_test(): another family, or fewer dimensions than the set has, never match. */

@@ -393,9 +393,18 @@ static uint8_t other_icmp(const struct set *set)
 	return set->family == FAMILY_IPV4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 }
 
+/* A part of protocol and port. */
+static bool has_port(const struct set *set)
+{
+	for (unsigned i = 0; i < set->dimensions; i++)
+		if (set_types[set->type].parts[i] == SET_PART_PORT)
+			return true;
+	return false;
+}
+
 static bool has_odd_member(const struct set_match *set)
 {
-	if (set->reference.set->type != SET_HASH_IP_PORT)
+	if (!has_port(set->reference.set))
 		return false;
 	for (size_t i = 0; i < set->reference.set->member_count; i++) {
 		struct set_member member;
@@ -473,9 +482,14 @@ static enum opaque_sharing sharing(const struct set_match *set)
 }
 
 /* A member of hash:net whose counters do not fit makes way for a shorter prefix, which no range tells. */
-static bool is_opaque(const struct set_match *set)
+static bool is_opaque(const struct fields *fields, const struct set_match *set)
 {
-	return !fields_expresses_set(set->reference.set) || asks_nomatch(set) || any_set(set, is_changing) ||
+	bool boxes = fields_expresses_boxes(fields, set->reference.set);
+
+	if (boxes && (compares_counters(set) || set->return_nomatch))
+		return true;
+	return !(boxes || fields_expresses_set(set->reference.set)) || asks_nomatch(set) ||
+	       any_set(set, is_changing) ||
 	       (compares_counters(set) && set->reference.set->type == SET_HASH_NET);
 }
 
@@ -488,7 +502,7 @@ static int set_declare(const struct match *match, const struct rule *rule, struc
 
 	if (too_few(set))
 		return 0;
-	if (is_opaque(set))
+	if (is_opaque(fields, set))
 		return option_declare_opaque(match, rule, fields, text, sharing(set));
 	if (compares_counters(set))
 		error = option_declare_opaque(match, rule, fields, text, OPAQUE_RULE);
@@ -537,7 +551,7 @@ static diagram_node set_mean(const struct match *match, const struct rule *rule,
 
 	if (too_few(set))
 		return set->inverted ? DIAGRAM_TRUE : DIAGRAM_FALSE;
-	if (is_opaque(set)) {
+	if (is_opaque(fields, set)) {
 		mean = option_mean_opaque(match, rule, fields, text, sharing(set));
 		return set->inverted ? diagram_not(diagram, mean) : mean;
 	}
@@ -545,7 +559,7 @@ static diagram_node set_mean(const struct match *match, const struct rule *rule,
 			    set->reference.source, &meaning))
 		return DIAGRAM_UNDECIDED;
 	mean = fields_set(fields, &meaning);
-	if (set->reference.set->type == SET_HASH_IP_PORT)
+	if (has_port(set->reference.set))
 		mean = port_mean(match, rule, fields, mean);
 	if (compares_counters(set))
 		mean = diagram_and(diagram, mean, option_mean_opaque(match, rule, fields, text, OPAQUE_RULE));
@@ -581,7 +595,7 @@ bool match_set_meaning(const struct match *match, const struct fields *fields, s
 		return false;
 	const struct set_match *set = match->data;
 	if (set->inverted || set->return_nomatch || compares_counters(set) || too_few(set) ||
-	    is_opaque(set) || has_odd_member(set))
+	    is_opaque(fields, set) || has_odd_member(set))
 		return false;
 	return fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions,
 			       set->reference.source, meaning) == 0;

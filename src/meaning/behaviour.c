@@ -80,6 +80,9 @@ static diagram_node follow(struct behaviour *behaviour, uint32_t trace, diagram_
 {
 	if (behaviour->tracks && trace && behaviour->traces.traces[trace].tracked)
 		g = behind_tracking(behaviour, trace, g);
+	/* What comes behind looks at another packet, of which nothing is known. */
+	if (trace && behaviour->traces.traces[trace].rewritten && !diagram_is_terminal(g))
+		return DIAGRAM_UNDECIDED;
 	return behind_trace(behaviour, trace, g);
 }
 
@@ -222,7 +225,9 @@ static diagram_node other_end(struct behaviour *behaviour, const struct rule *ru
 static diagram_node perhaps_end(struct behaviour *behaviour, const struct rule *rule)
 {
 	const struct predicate *predicate = behaviour_target_predicate(behaviour, rule);
-	struct event event = {.look = LOOK_ALWAYS, .text = target_text(behaviour, rule)};
+	struct event event = {.look = LOOK_ALWAYS,
+			      .text = target_text(behaviour, rule),
+			      .rewrites = behaviour_target_rewrites(&rule->target)};
 	if (!predicate || !event.text)
 		return DIAGRAM_UNDECIDED;
 	diagram_node node =
@@ -295,11 +300,12 @@ static uint32_t match_events(struct behaviour *behaviour, const struct match *ma
 		struct event event = {.look = LOOK_ALWAYS, .asks = true, .place = place};
 		trace = one_event(behaviour, &event);
 	}
-	if (match->type->changes && (behaviour->look & LOOK_CHANGES)) {
+	bool counts = behaviour->counts && behaviour_counts(match);
+	if (counts || (match->type->changes && (behaviour->look & LOOK_CHANGES))) {
 		struct buffer text = {0};
 		match->type->print(match, rule, &text);
 		struct event event = {
-		    .look = LOOK_CHANGES,
+		    .look = counts ? LOOK_ALWAYS : LOOK_CHANGES,
 		    .text = text.failed ? NULL : arena_copy(behaviour->arena, text.data, text.size)};
 		buffer_fini(&text);
 		trace = event.text ? traces_join(&behaviour->traces, trace, one_event(behaviour, &event))
@@ -350,6 +356,27 @@ diagram_node behaviour_touch(struct behaviour *behaviour, size_t side, const str
 		all = diagram_and(diagram, all, match->type->mean(match, rule, behaviour->fields));
 	}
 	return all;
+}
+
+diagram_node behaviour_any_state(const struct behaviour *behaviour, enum table_id table, diagram_node f)
+{
+	const struct fields *fields = behaviour->fields;
+	uint32_t variables = diagram_variables(fields->diagram);
+	if (table != TABLE_RAW || diagram_is_terminal(f))
+		return f;
+	bool *state = calloc(variables + 1, sizeof(*state));
+	if (!state)
+		return DIAGRAM_UNDECIDED;
+	for (uint32_t i = 0; i < fields->bits[FIELD_STATE]; i++)
+		state[fields->first[FIELD_STATE] + i] = true;
+	diagram_node result = diagram_exists(fields->diagram, f, state);
+	free(state);
+	return result;
+}
+
+bool behaviour_rewrites(const struct behaviour *behaviour, enum table_id table)
+{
+	return behaviour->rewrites[table];
 }
 
 bool behaviour_is_plain(const struct behaviour *behaviour, const struct rule *rule)
@@ -624,7 +651,8 @@ diagram_node behaviour_end_node(struct behaviour *behaviour, enum end_kind kind)
  * names. */
 static diagram_node devices_at(const struct fields *fields, enum hook hook)
 {
-	bool no_input = hook == HOOK_OUTPUT || hook == HOOK_POSTROUTING;
+	/* In POSTROUTING what is sent on has the one it came by (nf_hook_state.in, since 5.7). */
+	bool no_input = hook == HOOK_OUTPUT;
 	bool no_output = hook == HOOK_INPUT || hook == HOOK_PREROUTING;
 	uint64_t none = fields->interface_count - 1;
 	diagram_node in = no_input ? fields_value(fields, FIELD_IN, none) : DIAGRAM_TRUE;

@@ -47,7 +47,8 @@ struct event {
 	enum looked_at look;
 	const char *text;
 	bool tracks;
-	bool marks; /* mark = (mark & ~mask) ^ value */
+	bool rewrites; /* may have made another packet of it */
+	bool marks;    /* mark = (mark & ~mask) ^ value */
 	uint32_t value, mask;
 	bool asks; /* a match was asked: text is NULL, place */
 	uint32_t place;
@@ -57,6 +58,7 @@ struct trace {
 	uint32_t before; /* what came before the event */
 	uint32_t event;
 	bool tracked; /* has an event that tracks */
+	bool rewritten;
 };
 
 struct behaviour;
@@ -99,9 +101,20 @@ unsigned behaviour_needs(const struct behaviour *behaviour);
 /* For each variable the place that it stands for + 1, or 0; and how many places there are. */
 const uint32_t *behaviour_places(const struct behaviour *behaviour, size_t *count);
 
+/* Of the packets of `domain` that come to the chain those that may ask one of the wanted places (NULL: any);
+ * what they may ask is marked in `asked` (may be NULL). */
+diagram_node behaviour_askers(struct behaviour *behaviour, size_t side, enum table_id table, enum hook hook,
+			      diagram_node domain, const bool *wanted, bool *asked);
+/* Adds the places that share their memory with one of these. */
+void behaviour_share_memory(const struct behaviour *behaviour, bool *asked);
+
 /* What one rule asks of a packet: all of it, and up to where it begins to have effects that are events. */
 diagram_node behaviour_condition(struct behaviour *behaviour, size_t side, const struct rule *rule);
 diagram_node behaviour_touch(struct behaviour *behaviour, size_t side, const struct rule *rule);
+/* Whether a target of the table may go on with another packet than came to it. */
+bool behaviour_rewrites(const struct behaviour *behaviour, enum table_id table);
+/* f wherever the state may be another by the time that a rule is reached: of raw. */
+diagram_node behaviour_any_state(const struct behaviour *behaviour, enum table_id table, diagram_node f);
 /* Whether no match of the rule is asked about what it remembers, nor changes anything. */
 bool behaviour_is_plain(const struct behaviour *behaviour, const struct rule *rule);
 /* Whether a set of the second side is not what the first has under its name. */

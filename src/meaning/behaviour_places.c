@@ -98,15 +98,68 @@ static bool new_place(struct behaviour *behaviour, const char *text, const char 
 	return true;
 }
 
-/* Finds the first side's place that is most like this one. Those of one key are taken in order. */
+/* Finds the first side's place that is most like this one. Those of one key are taken in order. A place that
+ * has its own rule on the second side, too, is no other's: packets that no changed rule touches are not
+ * compared, and ask it there. */
 static struct place_wait *find_waiting(struct places *places, const char *const *keys)
 {
 	for (size_t precision = 0; precision < KEYS; precision++)
 		for (size_t i = 0; i < places->waiting_count; i++)
-			if (!places->waiting[i].taken &&
+			if (!places->waiting[i].taken && (precision == 0 || !places->waiting[i].reserved) &&
 			    strcmp(places->waiting[i].keys[precision], keys[precision]) == 0)
 				return &places->waiting[i];
 	return NULL;
+}
+
+static int compare_key_rules(const void *a, const void *b)
+{
+	const struct place_wait *const *x = a, *const *y = b;
+	return strcmp((*x)->rule, (*y)->rule);
+}
+
+static void reserve_rule(struct place_wait **sorted, size_t count, const char *rule)
+{
+	size_t begin = 0, end = count;
+	while (begin < end) {
+		size_t probe = begin + (end - begin) / 2;
+		if (strcmp(sorted[probe]->rule, rule) < 0)
+			begin = probe + 1;
+		else
+			end = probe;
+	}
+	for (; begin < count && strcmp(sorted[begin]->rule, rule) == 0; begin++)
+		sorted[begin]->reserved = true;
+}
+
+/* Marks the places whose rule the second side has in the same chain. */
+static bool reserve_places(struct behaviour *behaviour, const struct ruleset *second)
+{
+	struct places *places = &behaviour->places;
+	if (!places->waiting_count)
+		return true;
+	struct place_wait **sorted = calloc(places->waiting_count, sizeof(struct place_wait *));
+	bool done = sorted != NULL;
+	for (size_t i = 0; done && i < places->waiting_count; i++)
+		sorted[i] = &places->waiting[i];
+	if (done)
+		qsort(sorted, places->waiting_count, sizeof(struct place_wait *), compare_key_rules);
+	for (enum table_id id = 0; done && id < TABLE_COUNT; id++) {
+		const struct table *table = &second->tables[behaviour->family][id];
+		for (size_t c = 0; done && c < table->chain_count; c++)
+			for (size_t r = 0; done && r < table->chains[c]->rule_count; r++) {
+				const struct rule *rule = &table->chains[c]->rules[r];
+				struct buffer key = {0};
+				rule_print(rule, true, &key);
+				buffer_printf(&key, "\n%.*s", (int)rule->chain->name.size,
+					      rule->chain->name.data);
+				done = !key.failed;
+				if (done)
+					reserve_rule(sorted, places->waiting_count, key.data);
+				buffer_fini(&key);
+			}
+	}
+	free(sorted);
+	return done;
 }
 
 /* The place of a match or target; made when it is asked for the first time. TRACE_FAILED: memory is short. */
@@ -138,6 +191,8 @@ static uint32_t place_for(struct behaviour *behaviour, const void *owner, const 
 			return TRACE_FAILED;
 		memcpy(waiting->keys, keys, sizeof(keys));
 		waiting->place = place;
+		/* Behind the names of the table and of the match: see key_of(). */
+		waiting->rule = keys[0] + strlen(table_names[rule->chain->table->id]) + text.size + 2;
 	}
 	return owner_add(places, owner, place) ? place : TRACE_FAILED;
 }
@@ -310,6 +365,11 @@ static bool may_end(const struct target *target)
 	}
 }
 
+bool behaviour_target_rewrites(const struct target *target)
+{
+	return may_end(target) && target->type->kind != TARGET_QUEUE;
+}
+
 const struct predicate *behaviour_target_predicate(const struct behaviour *behaviour, const struct rule *rule)
 {
 	struct buffer name = {0};
@@ -330,12 +390,49 @@ static int declare_rule(struct behaviour *behaviour, const struct rule *rule)
 			result = match->type->declare(match, rule, behaviour->fields);
 		if (match_reads_state(match))
 			behaviour->needs |= LOOK_TRACKING;
+		if (strcmp(match->type->name, "rateest") == 0) /* -j RATEEST */
+			behaviour->needs |= LOOK_CHANGES;
 	}
+	behaviour->rewrites[rule->chain->table->id] |= behaviour_target_rewrites(&rule->target);
 	if (target_reads_state(&rule->target) || rule->chain->table->id == TABLE_NAT)
 		behaviour->needs |= LOOK_TRACKING;
 	if (!result && may_end(&rule->target) && !behaviour_target_predicate(behaviour, rule))
 		result = -ENOMEM;
 	return result;
+}
+
+/* What rules of the other family learn these may be asked: sets that have no family, and rates. */
+static void look_at_shared(void *context, const struct set *set)
+{
+	struct behaviour *behaviour = context;
+	if (set->changing && (set_types[set->type].any_family || set->type == SET_LIST))
+		behaviour->needs |= LOOK_CHANGES;
+}
+
+static void look_at_other_family(struct behaviour *behaviour, const struct ruleset *side)
+{
+	enum family other = behaviour->family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
+	for (enum table_id id = 0; id < TABLE_COUNT; id++) {
+		const struct table *table = &side->tables[other][id];
+		for (size_t c = 0; c < table->chain_count; c++)
+			for (size_t r = 0; r < table->chains[c]->rule_count; r++) {
+				const struct rule *rule = &table->chains[c]->rules[r];
+				for (uint32_t m = 0; m < rule->match_count; m++) {
+					match_each_set(&rule->matches[m], look_at_shared, behaviour);
+					if (strcmp(rule->matches[m].type->name, "rateest") == 0)
+						behaviour->needs |= LOOK_CHANGES;
+				}
+			}
+	}
+}
+
+/* A built-in chain of nat that drops by its policy does not see untracked packets. */
+static bool nat_drops(const struct table *nat)
+{
+	bool drops = false;
+	for (enum hook hook = 0; hook < HOOK_COUNT; hook++)
+		drops |= nat->present && nat->hooks[hook] && nat->hooks[hook]->policy == POLICY_DROP;
+	return drops;
 }
 
 int behaviour_declare(struct behaviour *behaviour)
@@ -348,9 +445,15 @@ int behaviour_declare(struct behaviour *behaviour)
 			behaviour->changes[id] |=
 			    behaviour->sides[side]->tables[behaviour->family][id].changes;
 	for (size_t side = 0; side < behaviour->side_count; side++) {
+		const struct ruleset *ruleset = behaviour->sides[side];
+		look_at_other_family(behaviour, ruleset);
+		if (nat_drops(&ruleset->tables[behaviour->family][TABLE_NAT]))
+			behaviour->needs |= LOOK_TRACKING;
 		behaviour->side = side;
+		if (side && !reserve_places(behaviour, ruleset))
+			return -ENOMEM;
 		for (enum table_id id = 0; id < TABLE_COUNT; id++) {
-			const struct table *table = &behaviour->sides[side]->tables[behaviour->family][id];
+			const struct table *table = &ruleset->tables[behaviour->family][id];
 			for (size_t c = 0; c < table->chain_count && !result; c++)
 				for (size_t r = 0; r < table->chains[c]->rule_count && !result; r++)
 					result = declare_rule(behaviour, &table->chains[c]->rules[r]);
@@ -396,6 +499,22 @@ const uint32_t *behaviour_places(const struct behaviour *behaviour, size_t *coun
 	return behaviour->place_of;
 }
 
+struct counter_search {
+	bool found;
+};
+
+static void look_for_counters(void *context, const struct set *set)
+{
+	((struct counter_search *)context)->found |= set->counters;
+}
+
+bool behaviour_counts(const struct match *match)
+{
+	struct counter_search search = {false};
+	match_each_set(match, look_for_counters, &search);
+	return search.found;
+}
+
 void behaviour_look(struct behaviour *behaviour, unsigned look, const bool *asked)
 {
 	const struct places *places = &behaviour->places;
@@ -403,10 +522,11 @@ void behaviour_look(struct behaviour *behaviour, unsigned look, const bool *aske
 	for (size_t i = 0; i < places->count; i++)
 		behaviour->asked[i] = asked && asked[i];
 	/* What one of a group remembers the others change. */
-	for (size_t i = 0; asked && i < places->count; i++)
-		for (size_t j = 0; asked[i] && places->groups[i] && j < places->count; j++)
-			behaviour->asked[j] |=
-			    places->groups[j] && strcmp(places->groups[i], places->groups[j]) == 0;
+	behaviour_share_memory(behaviour, behaviour->asked);
+	behaviour->counts = false;
+	for (size_t i = 0; i < places->count; i++)
+		behaviour->counts |=
+		    behaviour->asked[i] && places->groups[i] && strcmp(places->groups[i], "set") == 0;
 }
 
 void behaviour_look_at_all(struct behaviour *behaviour)

@@ -30,8 +30,9 @@ struct places {
 	/* Of the first side, for the second to find its own. */
 	struct place_wait {
 		const char *keys[3]; /* from the most particular to the least */
+		const char *rule;    /* in keys[0]: its rule and chain */
 		uint32_t place;
-		bool taken;
+		bool taken, reserved;
 	} * waiting;
 	size_t waiting_count, waiting_capacity;
 };
@@ -55,8 +56,10 @@ struct behaviour {
 	struct fields_naming naming;
 	struct traces traces;
 	struct places places;
-	size_t side;               /* being declared */
-	bool changes[TABLE_COUNT]; /* some target of the table, on any side, changes what matches look at */
+	size_t side;                /* being declared */
+	bool changes[TABLE_COUNT];  /* some target of the table, on any side, changes what matches look at */
+	bool rewrites[TABLE_COUNT]; /* some may go on with another packet */
+	bool counts;                /* being looked up in a set with counters is an event */
 	unsigned needs;
 	unsigned look;
 	bool *asked;            /* by place */
@@ -67,7 +70,11 @@ struct behaviour {
 	bool tracks; /* it is raw */
 };
 
-int behaviour_declare(struct behaviour *behaviour);     /* 0 or -errno */
+int behaviour_declare(struct behaviour *behaviour); /* 0 or -errno */
+/* Whether it is a set's that counts who was found in it. */
+bool behaviour_counts(const struct match *match);
+/* Whether the target, where it goes on, may have made another packet of the one that came. */
+bool behaviour_target_rewrites(const struct target *target);
 int behaviour_find_places(struct behaviour *behaviour); /* after sealing; 0 or -ENOMEM */
 void places_fini(struct places *places);
 /* place + 1; 0: none. */

@@ -254,24 +254,42 @@ static diagram_node any_of(struct diagram *diagram, const diagram_node *nodes, s
 			  any_of(diagram, nodes + count / 2, count - count / 2, limit));
 }
 
-struct set_change {
-	const struct behaviour *behaviour;
-	const struct ruleset *before;
-	bool found;
-};
-
-static void look_at_set(void *context, const struct set *set)
+static void note_set(void *context, const struct set *set)
 {
-	struct set_change *change = context;
-	change->found |= behaviour_set_differs(change->behaviour, set);
+	(void)set;
+	*(bool *)context = true;
 }
 
-static bool sets_differ(const struct delta *delta, const struct rule *after)
+static bool asks_sets(const struct rule *rule)
 {
-	struct set_change change = {.behaviour = delta->behaviour};
-	for (uint32_t i = 0; i < after->match_count; i++)
-		match_each_set(&after->matches[i], look_at_set, &change);
-	return change.found;
+	bool found = false;
+	for (uint32_t i = 0; i < rule->match_count; i++)
+		match_each_set(&rule->matches[i], note_set, &found);
+	return found;
+}
+
+/* What either of two rules touches whose sets are not the same. */
+static diagram_node sets_delta(struct behaviour *behaviour, const struct rule *before,
+			       const struct rule *after)
+{
+	struct diagram *diagram = behaviour_fields(behaviour)->diagram;
+	diagram_node first = behaviour_condition(behaviour, 0, before);
+	diagram_node second = behaviour_condition(behaviour, 1, after);
+	if (first == second && first != DIAGRAM_UNDECIDED)
+		return DIAGRAM_FALSE;
+	if (behaviour_is_plain(behaviour, before) && behaviour_is_plain(behaviour, after))
+		return diagram_minus(diagram, diagram_or(diagram, first, second),
+				     diagram_and(diagram, first, second));
+	return diagram_or(diagram, behaviour_touch(behaviour, 0, before),
+			  behaviour_touch(behaviour, 1, after));
+}
+
+/* Packets that come to the chain and that the rule may do something to. Behind NOTRACK the state is another
+ * than it was before. */
+static diagram_node touch(const struct delta *delta, size_t side, const struct rule *rule)
+{
+	return behaviour_any_state(delta->behaviour, rule->chain->table->id,
+				   behaviour_touch(delta->behaviour, side, rule));
 }
 
 /* Two rules of one text: they differ where sets do, and where a chain that is called does. */
@@ -280,19 +298,14 @@ static diagram_node pair_delta(struct delta *delta, const struct rule *before, c
 	struct behaviour *behaviour = delta->behaviour;
 	struct diagram *diagram = behaviour_fields(behaviour)->diagram;
 	diagram_node all = DIAGRAM_FALSE;
-	if (sets_differ(delta, after)) {
-		diagram_node first = behaviour_touch(behaviour, 0, before);
-		diagram_node second = behaviour_touch(behaviour, 1, after);
-		all = diagram_or(diagram, first, second);
-		if (behaviour_is_plain(behaviour, before) && behaviour_is_plain(behaviour, after))
-			all = diagram_minus(diagram, all, diagram_and(diagram, first, second));
-	}
+	if (asks_sets(before))
+		all = behaviour_any_state(behaviour, before->chain->table->id,
+					  sets_delta(behaviour, before, after));
 	if (before->target.chain) {
 		const struct chain *callee = before->target.chain;
 		diagram_node within = delta->chains[callee->table->id][callee->order];
 		if (within != DIAGRAM_FALSE)
-			all = diagram_or(diagram, all,
-					 diagram_and(diagram, within, behaviour_touch(behaviour, 0, before)));
+			all = diagram_or(diagram, all, diagram_and(diagram, within, touch(delta, 0, before)));
 	}
 	return all;
 }
@@ -318,13 +331,13 @@ static diagram_node chain_delta(struct delta *delta, const struct chain *before,
 	for (size_t i = 0; i < pairing.count[0]; i++) {
 		uint32_t partner = pairing.partner[i];
 		diagram_node node = partner ? pair_delta(delta, &before->rules[i], &after->rules[partner - 1])
-					    : behaviour_touch(behaviour, 0, &before->rules[i]);
+					    : touch(delta, 0, &before->rules[i]);
 		if (node != DIAGRAM_FALSE)
 			nodes[count++] = node;
 	}
 	for (size_t i = 0; i < pairing.count[1]; i++)
 		if (!pairing.has_partner[i])
-			nodes[count++] = behaviour_touch(behaviour, 1, &after->rules[i]);
+			nodes[count++] = touch(delta, 1, &after->rules[i]);
 	struct diagram *diagram = behaviour_fields(behaviour)->diagram;
 	result = any_of(diagram, nodes, count, diagram_size(diagram) + NODES_MAX);
 	if (diagram_count(diagram, result) > TOUCHED_MAX)
@@ -368,5 +381,7 @@ diagram_node delta_domain(struct delta *delta, enum table_id id, enum hook hook)
 		return DIAGRAM_TRUE;
 	if (!compute_table(delta, id))
 		return DIAGRAM_UNDECIDED;
-	return before ? delta->chains[id][before->order] : chain_delta(delta, NULL, after);
+	diagram_node domain = before ? delta->chains[id][before->order] : chain_delta(delta, NULL, after);
+	/* What a rule asks of the packet may be asked of another one by then. */
+	return domain != DIAGRAM_FALSE && behaviour_rewrites(delta->behaviour, id) ? DIAGRAM_TRUE : domain;
 }

@@ -85,16 +85,15 @@ struct looked {
 };
 
 /* Adds the places on whose answer an end hangs. 0 or -ENOMEM. */
-static int find_asked(struct comparison *comparison, const struct looked *looked, bool *asked)
+static int find_asked(struct comparison *comparison, diagram_node ends, bool *asked)
 {
 	const struct fields *fields = behaviour_fields(comparison->behaviour);
 	size_t count = 0;
 	const uint32_t *places = behaviour_places(comparison->behaviour, &count);
 	uint32_t variables = diagram_variables(fields->diagram);
 	bool *support = calloc(variables + 1, sizeof(*support));
-	bool known = looked->before != DIAGRAM_UNDECIDED && looked->after != DIAGRAM_UNDECIDED;
-	bool failed = !support || (known && (!mark_support(fields->diagram, looked->before, support) ||
-					     !mark_support(fields->diagram, looked->after, support)));
+	bool known = ends != DIAGRAM_UNDECIDED;
+	bool failed = !support || (known && !mark_support(fields->diagram, ends, support));
 	for (uint32_t i = 0; !failed && known && i < variables; i++)
 		if (support[i] && places[i])
 			asked[places[i] - 1] = true;
@@ -142,6 +141,7 @@ static int conclude(struct comparison *comparison, const struct looked *looked)
 	if (chain->answer != DIFFERENCE_FOUND)
 		return 0;
 	const struct words_request request = {
+	    .table = chain->table,
 	    .hook = chain->hook,
 	    .behaviour = behaviour,
 	    .before = looked->before,
@@ -184,7 +184,55 @@ static size_t list_chains(const struct comparison *comparison, struct difference
 	return count;
 }
 
-/* What one chain's match is asked another's may remember: which are asked is found over all of them first. */
+/* Packets that no changed rule touches do the same on both sides, as long as what they ask remembers the
+ * same: what hangs on the answers that they get from matches which the touched ones may ask, too (`reached`).
+ * 0 or -ENOMEM. */
+static int find_asked_by_others(struct comparison *comparison, const bool *reached, size_t places,
+				bool *asked)
+{
+	struct behaviour *behaviour = comparison->behaviour;
+	const struct difference_chain *chain = comparison->chain;
+	struct diagram *diagram = behaviour_fields(behaviour)->diagram;
+	diagram_node askers =
+	    behaviour_askers(behaviour, 0, chain->table, chain->hook, DIAGRAM_TRUE, reached, NULL);
+	if (askers == DIAGRAM_FALSE)
+		return 0;
+	behaviour_look(behaviour, wanted_events(comparison), NULL);
+	diagram_node ends = behaviour_chain(behaviour, 0, chain->table, chain->hook, askers);
+	ends = diagram_if(diagram, askers, ends, DIAGRAM_FALSE);
+	for (size_t i = 0; ends == DIAGRAM_UNDECIDED && i < places; i++)
+		asked[i] |= reached[i];
+	return find_asked(comparison, ends, asked);
+}
+
+/* What one chain's match is asked another's may remember: which are asked is found over all of them. */
+static int find_all_asked(struct comparison *comparison, struct difference_chain *chains,
+			  const struct looked *looked, size_t count, size_t places, bool *asked)
+{
+	struct behaviour *behaviour = comparison->behaviour;
+	bool *reached = calloc(places + 1, sizeof(*reached));
+	int result = reached ? 0 : -ENOMEM;
+	for (size_t i = 0; i < count && !result; i++) {
+		if (looked[i].touched == DIAGRAM_FALSE)
+			continue;
+		for (size_t side = 0; side < SIDES_MAX; side++)
+			behaviour_askers(behaviour, side, chains[i].table, chains[i].hook, looked[i].touched,
+					 NULL, reached);
+		result = find_asked(comparison, looked[i].before, asked);
+		if (!result)
+			result = find_asked(comparison, looked[i].after, asked);
+	}
+	if (!result)
+		behaviour_share_memory(behaviour, reached);
+	bool any = !result && memchr(reached, true, places + 1);
+	for (size_t i = 0; any && i < count && !result; i++) {
+		comparison->chain = &chains[i];
+		result = find_asked_by_others(comparison, reached, places, asked);
+	}
+	free(reached);
+	return result;
+}
+
 static int compare_chains(struct comparison *comparison, struct delta *delta, struct difference_chain *chains,
 			  size_t count)
 {
@@ -199,8 +247,9 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 			break;
 		comparison->chain = &chains[done];
 		look_first(comparison, delta, &looked[done]);
-		result = find_asked(comparison, &looked[done], asked);
 	}
+	if (!result)
+		result = find_all_asked(comparison, chains, looked, done, places, asked);
 	bool any = asked && memchr(asked, true, places + 1);
 	for (size_t i = 0; i < count && !result; i++) {
 		comparison->chain = &chains[i];

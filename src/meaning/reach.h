@@ -19,8 +19,9 @@ enum reach {
 struct rule_reach {
 	enum reach reach;
 	bool partly_taken; /* SOME: some of the packets that it matches were taken before */
-	/* TAKEN, or partly taken: the rule of the chain before it that takes them all, or those that together do, in
-	 * order, at most REACH_TAKERS of them; `more` when there are others. None where no packet comes to the chain. */
+	/* TAKEN, or partly taken: the rule of the chain before it that takes them all, or those that together
+	 * do, in order, at most REACH_TAKERS of them; `more` when there are others. None where no packet
+	 * comes to the chain. */
 	size_t taker_count;
 	const struct rule *const *takers;
 	bool more;

@@ -37,8 +37,9 @@ static uint64_t event_hash(const struct event *event)
 static bool event_same(const struct event *a, const struct event *b)
 {
 	bool same_text = a->text && b->text ? strcmp(a->text, b->text) == 0 : a->text == b->text;
-	return same_text && a->look == b->look && a->tracks == b->tracks && a->marks == b->marks &&
-	       a->value == b->value && a->mask == b->mask && a->asks == b->asks && a->place == b->place;
+	return same_text && a->look == b->look && a->tracks == b->tracks && a->rewrites == b->rewrites &&
+	       a->marks == b->marks && a->value == b->value && a->mask == b->mask && a->asks == b->asks &&
+	       a->place == b->place;
 }
 
 /* What is kept under a number, by kind of table. */
@@ -158,7 +159,14 @@ uint32_t traces_add(struct traces *traces, uint32_t trace, uint32_t event)
 		uint32_t rest = before->before;
 		return traces_add(traces, rest, join_marks(traces, &traces->events[before->event], added));
 	}
-	struct trace fresh = {.before = trace, .event = event, .tracked = before->tracked || added->tracks};
+	/* Asked again it may say otherwise: one unknown cannot stand for both answers. */
+	for (uint32_t at = added->asks ? trace : 0; at; at = traces->traces[at].before)
+		if (traces->traces[at].event == event)
+			return TRACE_FAILED;
+	struct trace fresh = {.before = trace,
+			      .event = event,
+			      .tracked = before->tracked || added->tracks,
+			      .rewritten = before->rewritten || added->rewrites};
 	return keep_trace(traces, &fresh);
 }
 

@@ -26,7 +26,7 @@ int traces_init(struct traces *traces, struct arena *arena); /* 0 or -ENOMEM */
 void traces_fini(struct traces *traces);
 uint32_t traces_event(struct traces *traces, const struct event *event);
 /* The trace with one more event. Of tracking the first counts (skb->_nfct is set once), marks that follow
- * each other are one. */
+ * each other are one. One match asked twice: TRACE_FAILED. */
 uint32_t traces_add(struct traces *traces, uint32_t trace, uint32_t event);
 /* One after the other. */
 uint32_t traces_join(struct traces *traces, uint32_t first, uint32_t second);

@@ -642,7 +642,7 @@ static void print_leaf(const struct description *description, const struct leaf 
 	if (fields[FIELD_PAYLOAD].count)
 		buffer_puts(out, fields[FIELD_PAYLOAD].ranges[0].low ? ", with data" : ", without data");
 	print_names(", state ", &fields[FIELD_STATE], state_word, NULL, out);
-	if (hook != HOOK_OUTPUT && hook != HOOK_POSTROUTING)
+	if (hook != HOOK_OUTPUT)
 		print_interfaces(description->fields, "in", &fields[FIELD_IN], out);
 	if (hook != HOOK_INPUT && hook != HOOK_PREROUTING)
 		print_interfaces(description->fields, "out", &fields[FIELD_OUT], out);
@@ -692,12 +692,17 @@ static int find_packet(const struct description *description, const struct leaf 
 	for (size_t i = 0; i < sizeof(protocols) && all == before; i++)
 		all = prefer(description, all, fields_value(fields, FIELD_PROTOCOL, protocols[i]));
 	all = prefer(description, all, fields_value(fields, FIELD_IN, fields->interface_count - 1));
-	all = prefer(description, all, fields_value(fields, FIELD_STATE, STATE_NEW));
+	/* In raw most packets have no connection yet. */
+	enum connection_state state = description->request->table == TABLE_RAW ? STATE_INVALID : STATE_NEW;
+	all = prefer(description, all, fields_value(fields, FIELD_STATE, state));
 	all = prefer(description, all, fields_value(fields, FIELD_TCP_FLAGS, 2 /* SYN */));
 	all = prefer(description, all, fields_value(fields, FIELD_PAYLOAD, 0));
 	region->has_witness = diagram_witness(description->diagram, all, 0, values) &&
 			      fields_packet(fields, values, &region->packet) == 0;
-	if (description->request->hook == HOOK_OUTPUT || description->request->hook == HOOK_POSTROUTING)
+	/* What this host makes came by none. */
+	bool any_input = strcmp(region->packet.in, fields->interfaces[fields->interface_count - 1]) == 0;
+	if (description->request->hook == HOOK_OUTPUT ||
+	    (description->request->hook == HOOK_POSTROUTING && any_input))
 		memset(region->packet.in, 0, sizeof(region->packet.in));
 	free(values);
 	return 0;
@@ -732,14 +737,20 @@ static int describe_leaf(const struct description *description, const struct lea
 	region->share = leaf->share;
 	print_leaf(description, leaf, &words);
 	region->words = keep_buffer(description, &words);
+	if (find_packet(description, leaf, region))
+		return -ENOMEM;
 	print_unknowns(description, leaf, &unknowns);
+	/* On lo it has the one by which it left; answers of REJECT have that of what they answer. */
+	if (description->request->table == TABLE_RAW && region->has_witness &&
+	    region->packet.state != STATE_INVALID)
+		buffer_printf(&unknowns, "%sit comes with a connection", unknowns.size ? " and " : "");
 	bool any = unknowns.size > 0 || unknowns.failed;
 	region->unknowns = any ? keep_buffer(description, &unknowns) : NULL;
 	if (!region->words || (any && !region->unknowns) ||
 	    !describe_end(description, pair->before, &region->before) ||
 	    !describe_end(description, pair->after, &region->after))
 		return -ENOMEM;
-	return find_packet(description, leaf, region);
+	return 0;
 }
 
 int words_describe(const struct words_request *request, struct difference_chain *chain)

@@ -8,6 +8,7 @@
 #include "meaning/difference.h"
 
 struct words_request {
+	enum table_id table;
 	enum hook hook;
 	struct behaviour *behaviour;
 	diagram_node before, after; /* ends */

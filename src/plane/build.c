@@ -41,6 +41,7 @@ static uint32_t predicate_space(const struct predicate *predicate)
 		return PLANE_SPACE_DESTINATION;
 	case PREDICATE_PAIR:
 		return PLANE_SPACE_PAIRS + pair_kind(predicate);
+	case PREDICATE_BOXES:
 	case PREDICATE_OPAQUE:
 		break;
 	}

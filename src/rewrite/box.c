@@ -95,6 +95,31 @@ bool boxes_disjoint(const struct box *a, const struct box *b)
 	       within(b->destination, b->destination_mask, a->not_destination, a->not_destination_mask);
 }
 
+static bool interface_within(const struct interface_match *inner, const struct interface_match *outer)
+{
+	if (!outer || inner == outer)
+		return true;
+	if (!inner)
+		return false;
+	size_t size = strlen(outer->name);
+	return outer->wildcard ? strncmp(inner->name, outer->name, size) == 0
+			       : !inner->wildcard && strcmp(inner->name, outer->name) == 0;
+}
+
+bool box_within(const struct box *inner, const struct box *outer)
+{
+	return (!outer->source_mask ||
+		within(inner->source, inner->source_mask, outer->source, outer->source_mask)) &&
+	       (!outer->destination_mask || within(inner->destination, inner->destination_mask,
+						   outer->destination, outer->destination_mask)) &&
+	       !outer->not_source_mask && !outer->not_destination_mask &&
+	       (!outer->protocol || outer->protocol == inner->protocol) &&
+	       inner->source_low >= outer->source_low && inner->source_high <= outer->source_high &&
+	       inner->destination_low >= outer->destination_low &&
+	       inner->destination_high <= outer->destination_high && interface_within(inner->in, outer->in) &&
+	       interface_within(inner->out, outer->out);
+}
+
 static void widen_address(address *value, address *mask, address other, address other_mask)
 {
 	address same = *mask & other_mask & ~(*value ^ other);

@@ -20,6 +20,8 @@ struct box {
 struct box box_of(const struct rule *rule);
 /* No packet is in both. */
 bool boxes_disjoint(const struct box *a, const struct box *b);
+/* Whatever is in the inner one is in the outer one, too, as far as boxes say it. */
+bool box_within(const struct box *inner, const struct box *outer);
 /* Makes *box hold the other one, too. */
 void box_widen(struct box *box, const struct box *other);
 

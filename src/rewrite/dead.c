@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Chains that nothing jumps to, and rules that ask for a port that there is not.
+ * Chains that nothing jumps to, and rules that no packet reaches and matches.
  *
- * Why it is right: no packet comes there, or none matches. */
+ * Why it is right: no packet comes there, or none matches: it asks for a port that there is not, or
+ * reach_compute() has found that its conditions exclude each other or that rules before it take all that it
+ * matches. A match with a memory or an effect acts when it is asked, whether the rule matches or not: rules
+ * with one stay.
+ *
+ * Where a rule is dead only because of what packets come to its chain, the chain by itself does another thing
+ * without it, and it could not be proven chain by chain (parts.c): in tables with chains of their own only
+ * such rules go as one rule of their chain takes for itself. */
 #include "rewrite/plan.h"
+
+#include "meaning/reach.h"
 
 #include <errno.h>
 
@@ -22,18 +31,45 @@ static bool asks_no_port(const struct box *box)
 	return box->source_low > box->source_high || box->destination_low > box->destination_high;
 }
 
+static bool is_taken(struct rewrite *rewrite, const struct rule *rule, const struct rule_reach *reach)
+{
+	bool alone = reach->taker_count == 1 && !reach->more;
+	const struct rule *taker = alone ? reach->takers[0] : NULL;
+
+	if (reach->reach != REACH_TAKEN)
+		return false;
+	if (!table_has_chains(rule->chain->table))
+		return true;
+	return taker && taker->chain == rule->chain &&
+	       box_within(&facts_of(rewrite, rule)->box, &facts_of(rewrite, taker)->box);
+}
+
+static bool is_dead(struct rewrite *rewrite, const struct rule *rule)
+{
+	const struct reach_report *report = rewrite->options.reach[rule->chain->table->family];
+	const struct rule_reach *reach = report ? reach_of(report, rule) : NULL;
+	const struct facts *facts = facts_of(rewrite, rule);
+
+	if (facts->traits & TRAIT_LOUD)
+		return false;
+	if (asks_no_port(&facts->box) || (reach && reach->reach == REACH_CONTRADICTS)) {
+		drop_rule(rewrite, rule, FATE_CONTRADICTS, NULL);
+		return true;
+	}
+	if (!reach || !is_taken(rewrite, rule, reach))
+		return false;
+	drop_rule(rewrite, rule, FATE_DEAD,
+		  reach->taker_count == 1 && !reach->more ? reach->takers[0] : NULL);
+	return true;
+}
+
 static void dead_rules(struct rewrite *rewrite, struct plan_chain *chain)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < chain->count; i++) {
-		const struct rule *rule = chain->entries[i]->rules[0];
-		const struct facts *facts = facts_of(rewrite, rule);
-		if (asks_no_port(&facts->box) && !(facts->traits & TRAIT_LOUD))
-			drop_rule(rewrite, rule, FATE_CONTRADICTS, NULL);
-		else
+	for (size_t i = 0; i < chain->count; i++)
+		if (!is_dead(rewrite, chain->entries[i]->rules[0]))
 			chain->entries[kept++] = chain->entries[i];
-	}
 	chain->count = kept;
 }
 

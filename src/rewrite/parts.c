@@ -236,18 +236,11 @@ static enum hook some_hook(const struct chain *chain)
 	return HOOK_INPUT;
 }
 
-/* Whether there is something that a proof by parts may do better: changed chains that jump to others, or are
- * jumped to. */
-static bool has_parts(const struct table *table)
-{
-	return table->chain_count > HOOK_COUNT;
-}
-
 int parts_prove(const struct ruleset *input, const struct ruleset *after, const struct table *table,
 		const struct difference_options *options, bool *proven)
 {
 	*proven = false;
-	if (!has_parts(table) || table_may_change(input, table))
+	if (!table_has_chains(table) || table_may_change(input, table))
 		return 0;
 	*proven = true;
 	for (size_t i = 0; i < table->chain_count && *proven; i++) {

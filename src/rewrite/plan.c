@@ -31,6 +31,20 @@ static bool match_is_loud(const struct match *match)
 	       (type->unseen && type->unseen->sharing == OPAQUE_RULE);
 }
 
+/* Counters that are compared, and sets that rules fill, are another thing a moment later. */
+static bool set_may_change(const struct rewrite *rewrite, const struct match *match, const struct rule *rule)
+{
+	struct buffer text = {0};
+
+	if (strcmp(match->type->name, "set") != 0)
+		return false;
+	match->type->print(match, rule, &text);
+	bool changes = rewrite->sets_change || text.failed || strstr(text.data, "--packets") ||
+		       strstr(text.data, "--bytes");
+	buffer_fini(&text);
+	return changes;
+}
+
 static bool target_is_loud(const struct target *target)
 {
 	const struct target_type *type = target->type;
@@ -48,7 +62,8 @@ static unsigned traits_of(const struct rewrite *rewrite, const struct rule *rule
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		if (match_is_loud(&rule->matches[i]))
 			traits |= TRAIT_LOUD;
-		if (rule->matches[i].type->unseen || match_reads_state(&rule->matches[i]))
+		if (rule->matches[i].type->unseen || match_reads_state(&rule->matches[i]) ||
+		    set_may_change(rewrite, &rule->matches[i], rule))
 			traits |= TRAIT_MOODY;
 	}
 	if (rule->target.chain && plan_chain_of(rewrite, rule->target.chain)->rewrites)
@@ -139,6 +154,14 @@ static int intern_rule(struct rewrite *rewrite, const struct rule *rule, struct 
 struct plan_chain *plan_chain_of(const struct rewrite *rewrite, const struct chain *chain)
 {
 	return rewrite->first[chain->table->family][chain->table->id][chain->order];
+}
+
+bool table_has_chains(const struct table *table)
+{
+	for (size_t i = 0; i < table->chain_count; i++)
+		if (!table->chains[i]->builtin)
+			return true;
+	return false;
 }
 
 struct facts *facts_of(const struct rewrite *rewrite, const struct rule *rule)
@@ -234,6 +257,8 @@ static void measure_depth(const struct rewrite *rewrite, const struct table *tab
 
 int plan_make(struct rewrite *rewrite)
 {
+	for (size_t i = 0; i < rewrite->ruleset->set_count; i++)
+		rewrite->sets_change |= rewrite->ruleset->sets[i]->changing;
 	for (int family = 0; family < FAMILY_COUNT; family++) {
 		for (int id = 0; id < TABLE_COUNT; id++) {
 			const struct table *table = &rewrite->ruleset->tables[family][id];

@@ -9,6 +9,8 @@
 #include "rewrite/box.h"
 #include "rewrite/rewrite.h"
 
+#define SHAPES_MAX 16
+
 struct name_index;
 struct plan_chain;
 struct shape;
@@ -94,6 +96,7 @@ struct plan_chain {
 	/* Of a chain that was made: who jumps to it, and what its rules are printed with. */
 	struct plan_chain *caller;
 	struct chain printed;
+	unsigned made;  /* chains that were made of its rules */
 	unsigned above; /* jumps that lead here at most */
 };
 
@@ -106,7 +109,9 @@ struct rewrite {
 	struct plan_chain **first[FAMILY_COUNT][TABLE_COUNT]; /* by chain->order */
 	size_t set_count, set_capacity;
 	struct plan_set **sets;
-	struct name_index *targets, *matches; /* printed forms */
+	unsigned set_numbers[FAMILY_COUNT][SHAPES_MAX]; /* of the last name given */
+	bool sets_change;                               /* some rule fills a set */
+	struct name_index *targets, *matches;           /* printed forms */
 	uint32_t target_count, match_count;
 	uint64_t work;               /* comparisons of boxes that are left; at 0 nothing is moved any more */
 	struct ruleset *written_out; /* what was compared, when it is not what was read back */
@@ -120,6 +125,8 @@ struct rewrite {
 /* plan.c */
 int plan_make(struct rewrite *rewrite);
 struct plan_chain *plan_chain_of(const struct rewrite *rewrite, const struct chain *chain);
+/* Chains besides the built-in ones. */
+bool table_has_chains(const struct table *table);
 struct facts *facts_of(const struct rewrite *rewrite, const struct rule *rule);
 struct entry *plan_entry(struct rewrite *rewrite, enum entry_kind kind);
 /* The same text, the same number, from 1. 0 or -ENOMEM. */

@@ -117,25 +117,22 @@ static bool name_taken(const struct rewrite *rewrite, const struct table *table,
 }
 
 /* weir-CHAIN-NUMBER, at most 28 bytes (XT_EXTENSION_MAXNAMELEN - 1). */
-static int name_chain(struct rewrite *rewrite, const struct plan_chain *caller, struct plan_chain *chain)
+static int name_chain(struct rewrite *rewrite, struct plan_chain *caller, struct plan_chain *chain)
 {
-	const struct plan_chain *own = caller;
-	size_t size;
+	struct plan_chain *own = caller;
+	char name[48];
 
 	while (!own->chain)
 		own = own->caller;
-	size = own->name.size < 16 ? own->name.size : 16;
-	for (unsigned number = 1;; number++) {
-		char name[48];
-		snprintf(name, sizeof(name), "weir-%.*s-%u", (int)size, own->name.data, number);
-		if (name_taken(rewrite, caller->table, text_of(name)))
-			continue;
-		const char *copy = arena_copy(rewrite->arena, name, strlen(name));
-		if (!copy)
-			return -ENOMEM;
-		chain->name = text_of(copy);
-		return 0;
-	}
+	size_t size = own->name.size < 16 ? own->name.size : 16;
+	do
+		snprintf(name, sizeof(name), "weir-%.*s-%u", (int)size, own->name.data, ++own->made);
+	while (name_taken(rewrite, caller->table, text_of(name)));
+	const char *copy = arena_copy(rewrite->arena, name, strlen(name));
+	if (!copy)
+		return -ENOMEM;
+	chain->name = text_of(copy);
+	return 0;
 }
 
 static int lift(struct rewrite *rewrite, struct plan_chain *caller, struct row row)
@@ -185,6 +182,15 @@ static unsigned jumps_below(const struct plan_chain *chain)
 	return chain->chain->depth;
 }
 
+/* Each row that is found costs a look at the whole chain. */
+static bool take_work(struct rewrite *rewrite, const struct plan_chain *chain)
+{
+	if (rewrite->work < 8 * (uint64_t)chain->count)
+		return false;
+	rewrite->work -= 8 * (uint64_t)chain->count;
+	return true;
+}
+
 int step_prefix(struct rewrite *rewrite)
 {
 	static const unsigned parts[] = {PART_IN, PART_OUT, PART_DESTINATION, PART_SOURCE, PART_PROTOCOL};
@@ -195,7 +201,8 @@ int step_prefix(struct rewrite *rewrite)
 		unsigned level = 0;
 		for (const struct plan_chain *at = chain; !at->chain; at = at->caller)
 			level++;
-		while (level < PREFIX_LEVELS && chain->above + jumps_below(chain) + 1 < JUMPS_MAX) {
+		while (level < PREFIX_LEVELS && take_work(rewrite, chain) &&
+		       chain->above + jumps_below(chain) + 1 < JUMPS_MAX) {
 			struct row best = {0, 0, 0};
 			for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
 				struct row row = longest_row(rewrite, chain, parts[k]);

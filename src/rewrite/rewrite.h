@@ -11,6 +11,7 @@
 #include "meaning/difference.h"
 #include "ruleset/ruleset.h"
 
+struct reach_report;
 struct rewrite;
 
 /* Steps, one bit each, for rewrite_options.without. */
@@ -27,6 +28,8 @@ extern const char *const rewrite_step_names[REWRITE_STEP_COUNT]; /* "dead", "rep
 struct rewrite_options {
 	unsigned without; /* enum rewrite_step */
 	bool no_counters; /* sets count nothing, whatever the rules had counted */
+	/* Of each family: what is left of each rule. NULL: not known. */
+	const struct reach_report *reach[FAMILY_COUNT];
 };
 
 /* The ruleset must stay while the rewrite is used. 0, -ENOMEM. */

@@ -98,20 +98,27 @@ static struct plan_set *find_same(const struct rewrite *rewrite, const struct pl
 	return NULL;
 }
 
+/* Shapes of one kind count together. */
+static unsigned *next_number(struct rewrite *rewrite, const struct plan_set *set)
+{
+	size_t shape = 0;
+
+	while (strcmp(shapes[shape].name, set->shape->name) != 0)
+		shape++;
+	return &rewrite->set_numbers[set->family][shape];
+}
+
 static int name_set(struct rewrite *rewrite, struct plan_set *set)
 {
-	for (unsigned number = 1;; number++) {
-		char name[32];
+	unsigned *number = next_number(rewrite, set);
+	char name[32];
+
+	do
 		snprintf(name, sizeof(name), "weir-v%c-%s-%u", set->family == FAMILY_IPV4 ? '4' : '6',
-			 set->shape->name, number);
-		bool taken = ruleset_find_set(rewrite->ruleset, text_of(name)) != NULL;
-		for (size_t i = 0; i < rewrite->set_count && !taken; i++)
-			taken = strcmp(rewrite->sets[i]->name, name) == 0;
-		if (taken)
-			continue;
-		set->name = arena_copy(rewrite->arena, name, strlen(name));
-		return set->name ? 0 : -ENOMEM;
-	}
+			 set->shape->name, ++*number);
+	while (ruleset_find_set(rewrite->ruleset, text_of(name)));
+	set->name = arena_copy(rewrite->arena, name, strlen(name));
+	return set->name ? 0 : -ENOMEM;
 }
 
 static int set_of(struct rewrite *rewrite, struct entry *entry)

@@ -20,6 +20,7 @@ struct shape {
 	bool second_nets; /* the second may be a prefix */
 };
 #define SHAPE_COUNT 14
+_Static_assert(SHAPE_COUNT <= SHAPES_MAX, "rewrite.set_numbers, lists.failed");
 extern const struct shape shapes[SHAPE_COUNT];
 
 struct shape_key {

@@ -18,6 +18,7 @@
 /* What the engine says of one packet in one chain. */
 struct fate_seen {
 	bool certain, events_certain, hot_drop;
+	bool malformed; /* perhaps dropped for a header that is cut off or odd */
 	struct buffer verdict, events;
 	bool tracked; /* some event told conntrack */
 };
@@ -61,11 +62,13 @@ static void record(void *context, const struct step *step)
 	const struct target_type *type = step->rule ? step->rule->target.type : NULL;
 
 	if (step->kind == STEP_HOT_DROP)
-		fate->hot_drop = true;
+		fate->hot_drop = fate->malformed = true;
 	if (step->kind != STEP_RULE)
 		return;
-	if (step->truth != TRUTH_YES)
+	if (step->truth != TRUTH_YES) {
 		fate->events_certain = false;
+		fate->malformed |= type->kind == TARGET_CHANGE;
+	}
 	if (step->truth == TRUTH_YES && type->nat && !fate->certain && fate->events_certain) {
 		put_target(step->rule, &fate->verdict);
 		fate->certain = true;
@@ -214,7 +217,7 @@ static void judge_region(struct ruleset *const *rulesets, const struct differenc
 		    seen.certain && seen.verdict.data && strcmp(seen.verdict.data, fate->verdict) == 0;
 		all &= same;
 		/* What a match that is not modelled asks may contradict what the packet was free to be. */
-		if (!same && !region->unknowns)
+		if (!same && !region->unknowns && (seen.certain || !seen.malformed))
 			fail(judgement, FAILURE_WITNESS, chain, region,
 			     side ? "not confirmed behind" : "not confirmed before");
 		fate_fini(&seen);

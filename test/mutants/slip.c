@@ -38,15 +38,30 @@ void prefix_write(enum family family, const struct pool_prefix *prefix, struct b
 	buffer_printf(out, "/%d", mask_length(family, prefix->mask));
 }
 
+static bool in_builtin_chain(const char *line)
+{
+	static const char *const names[] = {"PREROUTING ", "INPUT ", "FORWARD ", "OUTPUT ", "POSTROUTING "};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strncmp(line + 3, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Most packets meet the first rules of built-in chains: these are changed more often. */
 size_t draw_rule(const struct lines *lines, struct random *random)
 {
+	bool builtin = random_percent(random, 60), early = random_percent(random, 50);
 	size_t found = SIZE_MAX;
 	uint32_t seen = 0;
 
-	for (size_t i = 0; i < lines->count; i++)
-		if (is_rule(lines->items[i]) && random_below(random, ++seen) == 0)
+	for (size_t i = 0; i < lines->count; i++) {
+		if (!is_rule(lines->items[i]) || (builtin && !in_builtin_chain(lines->items[i])))
+			continue;
+		if (random_below(random, early && seen ? 8 * ++seen : ++seen) == 0)
 			found = i;
-	return found;
+	}
+	return found != SIZE_MAX || !builtin ? found : draw_rule(lines, random);
 }
 
 /* A rule at random that has one of these words, with the place of the one drawn. */

@@ -471,6 +471,22 @@ static void what_was_said_is_not_said_again(void **state)
 	assert_int_equal(place.by->number, 1);
 }
 
+/* The second may match what the first did not: the set is filled in between. */
+static void a_set_that_rules_fill_is_asked_again(void **state)
+{
+	struct buffer text = {0};
+	(void)state;
+
+	buffer_puts(&text, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+			   "-A INPUT -m set --match-set learned src -j DROP\n"
+			   "-A INPUT -p tcp -m tcp --dport 23 -j SET --add-set learned src\n"
+			   "-A INPUT -m set --match-set learned src -j DROP\nCOMMIT\n");
+	const char *texts[] = {text.data, "create learned hash:ip\n"};
+	rewrite_texts(texts, 2);
+	buffer_fini(&text);
+	assert_false(rewrite_changed(rewrite));
+}
+
 static void chains_that_nobody_calls_go(void **state)
 {
 	(void)state;
@@ -726,6 +742,7 @@ int main(void)
 	    cmocka_unit_test_teardown(names_that_are_taken_are_left_alone, forget),
 	    cmocka_unit_test_teardown(ipv6_has_sets_of_its_own, forget),
 	    cmocka_unit_test_teardown(what_was_said_is_not_said_again, forget),
+	    cmocka_unit_test_teardown(a_set_that_rules_fill_is_asked_again, forget),
 	    cmocka_unit_test_teardown(chains_that_nobody_calls_go, forget),
 	    cmocka_unit_test_teardown(what_many_ask_is_asked_once, forget),
 	    cmocka_unit_test_teardown(what_is_met_most_comes_first, forget),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Which matches with a memory packets may come to. A superset: rules before them that end the walk are not
+ * taken into account, nor are other matches with a memory. */
+#include "meaning/behaviour_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct asking {
+	struct behaviour *behaviour;
+	const bool *wanted;
+	bool *asked;
+	diagram_node askers;
+};
+
+static void ask(struct asking *asking, const void *owner, diagram_node here)
+{
+	uint32_t place = behaviour_place(asking->behaviour, owner);
+	if (!place)
+		return;
+	if (asking->asked)
+		asking->asked[place - 1] = true;
+	if (!asking->wanted || asking->wanted[place - 1])
+		asking->askers = diagram_or(asking->behaviour->fields->diagram, asking->askers, here);
+}
+
+diagram_node behaviour_askers(struct behaviour *behaviour, size_t side, enum table_id id, enum hook hook,
+			      diagram_node domain, const bool *wanted, bool *asked)
+{
+	struct diagram *diagram = behaviour->fields->diagram;
+	const struct table *table = &behaviour->sides[side]->tables[behaviour->family][id];
+	const struct chain *from = table->present ? table->hooks[hook] : NULL;
+	struct asking asking = {behaviour, wanted, asked, DIAGRAM_FALSE};
+	if (!from || !behaviour->places.count)
+		return DIAGRAM_FALSE;
+	diagram_node *comes = calloc(table->chain_count + 1, sizeof(*comes));
+	if (!comes)
+		return DIAGRAM_UNDECIDED;
+	for (size_t i = 0; i <= from->order; i++)
+		comes[i] = DIAGRAM_FALSE;
+	comes[from->order] = domain;
+	/* Callees stand before their callers. */
+	for (size_t i = from->order + 1; i-- > 0;) {
+		const struct chain *chain = table->ordered[i];
+		for (size_t r = 0; r < chain->rule_count && comes[i] != DIAGRAM_FALSE; r++) {
+			const struct rule *rule = &chain->rules[r];
+			diagram_node here =
+			    behaviour_any_state(behaviour, id, behaviour_touch(behaviour, side, rule));
+			here = diagram_and(diagram, comes[i], here);
+			if (here == DIAGRAM_FALSE)
+				continue;
+			for (uint32_t m = 0; m < rule->match_count; m++)
+				ask(&asking, &rule->matches[m], here);
+			ask(&asking, &rule->target, here);
+			if (rule->target.chain) {
+				size_t callee = rule->target.chain->order;
+				comes[callee] = diagram_or(diagram, comes[callee], here);
+			}
+		}
+	}
+	free(comes);
+	return asking.askers;
+}
+
+void behaviour_share_memory(const struct behaviour *behaviour, bool *asked)
+{
+	const struct places *places = &behaviour->places;
+	for (size_t i = 0; i < places->count; i++)
+		for (size_t j = 0; asked[i] && places->groups[i] && j < places->count; j++)
+			asked[j] |= places->groups[j] && strcmp(places->groups[i], places->groups[j]) == 0;
+}
