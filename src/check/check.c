@@ -42,7 +42,8 @@ const char *check_text(struct check *check, struct buffer *buffer)
 struct found *check_add(struct check *check, struct span span, const char *format, ...)
 {
 	check->result->found[check->type->severity]++;
-	if (check->type_count++ >= FOUND_MAX) {
+	size_t limit = check->type->severity == SEVERITY_NOTE ? NOTES_MAX : FOUND_MAX;
+	if (check->type_count++ >= limit) {
 		check->result->hidden++;
 		return NULL;
 	}

@@ -9,8 +9,9 @@
 #include "extension/extension.h"
 #include "ruleset/extension_type.h"
 
-/* Kept of one kind: who has more of them mends these first. */
+/* Kept of one kind: who has more of them mends these first. Of notes fewer: they must not bury the rest. */
 #define FOUND_MAX 100
+#define NOTES_MAX 20
 #define FOUND_LABELS_MAX 8 /* what a diagnostic takes */
 
 struct found {

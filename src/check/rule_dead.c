@@ -7,7 +7,8 @@
 
 static int run(struct check *check)
 {
-	return taken_report(check, false, "no packet comes to match it: rules before it take all of them",
+	return taken_report(check, false,
+			    "no packet comes to match this rule: rules before it take all of them",
 			    "no packet comes to match them: rules before them take all of them");
 }
 

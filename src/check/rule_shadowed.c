@@ -8,7 +8,7 @@
 static int run(struct check *check)
 {
 	return taken_report(check, true,
-			    "it never acts: rules before it do the opposite with all its packets",
+			    "this rule never acts: rules before it do the opposite with all its packets",
 			    "they never act: rules before them do the opposite with all their packets");
 }
 

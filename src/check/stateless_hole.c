@@ -10,7 +10,11 @@
 
 #define PROBES_EACH 5 /* packets sent for one rule, at most */
 
+enum way { WAY_IN, WAY_THROUGH, WAY_OUT };
+static const char *const way_chains[] = {"INPUT", "FORWARD", "OUTPUT"};
+
 struct hole {
+	enum way way;
 	struct packet packet;       /* that is dropped */
 	const struct rule *dropper; /* NULL: the policy of chain */
 	const struct chain *chain;
@@ -25,17 +29,24 @@ static bool by_filter(const struct probe *probe)
 	       probe->outcome.chain->table->id == TABLE_FILTER;
 }
 
+static int send(struct check *check, const struct packet *packet, enum way way, struct probe *probe)
+{
+	if (way == WAY_OUT)
+		return probe_leaving(check, packet, probe);
+	return probe_arrival(check, packet, way == WAY_IN ? PATH_INPUT : PATH_FORWARD, probe);
+}
+
 /* Whether the packet would be accepted in that state, by a rule that looks at it. */
-static int accepted_as(struct check *check, const struct packet *packet, bool leaving,
+static int accepted_as(struct check *check, const struct packet *packet, enum way way,
 		       enum connection_state state, struct hole *hole, bool *accepted)
 {
 	struct packet tracked = *packet;
 	struct probe probe = {.without_raw = true};
 	probe_state(&tracked, state);
-	int error = leaving ? probe_leaving(check, &tracked, &probe)
-			    : probe_arrival(check, &tracked, PATH_INPUT, &probe);
+	int error = send(check, &tracked, way, &probe);
 	*accepted =
 	    !error && probe_accepted(&probe) && probe.outcome.rule && rule_reads_state(probe.outcome.rule);
+	hole->way = way;
 	hole->state = state;
 	hole->acceptor = probe.outcome.rule;
 	return error;
@@ -49,23 +60,29 @@ static void note(struct hole *hole, const struct packet *packet, const struct pr
 	hole->answers = answers;
 }
 
-/* What the rule itself matches, on its way in. As answers, where it asks about the source port: to what this
- * host sent. */
+/* What the rule itself matches, on its way in or through. As answers, where it asks about the source port: to
+ * what this host, or one behind it, sent. */
 static int itself(struct check *check, const struct rule *rule, const struct packet *packet,
 		  struct hole *hole, bool *found)
 {
-	struct probe input = {.rule = rule}, forward = {.rule = rule};
-	int error = probe_arrival(check, packet, PATH_INPUT, &input);
-	if (!error)
-		error = probe_arrival(check, packet, PATH_FORWARD, &forward);
+	struct probe probes[] = {{.rule = rule}, {.rule = rule}};
+	int error = 0;
 	*found = false;
-	if (error || input.met != TRUTH_YES || !input.outcome.untracked || !by_filter(&input) ||
-	    !probe_closed(&forward))
+	for (int way = WAY_IN; way <= WAY_THROUGH && !error; way++)
+		error = send(check, packet, (enum way)way, &probes[way]);
+	/* What is let in on one of the ways is meant to go there. */
+	if (error || !probe_closed(&probes[WAY_IN]) || !probe_closed(&probes[WAY_THROUGH]))
 		return error;
-	note(hole, packet, &input, false);
-	error = accepted_as(check, packet, false, STATE_NEW, hole, found);
-	if (!error && !*found && rule_asks_port(check, rule, true) && !rule_asks_port(check, rule, false))
-		error = accepted_as(check, packet, false, STATE_ESTABLISHED, hole, found);
+	for (int way = WAY_IN; way <= WAY_THROUGH && !error && !*found; way++) {
+		const struct probe *probe = &probes[way];
+		if (probe->met != TRUTH_YES || !probe->outcome.untracked || !by_filter(probe))
+			continue;
+		note(hole, packet, probe, false);
+		error = accepted_as(check, packet, (enum way)way, STATE_NEW, hole, found);
+		if (!error && !*found && rule_asks_port(check, rule, true) &&
+		    !rule_asks_port(check, rule, false))
+			error = accepted_as(check, packet, (enum way)way, STATE_ESTABLISHED, hole, found);
+	}
 	return error;
 }
 
@@ -86,7 +103,7 @@ static int answers(struct check *check, const struct rule *rule, const struct pa
 	if (error || !by_filter(&leaving))
 		return error;
 	note(hole, &answer, &leaving, true);
-	return accepted_as(check, &answer, true, STATE_ESTABLISHED, hole, found);
+	return accepted_as(check, &answer, WAY_OUT, STATE_ESTABLISHED, hole, found);
 }
 
 /* Answers to what leaves by the rule: on their way in. */
@@ -106,7 +123,7 @@ static int answered(struct check *check, const struct rule *rule, const struct p
 	if (error || !by_filter(&input) || input.notrack != TRUTH_NO)
 		return error;
 	note(hole, &answer, &input, true);
-	return accepted_as(check, &answer, false, STATE_ESTABLISHED, hole, found);
+	return accepted_as(check, &answer, WAY_IN, STATE_ESTABLISHED, hole, found);
 }
 
 struct holes {
@@ -136,7 +153,7 @@ static void flush(struct holes *holes)
 	if (row.count > 1)
 		found_label(check, found, row.last->span, "the last of them");
 	if (hole->acceptor)
-		found_label(check, found, hole->acceptor->span, "accepts only what is %s",
+		found_label(check, found, hole->acceptor->span, "would accept it as %s",
 			    connection_state_name(hole->state));
 	if (hole->dropper)
 		found_label(check, found, hole->dropper->span, "drops it");
@@ -147,7 +164,7 @@ static void flush(struct holes *holes)
 	    "Accept it without a look at the state, in front of what drops it in %s (by its addresses and "
 	    "ports, or "
 	    "with --ctstate UNTRACKED for all of it); or leave it tracked. Dropped is, for example: %s",
-	    hole->chain->reached & 1u << HOOK_OUTPUT ? "OUTPUT" : "INPUT", probe_text(check, &hole->packet));
+	    way_chains[hole->way], probe_text(check, &hole->packet));
 }
 
 static void add(struct holes *holes, const struct rule *rule, const struct hole *hole)

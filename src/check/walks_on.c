@@ -70,6 +70,14 @@ static bool ends_freely(const struct rule *rules, const struct listed *list, siz
 	return true;
 }
 
+/* Nothing is behind the list in its chain, so that a verdict there takes nothing away. */
+static bool ends_chain(const struct rule *rules, size_t count)
+{
+	const struct chain *chain = rules->chain;
+	return rules + count == chain->rules + chain->rule_count &&
+	       (!chain->builtin || chain->policy != POLICY_DROP);
+}
+
 static void hint(struct check *check, struct found *found, const struct rule *rules,
 		 const struct listed *list, size_t count)
 {
@@ -92,21 +100,29 @@ static void hint(struct check *check, struct found *found, const struct rule *ru
 			   nets ? "hash:net" : "hash:ip");
 		return;
 	}
-	const char *verdict = rules->chain->builtin ? "ACCEPT" : "RETURN";
+	struct buffer set = {0};
+	bool ends = ends_chain(rules, count);
 	if (type && same)
+		buffer_printf(
+		    &set, "; or put the list into a set of type %s (--match-set NAME %s): %s in place of %zu",
+		    type, directions,
+		    !ends                   ? "one rule"
+		    : rules->chain->builtin ? "two rules, one of them -j ACCEPT,"
+					    : "two rules, one of them -j RETURN,",
+		    count);
+	const char *alternative = check_text(check, &set);
+	if (ends)
 		found_hint(check, found,
 			   "Behind each rule put another one with the same match and -j %s, which ends the "
-			   "walk here%s; or "
-			   "put the list into a set of type %s: two rules with -m set --match-set NAME %s in "
-			   "place of %zu, "
-			   "one %s and one -j %s.",
-			   verdict, rules->chain->builtin ? " (later tables still see the packet)" : "", type,
-			   directions, count, list[0].target, verdict);
+			   "walk here%s%s.",
+			   rules->chain->builtin ? "ACCEPT" : "RETURN",
+			   rules->chain->builtin ? " (later tables still see the packet)" : "", alternative);
 	else
 		found_hint(check, found,
-			   "Behind each rule put another one with the same match and -j %s, which ends the "
-			   "walk here%s.",
-			   verdict, rules->chain->builtin ? " (later tables still see the packet)" : "");
+			   "Move the list into a chain of its own, jump to it from here, and behind each "
+			   "rule put another one "
+			   "with the same match and -j RETURN, which goes on behind the list%s.",
+			   alternative);
 }
 
 static const char *target_word(const struct rule *rule)

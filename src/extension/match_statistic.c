@@ -197,8 +197,8 @@ bool match_statistic_share(const struct match *match, struct statistic_share *sh
 	*share = (struct statistic_share){
 	    .inverted = is_inverted(statistic),
 	    .every = every,
-	    .probability = every ? 1.0 / every
-				 : (double)statistic->values[STATISTIC_PROBABILITY].number / CERTAIN,
+	    .probability =
+		every ? 1.0 / every : (double)statistic->values[STATISTIC_PROBABILITY].number / CERTAIN,
 	};
 	return true;
 }

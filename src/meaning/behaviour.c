@@ -249,6 +249,20 @@ static diagram_node chain_outcome(const struct behaviour *behaviour, const struc
 	return behaviour->outcomes[chain->order];
 }
 
+/* The jump as an event, behind which all packets come back. */
+static diagram_node call_apart(struct behaviour *behaviour, const struct rule *rule)
+{
+	struct text name = rule->target.chain->name;
+	struct event event = {
+	    .look = LOOK_ALWAYS,
+	    .text = arena_printf(behaviour->arena, "jump to %.*s", (int)name.size, name.data),
+	};
+	if (!event.text)
+		return DIAGRAM_UNDECIDED;
+	return end_node(traces_end(&behaviour->traces, rule->target.is_goto ? END_RETURN : END_CONTINUE, NULL,
+				   one_event(behaviour, &event)));
+}
+
 static diagram_node target_outcome(struct behaviour *behaviour, const struct rule *rule)
 {
 	const struct target *target = &rule->target;
@@ -275,6 +289,8 @@ static diagram_node target_outcome(struct behaviour *behaviour, const struct rul
 	case TARGET_JUMP:
 		if (!target->chain)
 			break;
+		if (behaviour->apart && behaviour->apart[target->chain->order])
+			return call_apart(behaviour, rule);
 		if (target->is_goto)
 			return diagram_replace(behaviour->fields->diagram, goes_back, &behaviour->traces,
 					       chain_outcome(behaviour, target->chain));
@@ -497,6 +513,12 @@ static diagram_node leave_user_chain(void *context, uint32_t value)
 	struct end end = traces->ends[value];
 	return end.kind == END_RETURN ? end_node(traces_end(traces, END_CONTINUE, NULL, end.trace))
 				      : diagram_terminal(value);
+}
+
+diagram_node behaviour_chain_alone(struct behaviour *behaviour, const struct chain *chain)
+{
+	diagram_node outcome = rules_outcome(behaviour, chain, DIAGRAM_TRUE);
+	return diagram_replace(behaviour->fields->diagram, leave_user_chain, &behaviour->traces, outcome);
 }
 
 struct leaving {

@@ -70,3 +70,12 @@ void behaviour_share_memory(const struct behaviour *behaviour, bool *asked)
 		for (size_t j = 0; asked[i] && places->groups[i] && j < places->count; j++)
 			asked[j] |= places->groups[j] && strcmp(places->groups[i], places->groups[j]) == 0;
 }
+
+bool behaviour_shares_memory(const struct behaviour *behaviour)
+{
+	const struct places *places = &behaviour->places;
+	for (size_t i = 0; i < places->count; i++)
+		if (places->groups[i])
+			return true;
+	return false;
+}

@@ -67,9 +67,12 @@ struct behaviour {
 	diagram_node goes_on;   /* END_CONTINUE without a trace */
 	diagram_node *outcomes; /* of the table being looked at, by a chain's order */
 	struct runs runs;
-	bool tracks; /* it is raw */
+	const bool *apart; /* jumps to these chains, by order, are events: parts.c. NULL: none */
+	bool tracks;       /* it is raw */
 };
 
+/* What one chain does by itself, as its callers see it. */
+diagram_node behaviour_chain_alone(struct behaviour *behaviour, const struct chain *chain);
 int behaviour_declare(struct behaviour *behaviour); /* 0 or -errno */
 /* Whether it is a set's that counts who was found in it. */
 bool behaviour_counts(const struct match *match);

@@ -9,6 +9,7 @@
 
 #include "meaning/behaviour.h"
 #include "meaning/delta.h"
+#include "meaning/parts.h"
 #include "meaning/words.h"
 
 #include <errno.h>
@@ -148,6 +149,7 @@ static int conclude(struct comparison *comparison, const struct looked *looked)
 	    .after = looked->after,
 	    .touched = looked->touched,
 	    .domain = behaviour_domain(behaviour, chain->hook),
+	    .different = looked->different,
 	    .limit = comparison->options->region_limit ? comparison->options->region_limit : REGION_LIMIT,
 	    .arena = comparison->difference->arena,
 	};
@@ -268,6 +270,56 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 	return result;
 }
 
+/* No match of another table shares its memory with one of this, or that table is the same to the letter. */
+static bool others_ask_alike(struct comparison *comparison, enum table_id table)
+{
+	struct behaviour *behaviour = comparison->behaviour;
+	struct delta *delta = NULL;
+	if (!behaviour_shares_memory(behaviour))
+		return true;
+	bool alike = delta_new(behaviour, comparison->sides, comparison->family, &delta) == 0;
+	for (enum table_id other = 0; other < TABLE_COUNT && alike; other++)
+		for (enum hook hook = 0; hook < HOOK_COUNT && alike && other != table; hook++)
+			alike = delta_domain(delta, other, hook) == DIAGRAM_FALSE;
+	delta_free(delta);
+	return alike;
+}
+
+/* Whether the table as a whole was too much. What is remembered must not be another table's, too: that one
+ * would have to be asked the same as well. */
+static bool wants_parts(const struct comparison *comparison, const struct difference_chain *chains,
+			size_t count, enum table_id table)
+{
+	bool wanted = false;
+	for (size_t i = 0; i < count; i++) {
+		if (chains[i].table == table)
+			wanted |= chains[i].answer == DIFFERENCE_UNDECIDED;
+		else if (chains[i].answer != DIFFERENCE_NONE)
+			return false;
+	}
+	return wanted && !(comparison->deadline && now() > comparison->deadline);
+}
+
+static int compare_parts(struct comparison *comparison, struct difference_chain *chains, size_t count,
+			 enum table_id table)
+{
+	const struct behaviour_options options = {.node_budget = comparison->options->node_budget};
+	int result =
+	    behaviour_new(comparison->family, comparison->sides, SIDES_MAX, &options, &comparison->behaviour);
+	if (result)
+		return result == -E2BIG ? 0 : result;
+	bool same = others_ask_alike(comparison, table) &&
+		    parts_same(comparison->behaviour, comparison->sides, comparison->family, table);
+	for (size_t i = 0; i < count && same; i++)
+		if (chains[i].table == table) {
+			chains[i].answer = DIFFERENCE_NONE;
+			chains[i].reason = NULL;
+		}
+	comparison->difference->nodes += diagram_size(behaviour_fields(comparison->behaviour)->diagram);
+	behaviour_free(comparison->behaviour);
+	return 0;
+}
+
 static int compare_family(struct comparison *comparison, struct difference_chain *chains, size_t *count)
 {
 	const struct behaviour_options options = {.node_budget = comparison->options->node_budget};
@@ -287,6 +339,9 @@ static int compare_family(struct comparison *comparison, struct difference_chain
 	comparison->difference->nodes += diagram_size(behaviour_fields(comparison->behaviour)->diagram);
 	delta_free(delta);
 	behaviour_free(comparison->behaviour);
+	for (enum table_id table = 0; table < TABLE_COUNT && !result; table++)
+		if (wants_parts(comparison, chains, *count, table))
+			result = compare_parts(comparison, chains, *count, table);
 	return result;
 }
 

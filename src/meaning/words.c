@@ -753,6 +753,60 @@ static int describe_leaf(const struct description *description, const struct lea
 	return 0;
 }
 
+/* The end of that assignment; what is free in it decides nothing. */
+static uint32_t end_at(const struct description *description, diagram_node ends, const int8_t *values)
+{
+	const struct diagram *diagram = description->diagram;
+	while (!diagram_is_terminal(ends))
+		ends = values[diagram_variable(diagram, ends)] > 0 ? diagram_high(diagram, ends)
+								   : diagram_low(diagram, ends);
+	return diagram_value(ends);
+}
+
+static int describe_witness(struct description *description, const int8_t *values,
+			    struct difference_region *region)
+{
+	const struct words_request *request = description->request;
+	const struct fields *fields = description->fields;
+	struct buffer words = {0}, unknowns = {0};
+	struct literal literals[sizeof(description->literals) / sizeof(description->literals[0])];
+	struct leaf leaf = {.literals = literals};
+	for (size_t i = 0; i < fields->predicate_count; i++) {
+		const struct predicate *predicate = fields->predicates[i];
+		if (predicate->kind == PREDICATE_OPAQUE && values[predicate->variable] >= 0 &&
+		    leaf.literal_count < sizeof(literals) / sizeof(literals[0]))
+			literals[leaf.literal_count++] =
+			    (struct literal){predicate->variable, values[predicate->variable] > 0};
+	}
+	print_unknowns(description, &leaf, &unknowns);
+	bool any = unknowns.size > 0 || unknowns.failed;
+	region->unknowns = any ? keep_buffer(description, &unknowns) : NULL;
+	buffer_puts(&words, "packets like this one, and perhaps others");
+	region->words = keep_buffer(description, &words);
+	region->has_witness = fields_packet(fields, values, &region->packet) == 0;
+	bool done =
+	    region->words && (!any || region->unknowns) &&
+	    describe_end(description, end_at(description, request->before, values), &region->before) &&
+	    describe_end(description, end_at(description, request->after, values), &region->after);
+	return done ? 0 : -ENOMEM;
+}
+
+/* One packet, where the budget does not do for more. 0 or -ENOMEM. */
+static int describe_one(struct description *description, struct difference_chain *chain)
+{
+	const struct words_request *request = description->request;
+	struct difference_region *region = arena_array(request->arena, 1, sizeof(*region));
+	int8_t *values = malloc(diagram_variables(description->diagram) + 1);
+	int result = region && values ? 0 : -ENOMEM;
+	if (!result && diagram_witness(description->diagram, request->different, 0, values)) {
+		result = describe_witness(description, values, region);
+		chain->regions = region;
+		chain->region_count = chain->region_total = 1;
+	}
+	free(values);
+	return result;
+}
+
 int words_describe(const struct words_request *request, struct difference_chain *chain)
 {
 	struct description description = {
@@ -779,6 +833,8 @@ int words_describe(const struct words_request *request, struct difference_chain 
 	chain->regions = regions;
 	chain->region_count = shown;
 	chain->region_total = description.leaf_total;
+	if (!result && !shown)
+		result = describe_one(&description, chain);
 	arena_free(description.scratch);
 	return result;
 }

@@ -14,6 +14,7 @@ struct words_request {
 	diagram_node before, after; /* ends */
 	diagram_node touched;       /* packets that are asked about */
 	diagram_node domain;        /* what packets are like */
+	diagram_node different;     /* of these, those with two fates */
 	size_t limit;
 	struct arena *arena; /* of what is described */
 };

@@ -11,7 +11,8 @@ static const char *const marks[] = {
     "  ",          /* a name or a list of days, with nothing in it */
     " -[io] [-!]", /* names that look like options */
     "-m recent .*--name [-!]",
-    "-m recent .*--seconds -",                 /* %d of what is unsigned */
+    "-m recent .*--seconds -", /* %d of what is unsigned */
+    "-j LED .*--led-delay -",
     "-m hashlimit .* 0b/s",                    /* less than 16 bytes a second, or 4 GB and more */
     "-m ipcomp -",                             /* of every SPI; without the option it is SPI 0 */
     "-m string .*--hex-string \"[^\"]{258}\"", /* 128 bytes, which only --string may give */

@@ -106,7 +106,7 @@ static void findings_come_in_the_order_of_the_input(void **state)
 		buffer_printf(&text, "-A INPUT -s 192.0.2.%d/32 -j DROP\n", i);
 	buffer_puts(&text, "-A INPUT -m conntrack --ctstate INVALID -j DROP\n");
 	for (int i = 1; i <= 8; i++)
-		buffer_printf(&text, "-A FORWARD -s 192.0.2.%d/32 -j DROP\n", i);
+		buffer_printf(&text, "-A FORWARD -s 198.51.100.%d/32 -j DROP\n", i);
 	buffer_puts(&text, "COMMIT\n");
 	examine(fixture, text.data);
 	buffer_fini(&text);
