@@ -28,15 +28,39 @@ static bool is_unspecific(const struct rule *rule)
 	return true;
 }
 
-/* The banned packet comes to the ACCEPT, and that is the end of it. */
-static int lets_in(struct check *check, const struct rule *accept, const struct rule *ban, bool *in)
+/* A source that the ban bans; by which interface is asked again for each packet. */
+static int find_banned(struct check *check, const struct rule *ban, struct address_match *source)
 {
-	const struct rule *both[] = {accept, ban};
+	struct packet packet;
+	int error = witness_find(check, &ban, 1, &packet);
+	if (error)
+		return error;
+	*source = (struct address_match){.value = address_from_bytes(packet.family, packet.source),
+					 .mask = family_max(packet.family)};
+	return 0;
+}
+
+static bool same_interface(const struct interface_match *a, const struct interface_match *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->wildcard == b->wildcard && a->inverted == b->inverted;
+}
+
+/* The banned packet comes to the ACCEPT, and that is the end of it. */
+static int lets_in(struct check *check, const struct rule *accept, const struct rule *ban,
+		   const struct address_match *source, bool *in)
+{
+	struct rule banned = *accept; /* what both match */
+	const struct rule *only = &banned;
 	struct packet packet;
 	struct probe probe = {.rule = accept};
 	enum path path = accept->chain->reached & 1u << HOOK_INPUT ? PATH_INPUT : PATH_FORWARD;
 	*in = false;
-	int error = witness_find(check, both, 2, &packet);
+	banned.source = *source;
+	if (interface_is_any(&accept->in))
+		banned.in = ban->in;
+	else if (!interface_is_any(&ban->in) && !same_interface(&accept->in, &ban->in))
+		return 0;
+	int error = witness_find(check, &only, 1, &packet);
 	if (error)
 		return error == -ESRCH ? 0 : error;
 	if (strcmp(packet.in, "lo") == 0)
@@ -60,11 +84,15 @@ static int run_chain(struct check *check, const struct chain *chain)
 	for (size_t i = chain->rule_count; i-- > 0 && !ban;)
 		if (rule_is_ban(&chain->rules[i]))
 			ban = &chain->rules[i];
-	for (const struct rule *rule = chain->rules; ban && rule < ban; rule++) {
+	struct address_match source;
+	int none = ban ? find_banned(check, ban, &source) : -ESRCH;
+	if (none)
+		return none == -ESRCH ? 0 : none;
+	for (const struct rule *rule = chain->rules; rule < ban; rule++) {
 		bool in;
 		if (!is_unspecific(rule) || tried++ >= TRIED_MAX)
 			continue;
-		int error = lets_in(check, rule, ban, &in);
+		int error = lets_in(check, rule, ban, &source, &in);
 		if (error)
 			return error;
 		if (!in)

@@ -39,6 +39,7 @@ struct check {
 	struct engine *engines[2];   /* for packets that leave: all of it, and without raw; lazily */
 	struct interfaces *interfaces[FAMILY_COUNT]; /* lazily */
 	struct reaches *reaches;                     /* lazily: reaches.c */
+	size_t members;                              /* of sets that were laid out for diagrams: witness.c */
 	bool failed;                                 /* memory was short */
 };
 
@@ -229,7 +230,7 @@ int witness_find(struct check *check, const struct rule *const *rules, size_t co
 /* Only what the rule itself says for certain: a packet of which all packets that match are special cases. */
 /* Whether every packet that matches the first rule matches the second, too; not when that cannot be decided,
  * or hangs on what is not modelled. 0 or -ENOMEM. */
-int rule_lies_in(const struct rule *inner, const struct rule *outer, bool *inside);
+int rule_lies_in(struct check *check, const struct rule *inner, const struct rule *outer, bool *inside);
 struct packet probe_of_rule(const struct rule *rule);
 
 /* The packet in weir's notation, for a message. */

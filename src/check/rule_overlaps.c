@@ -29,7 +29,7 @@ static int run_rule(struct check *check, const struct rule *rule)
 		if (taker->chain != rule->chain || !crosses(rule, taker) || rule_is_ban(taker))
 			continue;
 		/* That the rule has packets which the taker does not want is why it is reached at all. */
-		int error = rule_lies_in(taker, rule, &inside);
+		int error = rule_lies_in(check, taker, rule, &inside);
 		if (error)
 			return error;
 		if (inside)

@@ -29,7 +29,7 @@ static bool by_filter(const struct probe *probe)
 	       probe->outcome.chain->table->id == TABLE_FILTER;
 }
 
-static int send(struct check *check, const struct packet *packet, enum way way, struct probe *probe)
+static int send_probe(struct check *check, const struct packet *packet, enum way way, struct probe *probe)
 {
 	if (way == WAY_OUT)
 		return probe_leaving(check, packet, probe);
@@ -43,7 +43,7 @@ static int accepted_as(struct check *check, const struct packet *packet, enum wa
 	struct packet tracked = *packet;
 	struct probe probe = {.without_raw = true};
 	probe_state(&tracked, state);
-	int error = send(check, &tracked, way, &probe);
+	int error = send_probe(check, &tracked, way, &probe);
 	*accepted =
 	    !error && probe_accepted(&probe) && probe.outcome.rule && rule_reads_state(probe.outcome.rule);
 	hole->way = way;
@@ -69,7 +69,7 @@ static int itself(struct check *check, const struct rule *rule, const struct pac
 	int error = 0;
 	*found = false;
 	for (int way = WAY_IN; way <= WAY_THROUGH && !error; way++)
-		error = send(check, packet, (enum way)way, &probes[way]);
+		error = send_probe(check, packet, (enum way)way, &probes[way]);
 	/* What is let in on one of the ways is meant to go there. */
 	if (error || !probe_closed(&probes[WAY_IN]) || !probe_closed(&probes[WAY_THROUGH]))
 		return error;

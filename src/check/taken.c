@@ -31,7 +31,7 @@ static bool may_cover(const struct rule *outer, const struct rule *rule)
 
 #define COVERS_TRIED 64 /* diagrams made for one rule */
 
-static int find_cover(const struct rule *rule, const struct rule **cover)
+static int find_cover(struct check *check, const struct rule *rule, const struct rule **cover)
 {
 	size_t tried = 0;
 	*cover = NULL;
@@ -40,7 +40,7 @@ static int find_cover(const struct rule *rule, const struct rule **cover)
 		if (!may_cover(outer, rule))
 			continue;
 		tried++;
-		int error = rule_lies_in(rule, outer, &inside);
+		int error = rule_lies_in(check, rule, outer, &inside);
 		if (error)
 			return error;
 		if (inside) {
@@ -83,7 +83,7 @@ static int find_taking(struct check *check, const struct rule *rule, const struc
 		       struct taking *taking)
 {
 	*taking = (struct taking){0};
-	int error = find_cover(rule, &taking->cover);
+	int error = find_cover(check, rule, &taking->cover);
 	if (error)
 		return error;
 	if (!taking->cover)

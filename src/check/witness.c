@@ -13,6 +13,24 @@
 #define WITNESS_NODES 200000u
 #define SEEDS 8
 
+/* Sets are laid out anew for each diagram. What is beyond a few million members in all is not asked. */
+#define MEMBERS_MAX 3000000u
+
+static bool is_affordable(struct check *check, const struct rule *const *rules, size_t count)
+{
+	size_t members = 0;
+	for (size_t i = 0; i < count; i++)
+		for (uint32_t j = 0; j < rules[i]->match_count; j++) {
+			struct set_question question;
+			if (match_set_question(&rules[i]->matches[j], &question))
+				members += question.set->member_count;
+		}
+	if (members > MEMBERS_MAX - check->members)
+		return false;
+	check->members += members;
+	return true;
+}
+
 static int declare(struct fields *fields, const struct rule *rule)
 {
 	int error = head_declare(fields, rule);
@@ -83,6 +101,8 @@ static int find(struct fields *fields, struct check *check, const struct rule *c
 int witness_find(struct check *check, const struct rule *const *rules, size_t count, struct packet *packet)
 {
 	static const struct interface_match loopback = {.name = "lo"};
+	if (!is_affordable(check, rules, count))
+		return -ESRCH;
 	struct fields *fields __attribute__((cleanup(fields_cleanup))) = fields_new(rule_family(rules[0]));
 	int error = fields ? fields_need_interface(fields, &loopback) : -ENOMEM;
 	for (size_t i = 0; i < count && !error; i++)
@@ -94,8 +114,12 @@ int witness_find(struct check *check, const struct rule *const *rules, size_t co
 	return error == 0 || error == -ENOMEM ? error : -ESRCH;
 }
 
-int rule_lies_in(const struct rule *inner, const struct rule *outer, bool *inside)
+int rule_lies_in(struct check *check, const struct rule *inner, const struct rule *outer, bool *inside)
 {
+	const struct rule *both[] = {inner, outer};
+	*inside = false;
+	if (!is_affordable(check, both, 2))
+		return 0;
 	struct fields *fields __attribute__((cleanup(fields_cleanup))) = fields_new(rule_family(inner));
 	int error = fields ? declare(fields, inner) : -ENOMEM;
 

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NODE_BUDGET (8u << 20)
-
 static diagram_node end_node(uint32_t end)
 {
 	return end == TRACE_FAILED ? DIAGRAM_UNDECIDED : diagram_terminal(end);
@@ -515,9 +513,10 @@ static diagram_node leave_user_chain(void *context, uint32_t value)
 				      : diagram_terminal(value);
 }
 
-diagram_node behaviour_chain_alone(struct behaviour *behaviour, const struct chain *chain)
+diagram_node behaviour_chain_alone(struct behaviour *behaviour, const struct chain *chain,
+				   diagram_node domain)
 {
-	diagram_node outcome = rules_outcome(behaviour, chain, DIAGRAM_TRUE);
+	diagram_node outcome = rules_outcome(behaviour, chain, domain);
 	return diagram_replace(behaviour->fields->diagram, leave_user_chain, &behaviour->traces, outcome);
 }
 
@@ -731,7 +730,7 @@ int behaviour_new(enum family family, const struct ruleset *const *sides, size_t
 	if (!result)
 		result = behaviour_declare(behaviour);
 	if (!result)
-		result = fields_seal(fields, options->node_budget ? options->node_budget : NODE_BUDGET);
+		result = fields_seal(fields, options->node_budget);
 	if (!result)
 		result = behaviour_find_places(behaviour);
 	if (!result) {
@@ -779,7 +778,7 @@ static void print_event(const struct behaviour *behaviour, const struct event *e
 	else if (event->marks)
 		buffer_printf(out, "MARK 0x%x/0x%x", event->value, event->mask);
 	else if (event->asks)
-		buffer_printf(out, "asks %s", behaviour->places.names[event->place - 1]);
+		buffer_printf(out, "asks %s", behaviour->places.all[event->place - 1].name);
 	else
 		buffer_puts(out, event->text);
 }

@@ -105,8 +105,8 @@ const uint32_t *behaviour_places(const struct behaviour *behaviour, size_t *coun
  * what they may ask is marked in `asked` (may be NULL). */
 diagram_node behaviour_askers(struct behaviour *behaviour, size_t side, enum table_id table, enum hook hook,
 			      diagram_node domain, const bool *wanted, bool *asked);
-/* Whether some matches share what they remember. */
-bool behaviour_shares_memory(const struct behaviour *behaviour);
+/* Whether some match of the table shares what it remembers with one of another table. */
+bool behaviour_shares_memory(const struct behaviour *behaviour, enum table_id table);
 /* Adds the places that share their memory with one of these. */
 void behaviour_share_memory(const struct behaviour *behaviour, bool *asked);
 

@@ -67,15 +67,19 @@ void behaviour_share_memory(const struct behaviour *behaviour, bool *asked)
 {
 	const struct places *places = &behaviour->places;
 	for (size_t i = 0; i < places->count; i++)
-		for (size_t j = 0; asked[i] && places->groups[i] && j < places->count; j++)
-			asked[j] |= places->groups[j] && strcmp(places->groups[i], places->groups[j]) == 0;
+		for (size_t j = 0; asked[i] && places->all[i].group && j < places->count; j++)
+			asked[j] |=
+			    places->all[j].group && strcmp(places->all[i].group, places->all[j].group) == 0;
 }
 
-bool behaviour_shares_memory(const struct behaviour *behaviour)
+bool behaviour_shares_memory(const struct behaviour *behaviour, enum table_id table)
 {
 	const struct places *places = &behaviour->places;
 	for (size_t i = 0; i < places->count; i++)
-		if (places->groups[i])
-			return true;
+		for (size_t j = 0; places->all[i].table == table && places->all[i].group && j < places->count;
+		     j++)
+			if (places->all[j].table != table && places->all[j].group &&
+			    strcmp(places->all[i].group, places->all[j].group) == 0)
+				return true;
 	return false;
 }

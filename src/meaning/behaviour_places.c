@@ -80,21 +80,16 @@ static const char *key_of(struct behaviour *behaviour, const struct rule *rule, 
 	return copy;
 }
 
-static bool new_place(struct behaviour *behaviour, const char *text, const char *group, uint32_t *place)
+static bool new_place(struct behaviour *behaviour, enum table_id table, const char *text, const char *group,
+		      uint32_t *place)
 {
 	struct places *places = &behaviour->places;
-	size_t capacity = places->capacity, count = places->count;
-	const char **name =
-	    arena_push(behaviour->arena, (void **)&places->names, &count, &capacity, sizeof(*name));
-	count = places->count;
-	const char **kept = name ? arena_push(behaviour->arena, (void **)&places->groups, &count,
-					      &places->capacity, sizeof(*kept))
-				 : NULL;
-	if (!kept)
+	struct place *fresh = arena_push(behaviour->arena, (void **)&places->all, &places->count,
+					 &places->capacity, sizeof(*fresh));
+	if (!fresh)
 		return false;
-	*name = text;
-	*kept = group;
-	*place = (uint32_t)places->count++;
+	*fresh = (struct place){text, group, table};
+	*place = (uint32_t)places->count - 1;
 	return true;
 }
 
@@ -180,8 +175,9 @@ static uint32_t place_for(struct behaviour *behaviour, const void *owner, const 
 	if (waiting) {
 		waiting->taken = true;
 		place = waiting->place;
-	} else if (!new_place(behaviour, arena_copy(behaviour->arena, text.data, text.size),
-			      memory_group(type), &place)) {
+	} else if (!new_place(behaviour, rule->chain->table->id,
+			      arena_copy(behaviour->arena, text.data, text.size), memory_group(type),
+			      &place)) {
 		return TRACE_FAILED;
 	}
 	if (!behaviour->side && behaviour->side_count > 1) {
@@ -526,7 +522,7 @@ void behaviour_look(struct behaviour *behaviour, unsigned look, const bool *aske
 	behaviour->counts = false;
 	for (size_t i = 0; i < places->count; i++)
 		behaviour->counts |=
-		    behaviour->asked[i] && places->groups[i] && strcmp(places->groups[i], "set") == 0;
+		    behaviour->asked[i] && places->all[i].group && strcmp(places->all[i].group, "set") == 0;
 }
 
 void behaviour_look_at_all(struct behaviour *behaviour)

@@ -13,8 +13,11 @@
 /* Matches with a memory or a view of what rules change, and targets that are not modelled. */
 struct places {
 	size_t count, capacity;
-	const char **names;  /* of each, as messages have it */
-	const char **groups; /* matches that share their memory; NULL: alone */
+	struct place {
+		const char *name;  /* as messages have it */
+		const char *group; /* matches that share their memory; NULL: alone */
+		enum table_id table;
+	} * all;
 	/* Which place a match or target has: by pointer, open addressing. */
 	struct place_owner {
 		const void *owner;
@@ -72,7 +75,8 @@ struct behaviour {
 };
 
 /* What one chain does by itself, as its callers see it. */
-diagram_node behaviour_chain_alone(struct behaviour *behaviour, const struct chain *chain);
+diagram_node behaviour_chain_alone(struct behaviour *behaviour, const struct chain *chain,
+				   diagram_node domain);
 int behaviour_declare(struct behaviour *behaviour); /* 0 or -errno */
 /* Whether it is a set's that counts who was found in it. */
 bool behaviour_counts(const struct match *match);

@@ -32,6 +32,7 @@ struct delta {
 	struct texts texts;
 	/* By table, and by a chain's order on the first side: packets that it may treat otherwise. */
 	diagram_node *chains[TABLE_COUNT];
+	bool alone; /* what is called is not looked at */
 };
 
 int delta_new(struct behaviour *behaviour, const struct ruleset *const *sides, enum family family,
@@ -301,7 +302,7 @@ static diagram_node pair_delta(struct delta *delta, const struct rule *before, c
 	if (asks_sets(before))
 		all = behaviour_any_state(behaviour, before->chain->table->id,
 					  sets_delta(behaviour, before, after));
-	if (before->target.chain) {
+	if (before->target.chain && !delta->alone) {
 		const struct chain *callee = before->target.chain;
 		diagram_node within = delta->chains[callee->table->id][callee->order];
 		if (within != DIAGRAM_FALSE)
@@ -371,6 +372,14 @@ static bool compute_table(struct delta *delta, enum table_id id)
 		delta->chains[id][i] = same_policy ? chain_delta(delta, chain, other) : DIAGRAM_TRUE;
 	}
 	return true;
+}
+
+diagram_node delta_chain(struct delta *delta, const struct chain *before, const struct chain *after)
+{
+	delta->alone = true;
+	diagram_node touched = chain_delta(delta, before, after);
+	delta->alone = false;
+	return touched;
 }
 
 diagram_node delta_domain(struct delta *delta, enum table_id id, enum hook hook)

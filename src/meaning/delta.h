@@ -16,5 +16,7 @@ void delta_free(struct delta *delta);
 /* Packets that may be treated otherwise by that built-in chain and those it calls. DIAGRAM_TRUE where more
  * was changed than is worth telling apart; DIAGRAM_UNDECIDED past the budget or when memory is short. */
 diagram_node delta_domain(struct delta *delta, enum table_id table, enum hook hook);
+/* The same of two chains by themselves, whatever those do that they call. */
+diagram_node delta_chain(struct delta *delta, const struct chain *before, const struct chain *after);
 
 #endif

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #define REGION_LIMIT 20
+#define NODE_BUDGET (8u << 20) /* some 450 MB when all are made */
 
 struct comparison {
 	const struct difference_options *options;
@@ -123,7 +124,8 @@ static void look_first(struct comparison *comparison, struct delta *delta, struc
 {
 	const struct difference_chain *chain = comparison->chain;
 	looked->before = looked->after = looked->different = DIAGRAM_FALSE;
-	looked->touched = delta_domain(delta, chain->table, chain->hook);
+	looked->touched =
+	    chain->answer == DIFFERENCE_NONE ? DIAGRAM_FALSE : delta_domain(delta, chain->table, chain->hook);
 	if (looked->touched != DIAGRAM_FALSE)
 		look(comparison, wanted_events(comparison), NULL, looked);
 }
@@ -250,7 +252,11 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 		comparison->chain = &chains[done];
 		look_first(comparison, delta, &looked[done]);
 	}
-	if (!result)
+	/* Where none that was touched is the same so far there is nothing to be proven by it. */
+	bool open = false;
+	for (size_t i = 0; i < done; i++)
+		open |= looked[i].touched != DIAGRAM_FALSE && looked[i].different == DIAGRAM_FALSE;
+	if (!result && open)
 		result = find_all_asked(comparison, chains, looked, done, places, asked);
 	bool any = asked && memchr(asked, true, places + 1);
 	for (size_t i = 0; i < count && !result; i++) {
@@ -275,7 +281,7 @@ static bool others_ask_alike(struct comparison *comparison, enum table_id table)
 {
 	struct behaviour *behaviour = comparison->behaviour;
 	struct delta *delta = NULL;
-	if (!behaviour_shares_memory(behaviour))
+	if (!behaviour_shares_memory(behaviour, table))
 		return true;
 	bool alike = delta_new(behaviour, comparison->sides, comparison->family, &delta) == 0;
 	for (enum table_id other = 0; other < TABLE_COUNT && alike; other++)
@@ -285,36 +291,42 @@ static bool others_ask_alike(struct comparison *comparison, enum table_id table)
 	return alike;
 }
 
-/* Whether the table as a whole was too much. What is remembered must not be another table's, too: that one
- * would have to be asked the same as well. */
-static bool wants_parts(const struct comparison *comparison, const struct difference_chain *chains,
-			size_t count, enum table_id table)
+static bool has_own_chains(const struct comparison *comparison, enum table_id id)
 {
-	bool wanted = false;
-	for (size_t i = 0; i < count; i++) {
-		if (chains[i].table == table)
-			wanted |= chains[i].answer == DIFFERENCE_UNDECIDED;
-		else if (chains[i].answer != DIFFERENCE_NONE)
-			return false;
+	bool found = false;
+	for (size_t side = 0; side < SIDES_MAX; side++) {
+		const struct table *table = &comparison->sides[side]->tables[comparison->family][id];
+		for (size_t i = 0; i < table->chain_count; i++)
+			found |= !table->chains[i]->builtin;
 	}
-	return wanted && !(comparison->deadline && now() > comparison->deadline);
+	return found;
 }
 
-static int compare_parts(struct comparison *comparison, struct difference_chain *chains, size_t count,
-			 enum table_id table)
+#define PARTS_SHARE 8 /* of the budget of nodes: parts are small, or not worth it */
+
+/* A table of many chains is compared chain by chain first: often that is enough, and the whole would be too
+ * much. */
+static int compare_parts(struct comparison *comparison, struct difference_chain *chains, size_t count)
 {
-	const struct behaviour_options options = {.node_budget = comparison->options->node_budget};
+	size_t budget = comparison->options->node_budget;
+	const struct behaviour_options options = {.node_budget =
+						      (budget ? budget : NODE_BUDGET) / PARTS_SHARE};
+	bool wanted[TABLE_COUNT], any = false;
+	for (enum table_id table = 0; table < TABLE_COUNT; table++)
+		any |= wanted[table] = has_own_chains(comparison, table);
+	if (!any)
+		return 0;
 	int result =
 	    behaviour_new(comparison->family, comparison->sides, SIDES_MAX, &options, &comparison->behaviour);
 	if (result)
 		return result == -E2BIG ? 0 : result;
-	bool same = others_ask_alike(comparison, table) &&
-		    parts_same(comparison->behaviour, comparison->sides, comparison->family, table);
-	for (size_t i = 0; i < count && same; i++)
-		if (chains[i].table == table) {
-			chains[i].answer = DIFFERENCE_NONE;
-			chains[i].reason = NULL;
-		}
+	for (enum table_id table = 0; table < TABLE_COUNT; table++) {
+		bool same = wanted[table] && others_ask_alike(comparison, table) &&
+			    parts_same(comparison->behaviour, comparison->sides, comparison->family, table);
+		for (size_t i = 0; i < count && same; i++)
+			if (chains[i].table == table)
+				chains[i].answer = DIFFERENCE_NONE;
+	}
 	comparison->difference->nodes += diagram_size(behaviour_fields(comparison->behaviour)->diagram);
 	behaviour_free(comparison->behaviour);
 	return 0;
@@ -322,12 +334,16 @@ static int compare_parts(struct comparison *comparison, struct difference_chain 
 
 static int compare_family(struct comparison *comparison, struct difference_chain *chains, size_t *count)
 {
-	const struct behaviour_options options = {.node_budget = comparison->options->node_budget};
+	const struct behaviour_options options = {
+	    .node_budget = comparison->options->node_budget ? comparison->options->node_budget : NODE_BUDGET};
 	struct delta *delta = NULL;
 	if (!has_rules(comparison))
 		return 0;
 	*count = list_chains(comparison, chains);
-	int result =
+	int result = compare_parts(comparison, chains, *count);
+	if (result)
+		return result;
+	result =
 	    behaviour_new(comparison->family, comparison->sides, SIDES_MAX, &options, &comparison->behaviour);
 	for (size_t i = 0; result == -E2BIG && i < *count; i++)
 		chains[i].reason = "there are too many matches that are not modelled";
@@ -339,9 +355,6 @@ static int compare_family(struct comparison *comparison, struct difference_chain
 	comparison->difference->nodes += diagram_size(behaviour_fields(comparison->behaviour)->diagram);
 	delta_free(delta);
 	behaviour_free(comparison->behaviour);
-	for (enum table_id table = 0; table < TABLE_COUNT && !result; table++)
-		if (wants_parts(comparison, chains, *count, table))
-			result = compare_parts(comparison, chains, *count, table);
 	return result;
 }
 

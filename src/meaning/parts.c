@@ -17,12 +17,14 @@
 #include "meaning/parts.h"
 
 #include "meaning/behaviour_private.h"
+#include "meaning/delta.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct parts {
 	struct behaviour *behaviour;
+	struct delta *delta;
 	const struct table *tables[SIDES_MAX];
 	bool *shared[SIDES_MAX];           /* by a chain's order: the other side has one of that name */
 	diagram_node *outcomes[SIDES_MAX]; /* of those that are not shared */
@@ -56,12 +58,13 @@ static const struct chain *partner_of(const struct parts *parts, size_t side, co
 	return chain->builtin ? other->hooks[chain->hook] : table_find_chain(other, chain->name);
 }
 
-static diagram_node chain_outcome(struct parts *parts, size_t side, const struct chain *chain)
+static diagram_node chain_outcome(struct parts *parts, size_t side, const struct chain *chain,
+				  diagram_node domain)
 {
 	struct behaviour *behaviour = parts->behaviour;
 	behaviour->outcomes = parts->outcomes[side];
 	behaviour->apart = parts->shared[side];
-	diagram_node outcome = behaviour_chain_alone(behaviour, chain);
+	diagram_node outcome = behaviour_chain_alone(behaviour, chain, domain);
 	behaviour->apart = NULL;
 	behaviour->outcomes = NULL;
 	return outcome;
@@ -79,7 +82,8 @@ static bool find_unshared(struct parts *parts, size_t side)
 		parts->shared[side][i] = partner_of(parts, side, table->ordered[i]) != NULL;
 	for (size_t i = 0; i < table->chain_count; i++)
 		if (!parts->shared[side][i] && table->ordered[i]->reached)
-			parts->outcomes[side][i] = chain_outcome(parts, side, table->ordered[i]);
+			parts->outcomes[side][i] =
+			    chain_outcome(parts, side, table->ordered[i], DIAGRAM_TRUE);
 	return true;
 }
 
@@ -102,8 +106,13 @@ static bool chain_same(struct parts *parts, const struct chain *chain)
 		return true; /* put in line by who calls it, if anybody does */
 	if (chain->builtin && chain->policy != other->policy)
 		return false;
-	diagram_node before = chain_outcome(parts, 0, chain), after = chain_outcome(parts, 1, other);
-	return diagram_and(behaviour->fields->diagram, domain_of(behaviour, reached),
+	diagram_node touched = delta_chain(parts->delta, chain, other);
+	if (touched == DIAGRAM_FALSE)
+		return true;
+	diagram_node before = chain_outcome(parts, 0, chain, touched);
+	diagram_node after = chain_outcome(parts, 1, other, touched);
+	touched = diagram_and(behaviour->fields->diagram, touched, domain_of(behaviour, reached));
+	return diagram_and(behaviour->fields->diagram, touched,
 			   behaviour_difference(behaviour, before, after)) == DIAGRAM_FALSE;
 }
 
@@ -125,12 +134,15 @@ bool parts_same(struct behaviour *behaviour, const struct ruleset *const *sides,
 	bool same = builtins_match(&parts);
 	for (size_t side = 0; side < SIDES_MAX && same; side++)
 		same = !may_change(behaviour, parts.tables[side]) && !sets_change(sides[side]);
+	if (same)
+		same = delta_new(behaviour, sides, family, &parts.delta) == 0;
 	if (same) {
 		behaviour_look_at_all(behaviour);
 		same = find_unshared(&parts, 0) && find_unshared(&parts, 1);
 	}
 	for (size_t i = 0; same && i < parts.tables[0]->chain_count; i++)
 		same = chain_same(&parts, parts.tables[0]->ordered[i]);
+	delta_free(parts.delta);
 	for (size_t side = 0; side < SIDES_MAX; side++) {
 		free(parts.shared[side]);
 		free(parts.outcomes[side]);

@@ -72,7 +72,8 @@ static int find_takers(struct walk *walk, const struct chain *chain, size_t inde
 	size_t count = 0, only = reach->reach == REACH_TAKEN ? find_only_taker(walk, rest, index) : index;
 	if (only < index)
 		found[count++] = &chain->rules[only];
-	for (size_t i = 0; only == index && i < index && rest != DIAGRAM_FALSE && rest != DIAGRAM_UNDECIDED; i++) {
+	for (size_t i = 0; only == index && i < index && rest != DIAGRAM_FALSE && rest != DIAGRAM_UNDECIDED;
+	     i++) {
 		diagram_node left = diagram_and(diagram, rest, walk->goes_on[i]);
 		if (left == rest)
 			continue;

@@ -14,6 +14,9 @@
  * what they did up to there is the beginning of it. "Comes back to the caller" is compared by a LOG behind
  * the jump to the chain itself.
  *
+ * A match with a memory (limit, recent) is an event, too, for each packet that comes to its rule: others may
+ * hang on what it remembers.
+ *
  * A chain might also change what a match behind the jump looks at (marks, sets, tracking): tables in which
  * such changes occur are left to the comparison of the whole. */
 #include "rewrite/prove.h"
@@ -76,12 +79,34 @@ static void print_unknown(const struct rule *rule, const struct chain *callee, s
 	buffer_fini(&text);
 }
 
+/* A match with a memory must have been asked for the same packets in the same order, though in this chain
+ * nothing hangs on what it says: that a packet comes to it is an event. Rules of the same text have the same.
+ */
+static void print_asked(const struct rule *rule, struct buffer *out)
+{
+	struct buffer text = {0};
+	struct rule bare = *rule;
+	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+
+	rule_print(rule, true, &text);
+	for (size_t i = 0; i < text.size; i++)
+		hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3u;
+	bare.match_count = 0;
+	bare.target = (struct target){.type = &target_none};
+	rule_print(&bare, false, out);
+	buffer_printf(out, " -j LOG --log-prefix \"weir!%016llx\"\n", (unsigned long long)hash);
+	out->failed |= text.failed;
+	buffer_fini(&text);
+}
+
 static void print_chain(const struct piece *piece, const struct chain *chain, struct buffer *out)
 {
 	for (size_t i = 0; i < chain->rule_count; i++) {
 		const struct rule *rule = &chain->rules[i];
 		const struct chain *callee =
 		    rule->target.chain ? table_find_chain(piece->input, rule->target.chain->name) : NULL;
+		if (rule_remembers(rule))
+			print_asked(rule, out);
 		if (callee) {
 			print_unknown(rule, callee, out);
 			continue;

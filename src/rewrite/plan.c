@@ -45,6 +45,14 @@ static bool set_may_change(const struct rewrite *rewrite, const struct match *ma
 	return changes;
 }
 
+bool rule_remembers(const struct rule *rule)
+{
+	for (uint32_t i = 0; i < rule->match_count; i++)
+		if (match_is_loud(&rule->matches[i]))
+			return true;
+	return false;
+}
+
 static bool target_is_loud(const struct target *target)
 {
 	const struct target_type *type = target->type;

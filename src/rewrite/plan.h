@@ -113,9 +113,8 @@ struct rewrite {
 	bool sets_change;                               /* some rule fills a set */
 	struct name_index *targets, *matches;           /* printed forms */
 	uint32_t target_count, match_count;
-	uint64_t work;               /* comparisons of boxes that are left; at 0 nothing is moved any more */
-	struct ruleset *written_out; /* what was compared, when it is not what was read back */
-	struct ruleset rest[2];      /* of that and of the input what is not proven by parts; owned by them */
+	uint64_t work;          /* comparisons of boxes that are left; at 0 nothing is moved any more */
+	struct ruleset rest[2]; /* of the input and of what was read back: what is not proven by parts */
 	bool loses_hot_drop;
 	bool counters; /* some rule of the input has counted */
 };
@@ -124,6 +123,8 @@ struct rewrite {
 
 /* plan.c */
 int plan_make(struct rewrite *rewrite);
+/* Some match has a memory or an effect, or is not modelled. */
+bool rule_remembers(const struct rule *rule);
 struct plan_chain *plan_chain_of(const struct rewrite *rewrite, const struct chain *chain);
 /* Chains besides the built-in ones. */
 bool table_has_chains(const struct table *table);

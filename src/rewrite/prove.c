@@ -42,20 +42,6 @@ static int read_written(const struct rewrite *rewrite, struct diagnostics *sink,
 	return error;
 }
 
-static int write_out(const struct ruleset *before, const struct ruleset *after, struct diagnostics *sink,
-		     struct ruleset **written_out)
-{
-	struct buffer texts[3] = {{0}};
-
-	for (int family = 0; family < FAMILY_COUNT; family++)
-		if (after->has_family[family])
-			expand_rules(before, after, (enum family)family, &texts[family]);
-	ruleset_print_sets(after, &texts[2]);
-	int error = read_texts(texts, sink, written_out);
-	fini_texts(texts);
-	return error;
-}
-
 static bool same_ports(const struct rule *a, const struct rule *b)
 {
 	struct port_bounds left, right;
@@ -119,16 +105,11 @@ int rewrite_prove(struct rewrite *rewrite, const struct difference_options *opti
 	struct ruleset *read __attribute__((cleanup(ruleset_cleanup))) = NULL;
 	int error = read_written(rewrite, sink, &read);
 
-	ruleset_cleanup(&rewrite->written_out);
-	rewrite->written_out = NULL;
 	if (!error)
 		error = check_ports(rewrite, read, sink);
-	if (!error && rewrite->set_count && expand_wanted(rewrite->ruleset, read))
-		error = write_out(rewrite->ruleset, read, sink, &rewrite->written_out);
 	struct ruleset *rest[2] = {&rewrite->rest[0], &rewrite->rest[1]};
 	if (!error)
-		error = prove_parts(rewrite->ruleset, rewrite->written_out ? rewrite->written_out : read,
-				    options, rest);
+		error = prove_parts(rewrite->ruleset, read, options, rest);
 	if (!error)
 		error = difference_compute(rest[0], rest[1], options, difference);
 	if (error && read)

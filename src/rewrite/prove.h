@@ -7,12 +7,6 @@
 #include "meaning/difference.h"
 #include "ruleset/ruleset.h"
 
-/* expand.c: whether some set that `before` has not has no meaning in diagrams that rules could say, and the
- * rules of the family in such form. */
-bool expand_wanted(const struct ruleset *before, const struct ruleset *ruleset);
-void expand_rules(const struct ruleset *before, const struct ruleset *ruleset, enum family family,
-		  struct buffer *out);
-
 /* parts.c: whether all chains of that table of the input do the same in `after`, each by itself. *proven is
  * false where this does not show it. 0 or -ENOMEM. */
 int parts_prove(const struct ruleset *input, const struct ruleset *after, const struct table *table,

@@ -52,7 +52,6 @@ void rewrite_free(struct rewrite *rewrite)
 {
 	if (!rewrite)
 		return;
-	ruleset_cleanup(&rewrite->written_out);
 	arena_cleanup(&rewrite->arena);
 	free(rewrite);
 }

@@ -103,9 +103,7 @@ bool rewrite_changed(const struct rewrite *rewrite);
 /* --- The proof */
 
 /* Reads the texts back into *after and compares them with the input. 0 with *difference; -EINVAL with
- * diagnostics when what was written cannot be read, which is an error of this program; -ENOMEM. Of the sets
- * that were made those that the diagrams have no fields for (of networks with ports, of pairs of addresses)
- * are compared as the rules that their members stand for. */
+ * diagnostics when what was written does not read as it was meant; -ENOMEM. */
 int rewrite_prove(struct rewrite *rewrite, const struct difference_options *options, struct diagnostics *sink,
 		  struct ruleset **after, struct difference **difference);
 

@@ -7,7 +7,7 @@ setup() {
 	weir=${WEIR:-$BATS_TEST_DIRNAME/../../build/src/command/weir}
 	examples=$BATS_TEST_DIRNAME/../../examples
 	dir=$BATS_TEST_TMPDIR
-	cd "$dir"
+	cd "$dir" || return
 	# One note.
 	cat >note.v4 <<-RULES
 		*filter

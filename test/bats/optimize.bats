@@ -104,6 +104,7 @@ meant() { run -0 inside "$weir" diff --effects "$1" --live; }
 @test "it loads into iptables-legacy: sets of pairs and of networks with ports, comments" {
 	some_rules >"$dir/rules.v4"
 	loads legacy "$dir/rules.v4"
+	meant "$dir/rules.v4"
 	grep -q 'hash:ip,port,ip ' "$dir/out/ipsets"
 	grep -q 'hash:net,port ' "$dir/out/ipsets"
 	grep -q 'comment "ban 3"' "$dir/out/ipsets"
@@ -112,6 +113,7 @@ meant() { run -0 inside "$weir" diff --effects "$1" --live; }
 @test "it loads into iptables-nft: sets of pairs and of networks with ports, comments" {
 	some_rules >"$dir/rules.v4"
 	loads nft "$dir/rules.v4"
+	meant "$dir/rules.v4"
 }
 
 @test "without a proof nothing is written" {

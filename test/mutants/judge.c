@@ -18,7 +18,7 @@
 /* What the engine says of one packet in one chain. */
 struct fate_seen {
 	bool certain, events_certain, hot_drop;
-	bool malformed; /* perhaps dropped for a header that is cut off or odd */
+	bool unsure; /* for want of the whole packet, or of what CT tells conntrack: no match is to blame */
 	struct buffer verdict, events;
 	bool tracked; /* some event told conntrack */
 };
@@ -62,12 +62,12 @@ static void record(void *context, const struct step *step)
 	const struct target_type *type = step->rule ? step->rule->target.type : NULL;
 
 	if (step->kind == STEP_HOT_DROP)
-		fate->hot_drop = fate->malformed = true;
+		fate->hot_drop = fate->unsure = true;
 	if (step->kind != STEP_RULE)
 		return;
 	if (step->truth != TRUTH_YES) {
 		fate->events_certain = false;
-		fate->malformed |= type->kind == TARGET_CHANGE;
+		fate->unsure |= type->kind == TARGET_CHANGE;
 	}
 	if (step->truth == TRUTH_YES && type->nat && !fate->certain && fate->events_certain) {
 		put_target(step->rule, &fate->verdict);
@@ -75,8 +75,10 @@ static void record(void *context, const struct step *step)
 	}
 	if (type->kind == TARGET_CONTINUE || type->kind == TARGET_CHANGE || type->kind == TARGET_NOTRACK)
 		put_event(fate, step->rule);
-	else if (type->kind == TARGET_REWRITE || type->kind == TARGET_QUEUE || type->kind == TARGET_OPAQUE)
+	else if (type->kind == TARGET_REWRITE || type->kind == TARGET_QUEUE || type->kind == TARGET_OPAQUE) {
 		fate->events_certain = false;
+		fate->unsure |= !type->nat;
+	}
 }
 
 static void ask(const struct ruleset *ruleset, const struct packet *packet, enum table_id table,
@@ -194,8 +196,9 @@ static bool is_same(const char *a, const char *b)
 }
 
 /* The region's packet, on both sides. */
-static void judge_region(struct ruleset *const *rulesets, const struct difference_chain *chain,
-			 const struct difference_region *region, struct judgement *judgement)
+static void judge_region(const struct question *question, struct ruleset *const *rulesets,
+			 const struct difference_chain *chain, const struct difference_region *region,
+			 struct judgement *judgement)
 {
 	judgement->regions++;
 	judgement->with_unknowns += region->unknowns != NULL;
@@ -204,7 +207,7 @@ static void judge_region(struct ruleset *const *rulesets, const struct differenc
 	     is_same(region->before.effects, region->after.effects)))
 		fail(judgement, FAILURE_WORDS, chain, region, "says nothing");
 	if (!region->has_witness) {
-		if (!region->unknowns)
+		if (!region->unknowns && !question->short_budget)
 			fail(judgement, FAILURE_WITNESS, chain, region, "no packet");
 		return;
 	}
@@ -217,7 +220,7 @@ static void judge_region(struct ruleset *const *rulesets, const struct differenc
 		    seen.certain && seen.verdict.data && strcmp(seen.verdict.data, fate->verdict) == 0;
 		all &= same;
 		/* What a match that is not modelled asks may contradict what the packet was free to be. */
-		if (!same && !region->unknowns && (seen.certain || !seen.malformed))
+		if (!same && !region->unknowns && (seen.certain || !seen.unsure))
 			fail(judgement, FAILURE_WITNESS, chain, region,
 			     side ? "not confirmed behind" : "not confirmed before");
 		fate_fini(&seen);
@@ -225,8 +228,8 @@ static void judge_region(struct ruleset *const *rulesets, const struct differenc
 	judgement->confirmed += all;
 }
 
-static void judge_regions(struct ruleset *const *rulesets, const struct difference *difference,
-			  struct judgement *judgement)
+static void judge_regions(const struct question *question, struct ruleset *const *rulesets,
+			  const struct difference *difference, struct judgement *judgement)
 {
 	for (size_t i = 0; i < difference->chain_count; i++) {
 		const struct difference_chain *chain = &difference->chains[i];
@@ -240,7 +243,7 @@ static void judge_regions(struct ruleset *const *rulesets, const struct differen
 				      table_names[chain->table], hook_names[chain->hook]);
 		}
 		for (size_t r = 0; r < chain->region_count; r++)
-			judge_region(rulesets, chain, &chain->regions[r], judgement);
+			judge_region(question, rulesets, chain, &chain->regions[r], judgement);
 	}
 }
 
@@ -270,7 +273,7 @@ static void judge_loaded(const struct question *question, struct ruleset *const 
 		if (packet_draw(&aim, &random, &frame, &packet))
 			judge_packet(question, rulesets, difference, &packet, &frame, judgement);
 	}
-	judge_regions(rulesets, difference, judgement);
+	judge_regions(question, rulesets, difference, judgement);
 	if (question->same && difference->answer == DIFFERENCE_FOUND && !judgement->failure) {
 		judgement->failure = FAILURE_NOT_THE_SAME;
 		for (size_t i = 0; i < difference->chain_count; i++) {

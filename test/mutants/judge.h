@@ -34,6 +34,7 @@ struct question {
 	const struct pool *pool;
 	bool effects, same; /* same: they mean the same */
 	size_t node_budget;
+	bool short_budget; /* it may do for the answer, and not for packets of all regions */
 	unsigned packets;
 	uint64_t seed; /* of the packets */
 	/* In place of random ones: one of which it is known that it matters. */

@@ -9,6 +9,7 @@
 #include "judge.h"
 #include "mutate.h"
 #include "parity/report.h"
+#include "sets.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #define PACKETS_MANY 100000
 #define SEED 0x6d757461u
 #define NODES (1u << 21)
+#define NODES_SHORT 3000
 #define ATTEMPTS 30
 #define FAILURES_SHOWN 5
 #define FILES_MAX 8
@@ -60,10 +62,16 @@ struct trial {
  * -------------------------------------------------------------------------------------------------- */
 
 /* The diagram has no words for masks with holes: few of them, so that there is something to decide. */
-static void fill_pool(struct pool *pool, struct random *random)
+static void fill_pool(struct pool *pool, const struct side *given, struct random *random)
 {
 	enum family family = random_percent(random, 60) ? FAMILY_IPV4 : FAMILY_IPV6;
+	size_t line = given ? draw_rule(&given->tables, random) : SIZE_MAX;
 
+	if (line != SIZE_MAX)
+		family = FAMILY_IPV4;
+	for (size_t i = 0; line != SIZE_MAX && i < given->tables.count; i++)
+		if (is_rule(given->tables.items[i]) && line_family(given->tables.items[i]) == FAMILY_IPV6)
+			family = FAMILY_IPV6;
 	pool_fill(pool, family, random);
 	for (size_t i = 0; i < POOL_SOURCES; i++)
 		if (mask_length(family, pool->sources[i].mask) < 0 && random_percent(random, 97))
@@ -97,6 +105,8 @@ static void draw_ruleset(struct trial *trial)
 	lines_split(&trial->before.tables, text.tables.data, text.tables.size);
 	lines_split(&trial->before.sets, text.sets.data, text.sets.size);
 	drawn_rules_fini(&text);
+	if (random_percent(random, 40))
+		more_sets(&trial->before, &trial->pool, random);
 }
 
 static bool read_whole(const char *path, struct buffer *text)
@@ -224,11 +234,12 @@ static void judge_trial(struct trial *trial, bool many)
 	    .pool = &trial->pool,
 	    .effects = random_percent(&trial->random, 30),
 	    .same = trial->same,
-	    .node_budget = random_percent(&trial->random, 5) ? 3000 : NODES,
+	    .short_budget = random_percent(&trial->random, 5),
 	    .packets = many ? PACKETS_MANY : PACKETS,
 	    .seed = random_next(&trial->random),
 	};
 	struct judgement judgement;
+	question.node_budget = question.short_budget ? NODES_SHORT : NODES;
 	/* Of a rewrite both ways, as none of them is the first by nature. */
 	if (trial->same && random_percent(&trial->random, 50)) {
 		question.sides[0] = &trial->after;
@@ -261,7 +272,7 @@ static void run(uint64_t seed, const struct side *given, bool many)
 {
 	struct trial trial = {.seed = seed, .random = {seed}};
 
-	fill_pool(&trial.pool, &trial.random);
+	fill_pool(&trial.pool, given, &trial.random);
 	if (given)
 		side_copy(&trial.before, given);
 	else

@@ -83,6 +83,8 @@ static void each_kind_explains_itself(void **state)
 		assert_true(type->title[0] && type->title[strlen(type->title) - 1] != '.');
 		assert_true(is_sentence(type->why));
 		assert_true(is_sentence(type->action));
+		/* A diagnostic cuts off what is longer. */
+		assert_true(strlen(type->why) <= 512 && strlen(type->action) <= 512);
 		assert_non_null(type->run);
 	}
 	assert_null(finding_type_find("no-such-code"));
