@@ -25,6 +25,16 @@ static void ask(struct asking *asking, const void *owner, diagram_node here)
 		asking->askers = diagram_or(asking->behaviour->fields->diagram, asking->askers, here);
 }
 
+/* Who is found in a set that counts changes what matches on its counters say. */
+static void count(const struct asking *asking, const struct match *match)
+{
+	const struct places *places = &asking->behaviour->places;
+	if (!asking->asked || !behaviour_counts(match))
+		return;
+	for (size_t i = 0; i < places->count; i++)
+		asking->asked[i] |= places->all[i].group && strcmp(places->all[i].group, "set") == 0;
+}
+
 diagram_node behaviour_askers(struct behaviour *behaviour, size_t side, enum table_id id, enum hook hook,
 			      diagram_node domain, const bool *wanted, bool *asked)
 {
@@ -50,8 +60,10 @@ diagram_node behaviour_askers(struct behaviour *behaviour, size_t side, enum tab
 			here = diagram_and(diagram, comes[i], here);
 			if (here == DIAGRAM_FALSE)
 				continue;
-			for (uint32_t m = 0; m < rule->match_count; m++)
+			for (uint32_t m = 0; m < rule->match_count; m++) {
 				ask(&asking, &rule->matches[m], here);
+				count(&asking, &rule->matches[m]);
+			}
 			ask(&asking, &rule->target, here);
 			if (rule->target.chain) {
 				size_t callee = rule->target.chain->order;

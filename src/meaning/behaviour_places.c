@@ -530,4 +530,5 @@ void behaviour_look_at_all(struct behaviour *behaviour)
 	behaviour_look(behaviour, LOOK_TRACKING | LOOK_CHANGES | LOOK_TELLS, NULL);
 	for (size_t i = 0; i < behaviour->places.count; i++)
 		behaviour->asked[i] = true;
+	behaviour->counts = true;
 }

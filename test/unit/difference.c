@@ -238,6 +238,15 @@ static void sets(void **state)
 		    "src -j ACCEPT\n"),
 	     CLOSED("-A INPUT -m set --match-set s src -j ACCEPT\n"), DIFFERS,
 	     "create s hash:ip family inet hashsize 1024 maxelem 65536\n"},
+	    {"being found counts, where counters are asked of others",
+	     FILTER(":U - [0:0]\n-A INPUT -p udp -j U\n-A FORWARD -m set --match-set s dst --packets-gt 9 -j "
+		    "DROP\n"
+		    "-A U -m set --match-set s src\n"),
+	     FILTER(":U - [0:0]\n-A INPUT -p udp -j U\n-A FORWARD -m set --match-set s dst --packets-gt 9 -j "
+		    "DROP\n"),
+	     DIFFERS,
+	     "create s hash:ip family inet hashsize 1024 maxelem 65536 counters\nadd s 192.0.2.1 packets 0 "
+	     "bytes 0\n"},
 	    {"being found counts, where counters are asked",
 	     FILTER("-A INPUT -m set --match-set s src\n-A INPUT -m set --match-set s dst --packets-gt 9 -j "
 		    "DROP\n"),
