@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define NODE_BUDGET (4u << 20)
-#define ASKED_MAX 4096     /* rules of which it is told who takes their packets */
-#define REDUNDANT_MAX 2000 /* rules of a chain: longer ones are not asked what they could do without */
+#define ASKED_MAX 1000000  /* comparisons in finding who takes whose packets: beyond, it is not told */
+#define REDUNDANT_MAX 3000 /* rules of a table: longer ones are not asked what they could do without */
 
 struct walk {
 	struct behaviour *behaviour;
@@ -183,7 +183,7 @@ static int walk_chain(struct walk *walk, const struct chain *chain, diagram_node
 		comes[i] = in;
 		judge(walk, chain, i, in, domain, reach);
 		if ((reach->reach == REACH_TAKEN || reach->partly_taken) && walk->asked < ASKED_MAX) {
-			walk->asked++;
+			walk->asked += i;
 			result = find_takers(walk, chain, i, reach);
 		}
 		if (rule->target.chain) {
@@ -252,8 +252,6 @@ static void find_redundant(struct walk *walk, const struct chain *chain)
 			    : chain->policy == POLICY_DROP ? END_DROP
 							   : END_ACCEPT;
 	diagram_node rest = behaviour_end_node(behaviour, end);
-	if (chain->rule_count > REDUNDANT_MAX)
-		return;
 	for (size_t i = chain->rule_count; i-- > 0 && rest != DIAGRAM_UNDECIDED;) {
 		size_t number = walk->first[chain->order] + i;
 		diagram_node own = walk->rules[chain->order][i];
@@ -270,6 +268,11 @@ static void find_redundant(struct walk *walk, const struct chain *chain)
 
 static int find_all_redundant(struct walk *walk)
 {
+	size_t rules = 0;
+	for (size_t i = 0; i < walk->table->chain_count; i++)
+		rules += walk->table->chains[i]->rule_count;
+	if (rules > REDUNDANT_MAX)
+		return 0;
 	int result = behaviour_rules(walk->behaviour, 0, walk->table->id, &walk->rules);
 	for (size_t i = 0; i < walk->table->chain_count && !result; i++)
 		find_redundant(walk, walk->table->ordered[i]);

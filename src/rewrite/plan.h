@@ -110,6 +110,7 @@ struct rewrite {
 	size_t set_count, set_capacity;
 	struct plan_set **sets;
 	unsigned set_numbers[FAMILY_COUNT][SHAPES_MAX]; /* of the last name given */
+	bool moody_raw[FAMILY_COUNT];                   /* raw has rules that look at connection state */
 	bool sets_change;                               /* some rule fills a set */
 	struct name_index *targets, *matches;           /* printed forms */
 	uint32_t target_count, match_count;

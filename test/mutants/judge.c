@@ -89,6 +89,9 @@ static void ask(const struct ruleset *ruleset, const struct packet *packet, enum
 	*fate = (struct fate_seen){.events_certain = true};
 	if (engine_chain(ruleset, packet, table, hook, record, fate, &outcome) || fate->certain)
 		return;
+	/* TCPMSS drops what has a broken header, as matches do: diff speaks of packets that are whole. */
+	if (outcome.rule && outcome.rule->target.type->kind == TARGET_CHANGE)
+		fate->hot_drop = true;
 	if (outcome.verdicts == VERDICT_ACCEPT || outcome.verdicts == VERDICT_DROP) {
 		buffer_puts(&fate->verdict, outcome.verdicts == VERDICT_ACCEPT ? "ACCEPT" : "DROP");
 		fate->certain = true;
