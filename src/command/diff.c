@@ -104,6 +104,10 @@ static struct seen ask_engine(const struct diff *diff, size_t side, const struct
 						 chain->hook, NULL, NULL, &seen.outcome))
 		return seen;
 	seen.confirmation = confirm(&seen.outcome, side ? region->after.verdict : region->before.verdict);
+	/* The packet knows nothing of what a match that is not modelled must say: it may well say the other.
+	 */
+	if (region->unknowns && seen.confirmation == CONTRADICTED)
+		seen.confirmation = UNCONFIRMED;
 	return seen;
 }
 

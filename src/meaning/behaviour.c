@@ -771,6 +771,21 @@ const struct end *behaviour_end(const struct behaviour *behaviour, uint32_t numb
 	return &behaviour->traces.ends[number];
 }
 
+/* Which of those with one text. */
+static void print_asking(const struct behaviour *behaviour, size_t place, struct buffer *out)
+{
+	const struct places *places = &behaviour->places;
+	size_t alike = 0, own = 0;
+	for (size_t i = 0; i < places->count; i++) {
+		alike += strcmp(places->all[i].name, places->all[place].name) == 0;
+		if (i == place)
+			own = alike;
+	}
+	buffer_printf(out, "asks %s", places->all[place].name);
+	if (alike > 1)
+		buffer_printf(out, " (%zu of %zu)", own, alike);
+}
+
 static void print_event(const struct behaviour *behaviour, const struct event *event, struct buffer *out)
 {
 	if (event->marks && event->mask == UINT32_MAX)
@@ -778,7 +793,7 @@ static void print_event(const struct behaviour *behaviour, const struct event *e
 	else if (event->marks)
 		buffer_printf(out, "MARK 0x%x/0x%x", event->value, event->mask);
 	else if (event->asks)
-		buffer_printf(out, "asks %s", behaviour->places.all[event->place - 1].name);
+		print_asking(behaviour, event->place - 1, out);
 	else
 		buffer_puts(out, event->text);
 }

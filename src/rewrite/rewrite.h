@@ -28,7 +28,7 @@ extern const char *const rewrite_step_names[REWRITE_STEP_COUNT]; /* "dead", "rep
 struct rewrite_options {
 	unsigned without; /* enum rewrite_step */
 	bool no_counters; /* sets count nothing, whatever the rules had counted */
-	/* Of each family: what is left of each rule. NULL: not known. */
+	/* Of each family: what is left of each rule. NULL: not known. Needed by rewrite_compute() alone. */
 	const struct reach_report *reach[FAMILY_COUNT];
 };
 

@@ -22,6 +22,7 @@ struct judgement {
 	enum difference_answer answer;
 	bool engine_differs; /* some packet did */
 	uint64_t packets, regions, confirmed, with_unknowns;
+	uint64_t unsure; /* regions without unknowns of which the engine does not know */
 	/* Of a failure. */
 	struct buffer why;
 	bool has_packet;

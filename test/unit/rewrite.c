@@ -4,6 +4,7 @@
  * the proof and by the engine. */
 #include "rewrite/rewrite.h"
 #include "engine/engine.h"
+#include "meaning/reach.h"
 #include "read/load.h"
 
 #include <errno.h>
@@ -499,6 +500,45 @@ static void chains_that_nobody_calls_go(void **state)
 	assert_null(strstr(rules4.data, "lost"));
 }
 
+static void rewrite_with_reach(const char *text)
+{
+	const char *texts[] = {text};
+	struct reach_report *report = NULL;
+	struct ruleset *ruleset = load(texts, 1);
+
+	assert_int_equal(reach_compute(ruleset, FAMILY_IPV4, 0, &report), 0);
+	assert_int_equal(
+	    rewrite_compute(ruleset, &(struct rewrite_options){.reach[FAMILY_IPV4] = report}, &rewrite), 0);
+	reach_free(report);
+	before = ruleset;
+	rewrite_print_rules(rewrite, FAMILY_IPV4, &rules4);
+}
+
+static void dead_rules_go(void **state)
+{
+	(void)state;
+	rewrite_with_reach("*filter\n:INPUT ACCEPT [0:0]\n"
+			   "-A INPUT -s 192.0.2.0/24 -j DROP\n"
+			   "-A INPUT -s 192.0.2.7/32 -p tcp -j ACCEPT\n"
+			   "-A INPUT -s 192.0.2.7/32 -m limit --limit 1/s -j ACCEPT\nCOMMIT\n");
+	expect("-A INPUT -s 192.0.2.0/24 -j DROP\n"
+	       "-A INPUT -s 192.0.2.7/32 -m limit --limit 1/sec -j ACCEPT\n");
+	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 2).fate, FATE_DEAD);
+	assert_int_equal(place_of(TABLE_FILTER, "INPUT", 2).by->number, 1);
+}
+
+/* The last rule is reached: behind NOTRACK the state is UNTRACKED. */
+static void notrack_brings_rules_to_life(void **state)
+{
+	(void)state;
+	rewrite_with_reach("*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+			   "-A PREROUTING -m state --state UNTRACKED -j ACCEPT\n"
+			   "-A PREROUTING -p tcp -j CT --notrack\n"
+			   "-A PREROUTING -m state --state INVALID,NEW,RELATED,ESTABLISHED -j ACCEPT\n"
+			   "-A PREROUTING -p tcp -j DROP\nCOMMIT\n");
+	assert_int_equal(place_of(TABLE_RAW, "PREROUTING", 4).fate, FATE_KEPT);
+}
+
 static void what_many_ask_is_asked_once(void **state)
 {
 	struct buffer body = {0};
@@ -744,6 +784,8 @@ int main(void)
 	    cmocka_unit_test_teardown(what_was_said_is_not_said_again, forget),
 	    cmocka_unit_test_teardown(a_set_that_rules_fill_is_asked_again, forget),
 	    cmocka_unit_test_teardown(chains_that_nobody_calls_go, forget),
+	    cmocka_unit_test_teardown(dead_rules_go, forget),
+	    cmocka_unit_test_teardown(notrack_brings_rules_to_life, forget),
 	    cmocka_unit_test_teardown(what_many_ask_is_asked_once, forget),
 	    cmocka_unit_test_teardown(what_is_met_most_comes_first, forget),
 	    cmocka_unit_test_teardown(its_own_output_it_leaves_alone, forget),
