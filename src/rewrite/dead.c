@@ -8,7 +8,7 @@
  * with one stay.
  *
  * Where a rule is dead only because of what packets come to its chain, the chain by itself does another thing
- * without it, and it could not be proven chain by chain (parts.c): in tables with chains of their own
+ * without it, and it could not be proven chain by chain (meaning/parts.c): in tables with chains of their own
  * only such rules go as one rule of their chain takes for itself. */
 #include "rewrite/plan.h"
 

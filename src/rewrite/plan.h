@@ -115,7 +115,6 @@ struct rewrite {
 	struct name_index *targets, *matches;           /* printed forms */
 	uint32_t target_count, match_count;
 	uint64_t work;          /* comparisons of boxes that are left; at 0 nothing is moved any more */
-	struct ruleset rest[2]; /* of the input and of what was read back: what is not proven by parts */
 	bool loses_hot_drop;
 	bool counters; /* some rule of the input has counted */
 };

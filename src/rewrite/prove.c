@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The proof: what was written, read by the readers that read the input, does the same as the input. */
-#include "rewrite/prove.h"
-
 #include "read/load.h"
 #include "rewrite/plan.h"
 
@@ -78,27 +76,6 @@ static int check_ports(const struct rewrite *rewrite, const struct ruleset *afte
 	return error;
 }
 
-/* Tables of which each chain is proven by itself are left out of the comparison of the whole. */
-static int prove_parts(const struct ruleset *before, const struct ruleset *after,
-		       const struct difference_options *options, struct ruleset *rest[2])
-{
-	*rest[0] = *before;
-	*rest[1] = *after;
-	for (int family = 0; family < FAMILY_COUNT; family++) {
-		for (int id = 0; id < TABLE_COUNT; id++) {
-			const struct table *table = &before->tables[family][id];
-			bool proven = false;
-			int error = table->present ? parts_prove(before, after, table, options, &proven) : 0;
-			if (error)
-				return error;
-			for (int side = 0; side < 2 && proven; side++)
-				rest[side]->tables[family][id] =
-				    (struct table){.family = (enum family)family, .id = (enum table_id)id};
-		}
-	}
-	return 0;
-}
-
 int rewrite_prove(struct rewrite *rewrite, const struct difference_options *options, struct diagnostics *sink,
 		  struct ruleset **after, struct difference **difference)
 {
@@ -107,11 +84,8 @@ int rewrite_prove(struct rewrite *rewrite, const struct difference_options *opti
 
 	if (!error)
 		error = check_ports(rewrite, read, sink);
-	struct ruleset *rest[2] = {&rewrite->rest[0], &rewrite->rest[1]};
 	if (!error)
-		error = prove_parts(rewrite->ruleset, read, options, rest);
-	if (!error)
-		error = difference_compute(rest[0], rest[1], options, difference);
+		error = difference_compute(rewrite->ruleset, read, options, difference);
 	if (error && read)
 		diagnostics_keep(sink, read->arena); /* what is in the sink may point there */
 	else if (!error)
