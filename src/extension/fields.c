@@ -248,7 +248,7 @@ diagram_node fields_masked(const struct fields *fields, enum field field, addres
 		return value ? DIAGRAM_FALSE : DIAGRAM_TRUE;
 	if (is_class(fields, field))
 		return mask_length(fields->family, mask) < 0
-			   ? DIAGRAM_UNDECIDED
+			   ? exact_masked(fields, field, value, mask)
 			   : exact_range(fields, field, value, value | (family_max(fields->family) & ~mask));
 	if (fields->bits[field] < 128 && (value & mask) >> fields->bits[field])
 		return DIAGRAM_FALSE; /* asks for a bit that the field does not have */

@@ -59,6 +59,7 @@ struct exact {
 	/* What each predicate holds, by its number: predicate.variable. */
 	size_t node_count, node_capacity;
 	diagram_node *nodes;
+	size_t hole_ranges; /* made for masks with holes */
 };
 
 _Static_assert(FIELD_SOURCE == 0 && FIELD_DESTINATION == 1, "the sides are indexed by field");
@@ -130,13 +131,6 @@ int fields_need_range(struct fields *fields, enum field field, address low, addr
 	*range = (struct predicate_range){low, high, 0};
 	int result = add_condition(fields, field, range, 1);
 	return result ? result : fields_keep(fields, &key, sizeof(key), range);
-}
-
-int fields_need_masked(struct fields *fields, enum field field, address value, address mask)
-{
-	if (mask_length(fields->family, mask) < 0)
-		return 0; /* with holes: fields_masked() is undecided */
-	return fields_need_range(fields, field, value, value | (family_max(fields->family) & ~mask));
 }
 
 static uint64_t ranges_hash(const struct predicate *predicate)
@@ -284,6 +278,89 @@ int exact_need_predicate(struct fields *fields, struct predicate *predicate)
 		break;
 	}
 	return 0;
+}
+
+/* --- masks with holes
+ * ------------------------------------------------------------------------------------------------------- */
+
+#define HOLES_MAX 16               /* bits within a mask that are not set: each doubles the ranges */
+#define HOLE_RANGES_MAX (1u << 21) /* of all masks with holes */
+
+struct mask_key {
+	char use;
+	uint8_t field;
+	address value, mask;
+};
+
+static void mask_key_init(struct mask_key *key, enum field field, address value, address mask)
+{
+	memset(key, 0, sizeof(*key));
+	key->use = 'm';
+	key->field = (uint8_t)field;
+	key->value = value;
+	key->mask = mask;
+}
+
+/* As ranges, in ascending order; or, of too many, as one unknown of that name: the same packet gets the same
+ * answer. */
+static int make_masked(struct fields *fields, enum field field, address value, address mask,
+		       struct predicate **predicate)
+{
+	address low_bits = mask ? (mask & -mask) - 1 : 0,
+		holes = family_max(fields->family) & ~mask & ~low_bits;
+	unsigned count = 0;
+	for (address rest = holes; rest; rest &= rest - 1)
+		count++;
+	const char *side = field == FIELD_SOURCE ? "source" : "destination";
+	struct exact *exact = exact_of(fields);
+	bool few = count <= HOLES_MAX && exact->hole_ranges + ((size_t)1 << count) <= HOLE_RANGES_MAX;
+	if (!few) {
+		const char *name = arena_printf(fields->arena, "%s & 0x%llx%016llx is 0x%llx%016llx", side,
+						(unsigned long long)(mask >> 64), (unsigned long long)mask,
+						(unsigned long long)(value >> 64), (unsigned long long)value);
+		return name ? fields_need_opaque(fields, name, false, predicate) : -ENOMEM;
+	}
+	struct predicate *fresh = arena_alloc(fields->arena, sizeof(*fresh));
+	struct predicate_range *ranges = arena_array(fields->arena, (size_t)1 << count, sizeof(*ranges));
+	if (!fresh || !ranges)
+		return -ENOMEM;
+	exact->hole_ranges += (size_t)1 << count;
+	address chosen = 0; /* of the holes */
+	for (size_t i = 0; i < (size_t)1 << count; i++) {
+		ranges[i] = (struct predicate_range){value | chosen, value | chosen | low_bits, 0};
+		chosen = (chosen - holes) & holes;
+	}
+	*fresh = (struct predicate){
+	    .kind = field == FIELD_SOURCE ? PREDICATE_SOURCE : PREDICATE_DESTINATION,
+	    .name = side,
+	    .ranges = ranges,
+	    .range_count = (size_t)1 << count,
+	};
+	*predicate = fresh;
+	return fields_need_predicate(fields, fresh);
+}
+
+int fields_need_masked(struct fields *fields, enum field field, address value, address mask)
+{
+	struct predicate *predicate = NULL;
+	struct mask_key key;
+	if (!fields->exact || mask_length(fields->family, mask) >= 0)
+		return fields_need_range(fields, field, value, value | (family_max(fields->family) & ~mask));
+	mask_key_init(&key, field, value, mask);
+	if (fields_find(fields, &key, sizeof(key)))
+		return 0;
+	if (fields->diagram)
+		return -EBUSY;
+	int result = make_masked(fields, field, value, mask, &predicate);
+	return result ? result : fields_keep(fields, &key, sizeof(key), predicate);
+}
+
+diagram_node exact_masked(const struct fields *fields, enum field field, address value, address mask)
+{
+	struct mask_key key;
+	mask_key_init(&key, field, value, mask);
+	const struct predicate *predicate = fields_find(fields, &key, sizeof(key));
+	return predicate ? fields_predicate(fields, predicate) : DIAGRAM_UNDECIDED;
 }
 
 /* --- sealing

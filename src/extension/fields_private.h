@@ -62,6 +62,7 @@ int exact_need_predicate(struct fields *fields, struct predicate *predicate);
 int exact_seal(struct fields *fields); /* 0 or -ENOMEM */
 size_t exact_classes(const struct fields *fields, enum field field);
 diagram_node exact_range(const struct fields *fields, enum field field, address low, address high);
+diagram_node exact_masked(const struct fields *fields, enum field field, address value, address mask);
 diagram_node exact_predicate(const struct fields *fields, const struct predicate *predicate);
 uint32_t exact_class(const struct fields *fields, enum field field, address value);
 /* An address of that class: the preferred one where it is. */

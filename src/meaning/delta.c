@@ -299,7 +299,8 @@ static diagram_node pair_delta(struct delta *delta, const struct rule *before, c
 	struct behaviour *behaviour = delta->behaviour;
 	struct diagram *diagram = behaviour_fields(behaviour)->diagram;
 	diagram_node all = DIAGRAM_FALSE;
-	if (asks_sets(before))
+	/* What is printed alike may not be read alike: `! --dport 0:65535` is printed as nothing. */
+	if (asks_sets(before) || !text_equal(rule_text(before), rule_text(after)))
 		all = behaviour_any_state(behaviour, before->chain->table->id,
 					  sets_delta(behaviour, before, after));
 	if (before->target.chain && !delta->alone) {

@@ -279,18 +279,21 @@ static int find_all_redundant(struct walk *walk)
 	return result;
 }
 
-static const bool *find_opaque(const struct behaviour *behaviour, struct arena *arena)
+/* What is not modelled; and in raw the connection's state, which NOTRACK changes on the way. */
+static const bool *find_opaque(const struct behaviour *behaviour, struct arena *arena, enum table_id table)
 {
 	const struct fields *fields = behaviour_fields(behaviour);
 	bool *opaque = arena_array(arena, diagram_variables(fields->diagram) + 1, sizeof(*opaque));
 	for (size_t i = 0; opaque && i < fields->predicate_count; i++)
 		if (fields->predicates[i]->kind == PREDICATE_OPAQUE)
 			opaque[fields->predicates[i]->variable] = true;
+	for (uint32_t i = 0; opaque && table == TABLE_RAW && i < fields->bits[FIELD_STATE]; i++)
+		opaque[fields->first[FIELD_STATE] + i] = true;
 	return opaque;
 }
 
 static int prepare(struct walk *walk, struct reach_report *report, struct behaviour *behaviour,
-		   const bool *opaque, const struct table *table)
+		   const struct table *table)
 {
 	size_t *first = arena_array(report->arena, table->chain_count + 1, sizeof(*first)), count = 0;
 	if (!first)
@@ -315,19 +318,18 @@ static int prepare(struct walk *walk, struct reach_report *report, struct behavi
 	    .reaches = reaches,
 	    .first = first,
 	    .comes = comes,
-	    .opaque = opaque,
+	    .opaque = find_opaque(behaviour, report->arena, table->id),
 	};
-	return 0;
+	return walk->opaque ? 0 : -ENOMEM;
 }
 
 /* Who is reached is asked first, without a look at what rules do besides: it needs far fewer nodes. */
 static int reach_all(struct reach_report *report, struct behaviour *behaviour, const struct ruleset *ruleset)
 {
 	struct walk walks[TABLE_COUNT] = {{0}};
-	const bool *opaque = find_opaque(behaviour, report->arena);
-	int result = opaque ? 0 : -ENOMEM;
+	int result = 0;
 	for (enum table_id id = 0; id < TABLE_COUNT && !result; id++) {
-		result = prepare(&walks[id], report, behaviour, opaque, &ruleset->tables[report->family][id]);
+		result = prepare(&walks[id], report, behaviour, &ruleset->tables[report->family][id]);
 		if (!result)
 			result = walk_table(&walks[id]);
 	}

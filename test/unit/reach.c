@@ -143,6 +143,20 @@ static void past_the_budget_nothing_is_said(void **state)
 	loaded_free(&loaded);
 }
 
+static void notrack_brings_rules_of_raw_to_life(void **state)
+{
+	struct loaded loaded =
+	    load_chain(FAMILY_IPV4, "raw", "PREROUTING", "",
+		       "-m state --state UNTRACKED -j ACCEPT\n-p tcp -j CT --notrack\n"
+		       "-m state --state INVALID,NEW,RELATED,ESTABLISHED -j ACCEPT\n-p tcp -j DROP");
+	struct reach_report *report = NULL;
+	(void)state;
+	assert_int_equal(reach_compute(loaded.ruleset, FAMILY_IPV4, 0, &report), 0);
+	assert_int_equal(reach_of(report, loaded.rule)->reach, REACH_SOME);
+	reach_free(report);
+	loaded_free(&loaded);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +168,7 @@ int main(void)
 	    cmocka_unit_test(contradicting_conditions_match_nothing),
 	    cmocka_unit_test(what_the_policy_does_anyway_is_redundant),
 	    cmocka_unit_test(chains_are_reached_from_their_callers),
+	    cmocka_unit_test(notrack_brings_rules_of_raw_to_life),
 	    cmocka_unit_test(past_the_budget_nothing_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
