@@ -346,7 +346,9 @@ static int add_side(struct diff *diff, bool live, char *list)
 	if (diff->side_count == 2)
 		return command_fail("diff", EXIT_USAGE,
 				    "more than two sides: join the files of one by commas");
-	diff->sides[diff->side_count++] = (struct side){live, list};
+	struct side *side = &diff->sides[diff->side_count++];
+	side->live = live;
+	side->list = list;
 	return EXIT_DONE;
 }
 

@@ -14,9 +14,8 @@
 #endif
 
 static const struct command *const commands[] = {
-    &command_compile, &command_attach, &command_detach, &command_status, &command_counters,
-    &command_explain, &command_replay, &command_cost,   &command_print,   &command_diff,
-    &command_check,   &command_optimize,
+    &command_compile, &command_attach, &command_detach, &command_status, &command_counters, &command_explain,
+    &command_replay,  &command_cost,   &command_print,  &command_diff,   &command_check,    &command_optimize,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

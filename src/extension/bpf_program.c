@@ -15,6 +15,7 @@
 
 static bool code_allowed(uint16_t code)
 {
+	/* NOLINTNEXTLINE(misc-redundant-expression): some of them are 0 */
 	static const uint16_t codes[] = {BPF_ALU | BPF_ADD | BPF_K,
 					 BPF_ALU | BPF_ADD | BPF_X,
 					 BPF_ALU | BPF_SUB | BPF_K,

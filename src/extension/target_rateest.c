@@ -115,7 +115,7 @@ static void print_time(const char *option, uint32_t time, struct buffer *out)
 	if (time >= SECOND)
 		buffer_printf(out, " %s %.1fs", option, (double)time / SECOND);
 	else if (time >= SECOND / 1000)
-		buffer_printf(out, " %s %.1fms", option, (double)time / (SECOND / 1000));
+		buffer_printf(out, " %s %.1fms", option, (double)time * 1000 / SECOND);
 	else
 		buffer_printf(out, " %s %uus", option, time);
 }

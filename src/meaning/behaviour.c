@@ -11,146 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static diagram_node end_node(uint32_t end)
-{
-	return end == TRACE_FAILED ? DIAGRAM_UNDECIDED : diagram_terminal(end);
-}
-
-static diagram_node plain_end(struct behaviour *behaviour, enum end_kind kind)
-{
-	return end_node(traces_end(&behaviour->traces, kind, NULL, 0));
-}
-
-/* --- composition
- * ------------------------------------------------------------------------------------------------------- */
-
-struct prefix {
-	struct behaviour *behaviour;
-	uint32_t trace;
-};
-
-static diagram_node put_before(void *context, uint32_t value)
-{
-	const struct prefix *prefix = context;
-	struct traces *traces = &prefix->behaviour->traces;
-	uint32_t joined = traces_join(traces, prefix->trace, traces->ends[value].trace);
-	return end_node(traces_end_with(traces, value, joined));
-}
-
-/* g behind that trace. */
-static diagram_node behind_trace(struct behaviour *behaviour, uint32_t trace, diagram_node g)
-{
-	struct prefix prefix = {behaviour, trace};
-	return trace ? diagram_replace(behaviour->fields->diagram, put_before, &prefix, g) : g;
-}
-
-static diagram_node state_fixed(struct behaviour *behaviour, diagram_node f, enum connection_state state)
-{
-	const struct fields *fields = behaviour->fields;
-	uint32_t variables = diagram_variables(fields->diagram), bits = fields->bits[FIELD_STATE];
-	int8_t *values = malloc(variables + 1);
-	if (!values)
-		return DIAGRAM_UNDECIDED;
-	memset(values, -1, variables + 1);
-	for (uint32_t i = 0; i < bits; i++)
-		values[fields->first[FIELD_STATE] + i] = (int8_t)((unsigned)state >> (bits - 1 - i) & 1);
-	diagram_node result = diagram_restrict(fields->diagram, f, values);
-	free(values);
-	return result;
-}
-
-/* What rules behind NOTRACK or a template see in raw: a packet that had a connection before (on lo) keeps it.
- * Without one its state is INVALID; a template's is that of a new one. */
-static diagram_node behind_tracking(struct behaviour *behaviour, uint32_t trace, diagram_node g)
-{
-	struct traces *traces = &behaviour->traces;
-	while (trace && !traces->events[traces->traces[trace].event].tracks)
-		trace = traces->traces[trace].before;
-	if (!trace)
-		return g;
-	bool untracked = traces->events[traces->traces[trace].event].value == 0;
-	diagram_node seen = state_fixed(behaviour, g, untracked ? STATE_UNTRACKED : STATE_NEW);
-	return diagram_if(behaviour->fields->diagram,
-			  fields_value(behaviour->fields, FIELD_STATE, STATE_INVALID), seen, g);
-}
-
-static diagram_node follow(struct behaviour *behaviour, uint32_t trace, diagram_node g)
-{
-	if (behaviour->tracks && trace && behaviour->traces.traces[trace].tracked)
-		g = behind_tracking(behaviour, trace, g);
-	/* What comes behind looks at another packet, of which nothing is known. */
-	if (trace && behaviour->traces.traces[trace].rewritten && !diagram_is_terminal(g))
-		return DIAGRAM_UNDECIDED;
-	return behind_trace(behaviour, trace, g);
-}
-
-#define TRACES_APART 8 /* so many are put in one by one, more in one go */
-
-struct split {
-	const struct traces *traces;
-	size_t count;
-	uint32_t found[TRACES_APART + 1]; /* ends that go on with a trace */
-	uint32_t wanted;
-};
-
-static diagram_node goes_on_plainly(void *context, uint32_t value)
-{
-	struct split *split = context;
-	const struct end *end = &split->traces->ends[value];
-	if (end->kind != END_CONTINUE)
-		return DIAGRAM_FALSE;
-	if (!end->trace)
-		return DIAGRAM_TRUE;
-	size_t i = 0;
-	while (i < split->count && split->found[i] != value)
-		i++;
-	if (i == split->count && split->count <= TRACES_APART)
-		split->found[split->count++] = value;
-	return DIAGRAM_FALSE;
-}
-
-static diagram_node is_wanted(void *context, uint32_t value)
-{
-	return value == ((const struct split *)context)->wanted ? DIAGRAM_TRUE : DIAGRAM_FALSE;
-}
-
-struct behind {
-	struct behaviour *behaviour;
-	diagram_node g;
-};
-
-static diagram_node go_on(void *context, uint32_t value)
-{
-	const struct behind *behind = context;
-	struct end end = behind->behaviour->traces.ends[value];
-	return end.kind == END_CONTINUE ? follow(behind->behaviour, end.trace, behind->g)
-					: diagram_terminal(value);
-}
-
-/* f, and where it goes on, g. */
-static diagram_node sequence(struct behaviour *behaviour, diagram_node f, diagram_node g)
-{
-	struct diagram *diagram = behaviour->fields->diagram;
-	struct behind behind = {behaviour, g};
-	if (f == DIAGRAM_UNDECIDED || g == DIAGRAM_UNDECIDED)
-		return DIAGRAM_UNDECIDED;
-	if (diagram_is_terminal(f))
-		return go_on(&behind, diagram_value(f));
-	if (g == behaviour->goes_on)
-		return f;
-	struct split split = {.traces = &behaviour->traces};
-	diagram_node plain = diagram_replace(diagram, goes_on_plainly, &split, f);
-	if (split.count > TRACES_APART)
-		return diagram_replace(diagram, go_on, &behind, f);
-	diagram_node all = diagram_if(diagram, plain, g, f);
-	for (size_t i = 0; i < split.count; i++) {
-		split.wanted = split.found[i];
-		diagram_node here = diagram_replace(diagram, is_wanted, &split, f);
-		all = diagram_if(diagram, here, go_on(&behind, split.wanted), all);
-	}
-	return all;
-}
-
 /* --- rules
  * ------------------------------------------------------------------------------------------------------- */
 
@@ -209,13 +69,13 @@ static diagram_node goes_on_with(struct behaviour *behaviour, const struct rule 
 	if (!event.text && !event.marks)
 		return DIAGRAM_UNDECIDED;
 	uint32_t trace = one_event(behaviour, &event);
-	return end_node(traces_end(&behaviour->traces, END_CONTINUE, NULL, trace));
+	return compose_end(traces_end(&behaviour->traces, END_CONTINUE, NULL, trace));
 }
 
 static diagram_node other_end(struct behaviour *behaviour, const struct rule *rule)
 {
 	const char *text = target_text(behaviour, rule);
-	return text ? end_node(traces_end(&behaviour->traces, END_OTHER, text, 0)) : DIAGRAM_UNDECIDED;
+	return text ? compose_end(traces_end(&behaviour->traces, END_OTHER, text, 0)) : DIAGRAM_UNDECIDED;
 }
 
 /* May end here or go on, having changed the packet or not: which hangs on the packet and on what came before.
@@ -231,14 +91,14 @@ static diagram_node perhaps_end(struct behaviour *behaviour, const struct rule *
 	diagram_node node =
 	    diagram_if(behaviour->fields->diagram, fields_predicate(behaviour->fields, predicate),
 		       behaviour->goes_on, other_end(behaviour, rule));
-	return behind_trace(behaviour, one_event(behaviour, &event), node);
+	return compose_behind(behaviour, one_event(behaviour, &event), node);
 }
 
 static diagram_node goes_back(void *context, uint32_t value)
 {
 	struct traces *traces = context;
 	struct end end = traces->ends[value];
-	return end.kind == END_CONTINUE ? end_node(traces_end(traces, END_RETURN, NULL, end.trace))
+	return end.kind == END_CONTINUE ? compose_end(traces_end(traces, END_RETURN, NULL, end.trace))
 					: diagram_terminal(value);
 }
 
@@ -257,8 +117,8 @@ static diagram_node call_apart(struct behaviour *behaviour, const struct rule *r
 	};
 	if (!event.text)
 		return DIAGRAM_UNDECIDED;
-	return end_node(traces_end(&behaviour->traces, rule->target.is_goto ? END_RETURN : END_CONTINUE, NULL,
-				   one_event(behaviour, &event)));
+	return compose_end(traces_end(&behaviour->traces, rule->target.is_goto ? END_RETURN : END_CONTINUE,
+				      NULL, one_event(behaviour, &event)));
 }
 
 static diagram_node target_outcome(struct behaviour *behaviour, const struct rule *rule)
@@ -267,11 +127,11 @@ static diagram_node target_outcome(struct behaviour *behaviour, const struct rul
 	struct ct_template template;
 	switch (target->type->kind) {
 	case TARGET_ACCEPT:
-		return plain_end(behaviour, END_ACCEPT);
+		return compose_plain_end(behaviour, END_ACCEPT);
 	case TARGET_DROP:
-		return plain_end(behaviour, END_DROP);
+		return compose_plain_end(behaviour, END_DROP);
 	case TARGET_RETURN:
-		return plain_end(behaviour, END_RETURN);
+		return compose_plain_end(behaviour, END_RETURN);
 	case TARGET_REJECT:
 		return other_end(behaviour, rule);
 	case TARGET_NOTRACK:
@@ -342,7 +202,7 @@ static diagram_node rule_outcome(struct behaviour *behaviour, const struct rule 
 		if (result == behaviour->goes_on && !trace)
 			continue;
 		result = diagram_if(diagram, matches, result, behaviour->goes_on);
-		result = trace == TRACE_FAILED ? DIAGRAM_UNDECIDED : behind_trace(behaviour, trace, result);
+		result = trace == TRACE_FAILED ? DIAGRAM_UNDECIDED : compose_behind(behaviour, trace, result);
 	}
 	return diagram_if(diagram, head, result, behaviour->goes_on);
 }
@@ -404,90 +264,6 @@ bool behaviour_is_plain(const struct behaviour *behaviour, const struct rule *ru
 /* --- chains
  * ------------------------------------------------------------------------------------------------------- */
 
-static uint64_t mixed(uint64_t value)
-{
-	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
-	value = (value ^ value >> 27) * 0x94d049bb133111ebu;
-	return value ^ value >> 31;
-}
-
-/* Where a run is divided: by what its rules do, so that runs that two chains share are divided alike and are
- * put together once. Of equal ones the nearest to the middle. */
-static size_t find_split(const diagram_node *outcomes, size_t count)
-{
-	size_t best = count / 2, distance = 0;
-	uint64_t highest = 0;
-	for (size_t i = 1; i < count; i++) {
-		uint64_t own = mixed(outcomes[i] + 0x9e3779b97f4a7c15u);
-		size_t away = i > count / 2 ? i - count / 2 : count / 2 - i;
-		if (own > highest || (own == highest && away < distance)) {
-			best = i;
-			highest = own;
-			distance = away;
-		}
-	}
-	return best;
-}
-
-static size_t run_slot(const struct runs *runs, const diagram_node *outcomes, size_t count)
-{
-	uint64_t hash = count;
-	for (size_t i = 0; i < count; i++)
-		hash = mixed(hash + outcomes[i] + 0x9e3779b97f4a7c15u);
-	size_t slot = hash & (runs->capacity - 1);
-	for (; runs->slots[slot].count; slot = (slot + 1) & (runs->capacity - 1)) {
-		const struct run *run = &runs->slots[slot];
-		if (run->count == count && memcmp(run->outcomes, outcomes, count * sizeof(*outcomes)) == 0)
-			break;
-	}
-	return slot;
-}
-
-static void runs_grow(struct runs *runs)
-{
-	struct runs grown = {.capacity = runs->capacity ? runs->capacity * 2 : 1024, .count = runs->count};
-	grown.slots = calloc(grown.capacity, sizeof(*grown.slots));
-	if (!grown.slots)
-		return;
-	for (size_t i = 0; i < runs->capacity; i++)
-		if (runs->slots[i].count)
-			grown.slots[run_slot(&grown, runs->slots[i].outcomes, runs->slots[i].count)] =
-			    runs->slots[i];
-	free(runs->slots);
-	*runs = grown;
-}
-
-/* In raw they are put together otherwise. */
-static void runs_forget(struct runs *runs)
-{
-	free(runs->slots);
-	*runs = (struct runs){0};
-}
-
-/* Expected depth: twice the logarithm of the number of rules. The outcomes stay. */
-static diagram_node run_outcome(struct behaviour *behaviour, const diagram_node *outcomes, size_t count)
-{
-	struct runs *runs = &behaviour->runs;
-	if (count == 1)
-		return outcomes[0];
-	if (runs->capacity) {
-		const struct run *known = &runs->slots[run_slot(runs, outcomes, count)];
-		if (known->count)
-			return known->result;
-	}
-	size_t split = find_split(outcomes, count);
-	diagram_node result = run_outcome(behaviour, outcomes, split);
-	if (result != DIAGRAM_UNDECIDED)
-		result = sequence(behaviour, result, run_outcome(behaviour, outcomes + split, count - split));
-	if (2 * (runs->count + 1) > runs->capacity)
-		runs_grow(runs);
-	if (2 * (runs->count + 1) <= runs->capacity) {
-		runs->slots[run_slot(runs, outcomes, count)] = (struct run){outcomes, count, result};
-		runs->count++;
-	}
-	return result;
-}
-
 /* Rules that do nothing to the packets asked about are left out. */
 static diagram_node rules_outcome(struct behaviour *behaviour, const struct chain *chain, diagram_node domain)
 {
@@ -502,14 +278,14 @@ static diagram_node rules_outcome(struct behaviour *behaviour, const struct chai
 		if (outcome != behaviour->goes_on)
 			outcomes[count++] = outcome;
 	}
-	return count ? run_outcome(behaviour, outcomes, count) : behaviour->goes_on;
+	return count ? compose_run(behaviour, outcomes, count) : behaviour->goes_on;
 }
 
 static diagram_node leave_user_chain(void *context, uint32_t value)
 {
 	struct traces *traces = context;
 	struct end end = traces->ends[value];
-	return end.kind == END_RETURN ? end_node(traces_end(traces, END_CONTINUE, NULL, end.trace))
+	return end.kind == END_RETURN ? compose_end(traces_end(traces, END_CONTINUE, NULL, end.trace))
 				      : diagram_terminal(value);
 }
 
@@ -530,7 +306,7 @@ static diagram_node leave_builtin_chain(void *context, uint32_t value)
 	const struct leaving *leaving = context;
 	struct end end = leaving->traces->ends[value];
 	return end.kind == END_RETURN || end.kind == END_CONTINUE
-		   ? end_node(traces_end(leaving->traces, leaving->policy, NULL, end.trace))
+		   ? compose_end(traces_end(leaving->traces, leaving->policy, NULL, end.trace))
 		   : diagram_terminal(value);
 }
 
@@ -557,13 +333,13 @@ diagram_node behaviour_chain(struct behaviour *behaviour, size_t side, enum tabl
 	const struct table *table = &behaviour->sides[side]->tables[behaviour->family][id];
 	const struct chain *from = table->present ? table->hooks[hook] : NULL;
 	if (!from)
-		return plain_end(behaviour, END_ACCEPT);
+		return compose_plain_end(behaviour, END_ACCEPT);
 	bool *reachable = find_reachable(table, from);
 	diagram_node *outcomes = calloc(table->chain_count + 1, sizeof(*outcomes));
 	diagram_node result = DIAGRAM_UNDECIDED;
 	behaviour->outcomes = outcomes;
 	if (behaviour->tracks != (id == TABLE_RAW))
-		runs_forget(&behaviour->runs);
+		compose_forget_runs(&behaviour->runs);
 	behaviour->tracks = id == TABLE_RAW;
 	for (size_t i = 0; reachable && outcomes && i <= from->order; i++) {
 		const struct chain *chain = table->ordered[i];
@@ -592,7 +368,7 @@ int behaviour_rules(struct behaviour *behaviour, size_t side, enum table_id id,
 		return -ENOMEM;
 	behaviour->outcomes = outcomes;
 	if (behaviour->tracks != (id == TABLE_RAW))
-		runs_forget(&behaviour->runs);
+		compose_forget_runs(&behaviour->runs);
 	behaviour->tracks = id == TABLE_RAW;
 	for (size_t i = 0; i < table->chain_count; i++) {
 		const struct chain *chain = table->ordered[i];
@@ -601,7 +377,7 @@ int behaviour_rules(struct behaviour *behaviour, size_t side, enum table_id id,
 			return -ENOMEM;
 		for (size_t r = 0; r < chain->rule_count; r++)
 			all[i][r] = rule_outcome(behaviour, &chain->rules[r], DIAGRAM_TRUE);
-		outcomes[i] = chain->rule_count ? run_outcome(behaviour, all[i], chain->rule_count)
+		outcomes[i] = chain->rule_count ? compose_run(behaviour, all[i], chain->rule_count)
 						: behaviour->goes_on;
 		outcomes[i] = diagram_replace(behaviour->fields->diagram, leave_user_chain,
 					      &behaviour->traces, outcomes[i]);
@@ -624,7 +400,7 @@ diagram_node behaviour_goes_on(struct behaviour *behaviour, diagram_node f)
 
 diagram_node behaviour_sequence(struct behaviour *behaviour, diagram_node f, diagram_node g)
 {
-	return sequence(behaviour, f, g);
+	return compose_sequence(behaviour, f, g);
 }
 
 static diagram_node is_different(void *context, uint32_t first, uint32_t second)
@@ -650,7 +426,7 @@ static diagram_node return_to(void *context, uint32_t value)
 	const struct returning *returning = context;
 	struct end end = returning->traces->ends[value];
 	return end.kind == END_RETURN
-		   ? end_node(traces_end(returning->traces, returning->kind, NULL, end.trace))
+		   ? compose_end(traces_end(returning->traces, returning->kind, NULL, end.trace))
 		   : diagram_terminal(value);
 }
 
@@ -662,7 +438,7 @@ diagram_node behaviour_return_to(struct behaviour *behaviour, diagram_node f, en
 
 diagram_node behaviour_end_node(struct behaviour *behaviour, enum end_kind kind)
 {
-	return plain_end(behaviour, kind);
+	return compose_plain_end(behaviour, kind);
 }
 
 /* --- the whole
@@ -734,7 +510,7 @@ int behaviour_new(enum family family, const struct ruleset *const *sides, size_t
 	if (!result)
 		result = behaviour_find_places(behaviour);
 	if (!result) {
-		behaviour->goes_on = plain_end(behaviour, END_CONTINUE);
+		behaviour->goes_on = compose_plain_end(behaviour, END_CONTINUE);
 		behaviour_look(behaviour, options->effects ? LOOK_TRACKING | LOOK_CHANGES | LOOK_TELLS : 0,
 			       NULL);
 		*out = behaviour;
@@ -769,70 +545,4 @@ unsigned behaviour_needs(const struct behaviour *behaviour)
 const struct end *behaviour_end(const struct behaviour *behaviour, uint32_t number)
 {
 	return &behaviour->traces.ends[number];
-}
-
-/* Which of those with one text. */
-static void print_asking(const struct behaviour *behaviour, size_t place, struct buffer *out)
-{
-	const struct places *places = &behaviour->places;
-	size_t alike = 0, own = 0;
-	for (size_t i = 0; i < places->count; i++) {
-		alike += strcmp(places->all[i].name, places->all[place].name) == 0;
-		if (i == place)
-			own = alike;
-	}
-	buffer_printf(out, "asks %s", places->all[place].name);
-	if (alike > 1)
-		buffer_printf(out, " (%zu of %zu)", own, alike);
-}
-
-static void print_event(const struct behaviour *behaviour, const struct event *event, struct buffer *out)
-{
-	if (event->marks && event->mask == UINT32_MAX)
-		buffer_printf(out, "MARK 0x%x", event->value);
-	else if (event->marks)
-		buffer_printf(out, "MARK 0x%x/0x%x", event->value, event->mask);
-	else if (event->asks)
-		print_asking(behaviour, event->place - 1, out);
-	else
-		buffer_puts(out, event->text);
-}
-
-void behaviour_print_events(const struct behaviour *behaviour, uint32_t number, struct buffer *out)
-{
-	enum { SHOWN = 16 };
-	uint32_t events[SHOWN], trace = behaviour->traces.ends[number].trace;
-	size_t count = 0, more = 0;
-	for (; trace; trace = behaviour->traces.traces[trace].before) {
-		if (count < SHOWN)
-			events[count++] = behaviour->traces.traces[trace].event;
-		else
-			more++;
-	}
-	if (more)
-		buffer_printf(out, "(%zu more)", more);
-	while (count-- > 0) {
-		buffer_puts(out, out->size ? ", " : "");
-		print_event(behaviour, &behaviour->traces.events[events[count]], out);
-	}
-}
-
-void behaviour_print_end(const struct behaviour *behaviour, uint32_t number, struct buffer *out)
-{
-	const struct end *end = &behaviour->traces.ends[number];
-	switch (end->kind) {
-	case END_ACCEPT:
-		buffer_puts(out, "ACCEPT");
-		break;
-	case END_DROP:
-		buffer_puts(out, "DROP");
-		break;
-	case END_RETURN:
-	case END_CONTINUE:
-		buffer_puts(out, "goes on");
-		break;
-	case END_OTHER:
-		buffer_puts(out, behaviour->traces.events[end->text].text);
-		break;
-	}
 }

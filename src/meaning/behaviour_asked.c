@@ -41,7 +41,8 @@ diagram_node behaviour_askers(struct behaviour *behaviour, size_t side, enum tab
 	struct diagram *diagram = behaviour->fields->diagram;
 	const struct table *table = &behaviour->sides[side]->tables[behaviour->family][id];
 	const struct chain *from = table->present ? table->hooks[hook] : NULL;
-	struct asking asking = {behaviour, wanted, asked, DIAGRAM_FALSE};
+	struct asking asking = {.behaviour = behaviour, .wanted = wanted, .askers = DIAGRAM_FALSE};
+	asking.asked = asked;
 	if (!from || !behaviour->places.count)
 		return DIAGRAM_FALSE;
 	diagram_node *comes = calloc(table->chain_count + 1, sizeof(*comes));

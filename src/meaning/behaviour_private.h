@@ -77,6 +77,17 @@ struct behaviour {
 /* What one chain does by itself, as its callers see it. */
 diagram_node behaviour_chain_alone(struct behaviour *behaviour, const struct chain *chain,
 				   diagram_node domain);
+/* behaviour_compose.c */
+diagram_node compose_end(uint32_t end);
+diagram_node compose_plain_end(struct behaviour *behaviour, enum end_kind kind);
+/* g behind that trace. */
+diagram_node compose_behind(struct behaviour *behaviour, uint32_t trace, diagram_node g);
+/* f, and where it goes on, g. */
+diagram_node compose_sequence(struct behaviour *behaviour, diagram_node f, diagram_node g);
+/* A row of outcomes, one after the other; they stay. */
+diagram_node compose_run(struct behaviour *behaviour, const diagram_node *outcomes, size_t count);
+void compose_forget_runs(struct runs *runs);
+
 int behaviour_declare(struct behaviour *behaviour); /* 0 or -errno */
 /* Whether it is a set's that counts who was found in it. */
 bool behaviour_counts(const struct match *match);

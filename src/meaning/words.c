@@ -3,9 +3,7 @@
  * A diagram taken apart into conjunctions, one field after the other: the values of a field that lead to the
  * same rest stand together. Conjunctions that differ in one field only are merged, the largest come first,
  * and each is said in words and shown by a packet. */
-#include "meaning/words.h"
-
-#include "ruleset/protocol.h"
+#include "meaning/phrase.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,27 +12,6 @@
 
 #define LEAVES_MAX                                                                                           \
 	1000 /* conjunctions that are looked at: a difference with more is told by its largest parts */
-#define RANGES_SHOWN 3
-
-/* Values of a field: some, or (count 0) all. */
-struct values {
-	size_t count;
-	const struct diagram_range *ranges; /* `rest` is not used */
-};
-
-/* Variables asked one by one: TCP flags and what is not modelled. */
-struct literal {
-	uint32_t variable;
-	bool holds;
-};
-
-struct leaf {
-	uint32_t pair;
-	struct values fields[FIELD_COUNT];
-	size_t literal_count;
-	const struct literal *literals;
-	double share;
-};
 
 struct pair {
 	uint32_t before, after;
@@ -75,35 +52,11 @@ static diagram_node pair_up(void *context, uint32_t before, uint32_t after)
 	return diagram_terminal((uint32_t)description->pair_count);
 }
 
-/* How many values of the field occur. */
-static uint64_t field_values(const struct fields *fields, enum field field)
-{
-	switch (field) {
-	case FIELD_SOURCE:
-	case FIELD_DESTINATION:
-		return fields_classes(fields, field);
-	case FIELD_IN:
-	case FIELD_OUT:
-		return fields->interface_count;
-	case FIELD_STATE:
-		return STATE_COUNT;
-	case FIELD_FRAGMENT:
-		return FRAGMENT_LATE + 1;
-	default:
-		return (uint64_t)1 << fields->bits[field];
-	}
-}
-
-static bool is_in_block(const struct fields *fields, enum field field, uint32_t variable)
-{
-	return variable >= fields->first[field] && variable < fields->first[field] + fields->bits[field];
-}
-
 /* The field whose block the variable is in, and is asked as a whole; FIELD_COUNT: none. */
 static enum field field_of(const struct fields *fields, uint32_t variable)
 {
 	for (enum field field = 0; field < FIELD_COUNT; field++)
-		if (field != FIELD_TCP_FLAGS && is_in_block(fields, field, variable))
+		if (field != FIELD_TCP_FLAGS && phrase_in_block(fields, field, variable))
 			return field;
 	return FIELD_COUNT;
 }
@@ -188,7 +141,7 @@ static void take_field(struct description *description, enum field field, diagra
 {
 	const struct fields *fields = description->fields;
 	struct diagram *diagram = description->diagram;
-	struct runs runs = {.description = description, .limit = field_values(fields, field)};
+	struct runs runs = {.description = description, .limit = phrase_field_values(fields, field)};
 	if (diagram_intervals(diagram, node, fields->first[field], fields->bits[field], note_run, &runs)) {
 		description->failed = true;
 		return;
@@ -274,8 +227,8 @@ static bool values_unite(struct description *description, enum field field, stru
 			ranges[kept++] = ranges[i];
 		}
 	}
-	bool all =
-	    kept == 1 && ranges[0].low == 0 && ranges[0].high == field_values(description->fields, field) - 1;
+	bool all = kept == 1 && ranges[0].low == 0 &&
+		   ranges[0].high == phrase_field_values(description->fields, field) - 1;
 	*a = all ? (struct values){0} : (struct values){kept, ranges};
 	return true;
 }
@@ -320,59 +273,6 @@ static void merge_leaves(struct description *description)
 	}
 }
 
-/* --- sizes
- * ------------------------------------------------------------------------------------------------------- */
-
-struct addresses {
-	double size; /* of all, 0 to 1 */
-	double max;
-	size_t count;
-	struct address_range shown[RANGES_SHOWN];
-};
-
-static int add_addresses(void *context, address low, address high)
-{
-	struct addresses *addresses = context;
-	if (addresses->count < RANGES_SHOWN)
-		addresses->shown[addresses->count] = (struct address_range){low, high};
-	addresses->count++;
-	addresses->size += ((double)(high - low) + 1) / addresses->max;
-	return 0;
-}
-
-static void find_addresses(const struct description *description, enum field field,
-			   const struct values *values, bool inside, struct addresses *addresses)
-{
-	const struct fields *fields = description->fields;
-	size_t classes = fields_classes(fields, field);
-	bool *chosen = malloc(classes + 1);
-	*addresses = (struct addresses){.max = (double)family_max(fields->family) + 1};
-	if (!chosen)
-		return;
-	memset(chosen, !inside, classes);
-	for (size_t i = 0; i < values->count; i++)
-		for (size_t class = (size_t)values->ranges[i].low; class <= values->ranges[i].high; class ++)
-			chosen[class] = inside;
-	fields_visit_classes(fields, field, chosen, add_addresses, addresses);
-	free(chosen);
-}
-
-static double values_share(const struct description *description, enum field field,
-			   const struct values *values)
-{
-	double share = 0;
-	if (!values->count)
-		return 1;
-	if (field == FIELD_SOURCE || field == FIELD_DESTINATION) {
-		struct addresses addresses;
-		find_addresses(description, field, values, true, &addresses);
-		return addresses.size;
-	}
-	for (size_t i = 0; i < values->count; i++)
-		share += (double)(values->ranges[i].high - values->ranges[i].low) + 1;
-	return share / (double)field_values(description->fields, field);
-}
-
 static int compare_leaves(const void *a, const void *b)
 {
 	const struct leaf *x = a, *y = b;
@@ -381,271 +281,11 @@ static int compare_leaves(const void *a, const void *b)
 
 static void sort_leaves(struct description *description)
 {
-	for (size_t i = 0; i < description->leaf_count; i++) {
-		struct leaf *leaf = &description->leaves[i];
-		leaf->share = 1;
-		for (enum field field = 0; field < FIELD_COUNT; field++)
-			leaf->share *= values_share(description, field, &leaf->fields[field]);
-		for (size_t l = 0; l < leaf->literal_count; l++)
-			leaf->share /= 2;
-	}
+	for (size_t i = 0; i < description->leaf_count; i++)
+		description->leaves[i].share = phrase_share(description->fields, &description->leaves[i]);
 	if (description->leaf_count)
 		qsort(description->leaves, description->leaf_count, sizeof(*description->leaves),
 		      compare_leaves);
-}
-
-/* --- words
- * ------------------------------------------------------------------------------------------------------- */
-
-static void print_range(enum family family, struct address_range range, struct buffer *out)
-{
-	address size = range.high - range.low;
-	address_print(family, range.low, out);
-	if (size == 0)
-		return;
-	if ((size & (size + 1)) == 0 && (range.low & size) == 0) {
-		unsigned bits = 0;
-		while (bits < family_bits(family) && (size >> bits & 1))
-			bits++;
-		buffer_printf(out, "/%u", family_bits(family) - bits);
-		return;
-	}
-	buffer_puts(out, "-");
-	address_print(family, range.high, out);
-}
-
-static void print_ranges(enum family family, const struct addresses *addresses, struct buffer *out)
-{
-	for (size_t i = 0; i < addresses->count && i < RANGES_SHOWN; i++) {
-		buffer_puts(out, i ? ", " : "");
-		print_range(family, addresses->shown[i], out);
-	}
-	if (addresses->count > RANGES_SHOWN)
-		buffer_printf(out, " and %zu more ranges", addresses->count - RANGES_SHOWN);
-}
-
-static void print_addresses(const struct description *description, enum field field,
-			    const struct values *values, struct buffer *out)
-{
-	enum family family = description->fields->family;
-	struct addresses inside, outside;
-	buffer_puts(out, field == FIELD_SOURCE ? " from " : " to ");
-	if (!values->count) {
-		buffer_puts(out, field == FIELD_SOURCE ? "anywhere" : "any address");
-		return;
-	}
-	find_addresses(description, field, values, true, &inside);
-	find_addresses(description, field, values, false, &outside);
-	if (inside.size > 0.5 && outside.count <= RANGES_SHOWN && outside.count < inside.count) {
-		buffer_puts(out, field == FIELD_SOURCE ? "anywhere but " : "any address but ");
-		print_ranges(family, &outside, out);
-	} else {
-		print_ranges(family, &inside, out);
-	}
-}
-
-static void print_numbers(const char *before, const struct values *values, struct buffer *out)
-{
-	if (!values->count)
-		return;
-	buffer_puts(out, before);
-	for (size_t i = 0; i < values->count && i < 8; i++) {
-		const struct diagram_range *range = &values->ranges[i];
-		buffer_printf(out, "%s%u", i ? "," : " ", (unsigned)range->low);
-		if (range->high > range->low)
-			buffer_printf(out, "-%u", (unsigned)range->high);
-	}
-	if (values->count > 8)
-		buffer_printf(out, " and %zu more", values->count - 8);
-}
-
-static bool names_protocol(const struct values *values, uint8_t protocol)
-{
-	for (size_t i = 0; i < values->count; i++)
-		if (values->ranges[i].low <= protocol && protocol <= values->ranges[i].high)
-			return true;
-	return !values->count;
-}
-
-static void print_protocols(const struct description *description, const struct values *values,
-			    struct buffer *out)
-{
-	size_t covered = 0;
-	for (size_t i = 0; i < values->count; i++)
-		covered += (size_t)(values->ranges[i].high - values->ranges[i].low) + 1;
-	bool but = covered > 128;
-	size_t shown = 0;
-	if (!values->count) {
-		buffer_puts(out, "packets");
-		return;
-	}
-	buffer_puts(out, but ? "packets but " : "");
-	for (unsigned protocol = 0; protocol < 256; protocol++) {
-		if (names_protocol(values, (uint8_t)protocol) == but)
-			continue;
-		const char *name = protocol_name((uint8_t)protocol);
-		if (++shown > 6)
-			continue;
-		buffer_puts(out, shown > 1 ? ", " : "");
-		if (name)
-			buffer_puts(out, name);
-		else
-			buffer_printf(out, "protocol %u", protocol);
-	}
-	if (shown > 6)
-		buffer_printf(out, " and %zu more protocols", shown - 6);
-	(void)description;
-}
-
-static void print_icmp(const struct values *values, struct buffer *out)
-{
-	for (size_t i = 0; i < values->count && i < 4; i++) {
-		const struct diagram_range *range = &values->ranges[i];
-		unsigned low = (unsigned)range->low, high = (unsigned)range->high;
-		buffer_puts(out, i ? ", " : " type ");
-		buffer_printf(out, "%u", low >> 8);
-		if (low == high)
-			buffer_printf(out, "/%u", low & 255);
-		else if ((low & 255) || (high & 255) != 255)
-			buffer_printf(out, "/%u to %u/%u", low & 255, high >> 8, high & 255);
-		else if (high >> 8 > low >> 8)
-			buffer_printf(out, "-%u", high >> 8);
-	}
-	if (values->count > 4)
-		buffer_printf(out, " and %zu more", values->count - 4);
-}
-
-static void print_names(const char *before, const struct values *values,
-			const char *(*name)(const void *, uint64_t), const void *context, struct buffer *out)
-{
-	size_t shown = 0;
-	for (size_t i = 0; i < values->count; i++)
-		for (uint64_t value = (uint64_t)values->ranges[i].low; value <= values->ranges[i].high;
-		     value++)
-			if (++shown <= 6)
-				buffer_printf(out, "%s%s", shown == 1 ? before : ",", name(context, value));
-	if (shown > 6)
-		buffer_printf(out, " and %zu more", shown - 6);
-}
-
-static const char *state_word(const void *context, uint64_t value)
-{
-	(void)context;
-	return connection_state_name((enum connection_state)value);
-}
-
-static const char *interface_word(const void *context, uint64_t value)
-{
-	const struct fields *fields = context;
-	return value + 1 == fields->interface_count ? "another interface" : fields->interfaces[value];
-}
-
-/* Where only a few are left out, those. */
-static void print_interfaces(const struct fields *fields, const char *which, const struct values *values,
-			     struct buffer *out)
-{
-	if (!values->count)
-		return;
-	size_t left_out = fields->interface_count;
-	struct buffer before = {0};
-	for (size_t i = 0; i < values->count; i++)
-		left_out -= (size_t)(values->ranges[i].high - values->ranges[i].low) + 1;
-	bool others = values->count && values->ranges[values->count - 1].high + 1 == fields->interface_count;
-	if (!others || left_out > 3) {
-		buffer_printf(&before, ", %s ", which);
-		print_names(before.data ? before.data : "", values, interface_word, fields, out);
-		buffer_fini(&before);
-		return;
-	}
-	buffer_printf(out, ", %s any interface but ", which);
-	size_t run = 0, shown = 0;
-	for (size_t class = 0; class < fields->interface_count; class ++) {
-		while (run < values->count && values->ranges[run].high < class)
-			run++;
-		if (run == values->count || values->ranges[run].low > class)
-			buffer_printf(out, "%s%s", shown++ ? "," : "", fields->interfaces[class]);
-	}
-}
-
-static const char *fragment_word(const void *context, uint64_t value)
-{
-	static const char *const words[] = {"not fragmented", "first fragments", "later fragments"};
-	(void)context;
-	return words[value];
-}
-
-/* "-m limit --limit 5/sec #3": the place is not for people. */
-static int name_size(const char *name)
-{
-	const char *mark = strrchr(name, '#');
-	bool numbered = mark && mark > name + 1 && mark[-1] == ' ' && mark[1] &&
-			strspn(mark + 1, "0123456789") == strlen(mark + 1);
-	return numbered ? (int)(mark - 1 - name) : (int)strlen(name);
-}
-
-static void print_flags(const struct description *description, const struct leaf *leaf, struct buffer *out)
-{
-	static const char *const flags[] = {"cwr", "ece", "urg", "ack", "psh", "rst", "syn", "fin"};
-	const struct fields *fields = description->fields;
-	size_t shown = 0;
-	for (size_t i = 0; i < leaf->literal_count; i++) {
-		uint32_t variable = leaf->literals[i].variable;
-		if (!is_in_block(fields, FIELD_TCP_FLAGS, variable))
-			continue;
-		buffer_printf(out, "%s%s%s", shown++ ? " " : " flags ", leaf->literals[i].holds ? "" : "!",
-			      flags[variable - fields->first[FIELD_TCP_FLAGS]]);
-	}
-}
-
-static void print_unknowns(const struct description *description, const struct leaf *leaf, struct buffer *out)
-{
-	const struct fields *fields = description->fields;
-	for (size_t i = 0; i < leaf->literal_count; i++)
-		for (size_t p = 0; p < fields->predicate_count; p++) {
-			const struct predicate *predicate = fields->predicates[p];
-			if (predicate->kind != PREDICATE_OPAQUE ||
-			    predicate->variable != leaf->literals[i].variable)
-				continue;
-			buffer_printf(out, "%s\"%.*s\" %s", out->size ? " and " : "",
-				      name_size(predicate->name), predicate->name,
-				      leaf->literals[i].holds ? "holds" : "does not hold");
-		}
-}
-
-/* Whoever speaks of ports, types or flags speaks of packets that have them. */
-static bool fragments_implied(const struct leaf *leaf)
-{
-	static const enum field transport[] = {FIELD_SPORT, FIELD_DPORT, FIELD_ICMP, FIELD_TCP_FLAGS,
-					       FIELD_PAYLOAD};
-	const struct values *fragments = &leaf->fields[FIELD_FRAGMENT];
-	bool early = fragments->count == 1 && fragments->ranges[0].low == FRAGMENT_WHOLE &&
-		     fragments->ranges[0].high == FRAGMENT_FIRST;
-	bool spoken = false;
-	for (size_t i = 0; i < sizeof(transport) / sizeof(transport[0]); i++)
-		spoken |= leaf->fields[transport[i]].count > 0;
-	return early && (spoken || leaf->literal_count);
-}
-
-static void print_leaf(const struct description *description, const struct leaf *leaf, struct buffer *out)
-{
-	const struct values *fields = leaf->fields;
-	enum hook hook = description->request->hook;
-	print_protocols(description, &fields[FIELD_PROTOCOL], out);
-	print_addresses(description, FIELD_SOURCE, &fields[FIELD_SOURCE], out);
-	print_numbers(" port", &fields[FIELD_SPORT], out);
-	print_addresses(description, FIELD_DESTINATION, &fields[FIELD_DESTINATION], out);
-	print_numbers(" port", &fields[FIELD_DPORT], out);
-	print_icmp(&fields[FIELD_ICMP], out);
-	print_flags(description, leaf, out);
-	if (!fragments_implied(leaf))
-		print_names(", ", &fields[FIELD_FRAGMENT], fragment_word, NULL, out);
-	if (fields[FIELD_PAYLOAD].count)
-		buffer_puts(out, fields[FIELD_PAYLOAD].ranges[0].low ? ", with data" : ", without data");
-	print_names(", state ", &fields[FIELD_STATE], state_word, NULL, out);
-	if (hook != HOOK_OUTPUT)
-		print_interfaces(description->fields, "in", &fields[FIELD_IN], out);
-	if (hook != HOOK_INPUT && hook != HOOK_PREROUTING)
-		print_interfaces(description->fields, "out", &fields[FIELD_OUT], out);
 }
 
 /* --- packets
@@ -735,11 +375,11 @@ static int describe_leaf(const struct description *description, const struct lea
 	const struct pair *pair = &description->pairs[leaf->pair];
 	struct buffer words = {0}, unknowns = {0};
 	region->share = leaf->share;
-	print_leaf(description, leaf, &words);
+	phrase_print(description->request, leaf, &words);
 	region->words = keep_buffer(description, &words);
 	if (find_packet(description, leaf, region))
 		return -ENOMEM;
-	print_unknowns(description, leaf, &unknowns);
+	phrase_print_unknowns(description->request, leaf, &unknowns);
 	/* On lo it has the one by which it left; answers of REJECT have that of what they answer. */
 	if (description->request->table == TABLE_RAW && region->has_witness &&
 	    region->packet.state != STATE_INVALID)
@@ -778,7 +418,7 @@ static int describe_witness(struct description *description, const int8_t *value
 			literals[leaf.literal_count++] =
 			    (struct literal){predicate->variable, values[predicate->variable] > 0};
 	}
-	print_unknowns(description, &leaf, &unknowns);
+	phrase_print_unknowns(description->request, &leaf, &unknowns);
 	bool any = unknowns.size > 0 || unknowns.failed;
 	region->unknowns = any ? keep_buffer(description, &unknowns) : NULL;
 	buffer_puts(&words, "packets like this one, and perhaps others");
