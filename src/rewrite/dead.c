@@ -31,25 +31,12 @@ static bool asks_no_port(const struct box *box)
 	return box->source_low > box->source_high || box->destination_low > box->destination_high;
 }
 
-/* In raw a packet's connection state is another one behind NOTRACK: where rules there look at it, what one
- * takes in front of NOTRACK is not what it would take behind. */
-static void find_moody(struct rewrite *rewrite)
-{
-	for (size_t i = 0; i < rewrite->chain_count; i++) {
-		const struct plan_chain *chain = rewrite->chains[i];
-		for (size_t k = 0; chain->table->id == TABLE_RAW && k < chain->chain->rule_count; k++)
-			if (chain->facts[k].traits & (TRAIT_MOODY | TRAIT_LOUD))
-				rewrite->moody_raw[chain->table->family] = true;
-	}
-}
-
 static bool is_taken(struct rewrite *rewrite, const struct rule *rule, const struct rule_reach *reach)
 {
 	bool alone = reach->taker_count == 1 && !reach->more;
 	const struct rule *taker = alone ? reach->takers[0] : NULL;
 
-	if (reach->reach != REACH_TAKEN ||
-	    (rule->chain->table->id == TABLE_RAW && rewrite->moody_raw[rule->chain->table->family]))
+	if (reach->reach != REACH_TAKEN)
 		return false;
 	if (!table_has_chains(rule->chain->table))
 		return true;
@@ -130,7 +117,6 @@ static int uncalled_chains(struct rewrite *rewrite, const struct table *table)
 
 int step_dead(struct rewrite *rewrite)
 {
-	find_moody(rewrite);
 	for (size_t i = 0; i < rewrite->chain_count; i++)
 		dead_rules(rewrite, rewrite->chains[i]);
 	for (int family = 0; family < FAMILY_COUNT; family++) {

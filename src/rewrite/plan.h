@@ -110,11 +110,10 @@ struct rewrite {
 	size_t set_count, set_capacity;
 	struct plan_set **sets;
 	unsigned set_numbers[FAMILY_COUNT][SHAPES_MAX]; /* of the last name given */
-	bool moody_raw[FAMILY_COUNT];                   /* raw has rules that look at connection state */
 	bool sets_change;                               /* some rule fills a set */
 	struct name_index *targets, *matches;           /* printed forms */
 	uint32_t target_count, match_count;
-	uint64_t work;          /* comparisons of boxes that are left; at 0 nothing is moved any more */
+	uint64_t work; /* comparisons of boxes that are left; at 0 nothing is moved any more */
 	bool loses_hot_drop;
 	bool counters; /* some rule of the input has counted */
 };
