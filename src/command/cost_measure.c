@@ -141,6 +141,7 @@ static double middle_ratio(const struct cost_kind *kind)
 
 		ratios[i] = (kind->alone.rounds[i] - kind->injection.rounds[i]) / (weir > 1 ? weir : 1);
 	}
+	/* cppcheck-suppress uninitvar ; those below count were set */
 	qsort(ratios, count, sizeof(*ratios), compare);
 	return count ? ratios[count / 2] : 0;
 }

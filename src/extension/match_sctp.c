@@ -319,7 +319,7 @@ static enum packet_part chunks_match(const struct sctp_match *sctp, const struct
 			wanted[chunk[0]] = false;
 	} while (offset < packet->length);
 	*matches =
-	    sctp->mode == CHUNKS_ONLY || (sctp->mode == CHUNKS_ALL && !memchr(wanted, true, sizeof(wanted)));
+	    sctp->mode == CHUNKS_ONLY || (sctp->mode == CHUNKS_ALL && !memchr(wanted, 1, sizeof(wanted)));
 	return PART_FOUND;
 }
 

@@ -84,6 +84,7 @@ static enum truth tcpmss_evaluate(const struct match *match, const struct rule *
 	if (part == PART_ABSENT)
 		return truth_of(guided_inverted(match->data, 0));
 	enum truth truth = header_truth(part, evaluation);
+	/* cppcheck-suppress uninitvar ; what was found is there */
 	return truth == TRUTH_YES ? header_in_range(match->data, 0, header_16(option + 2)) : truth;
 }
 

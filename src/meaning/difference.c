@@ -228,7 +228,7 @@ static int find_all_asked(struct comparison *comparison, struct difference_chain
 	}
 	if (!result)
 		behaviour_share_memory(behaviour, reached);
-	bool any = !result && memchr(reached, true, places + 1);
+	bool any = !result && memchr(reached, 1, places + 1);
 	for (size_t i = 0; any && i < count && !result; i++) {
 		comparison->chain = &chains[i];
 		result = find_asked_by_others(comparison, reached, places, asked);
@@ -258,7 +258,7 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 		open |= looked[i].touched != DIAGRAM_FALSE && looked[i].different == DIAGRAM_FALSE;
 	if (!result && open)
 		result = find_all_asked(comparison, chains, looked, done, places, asked);
-	bool any = asked && memchr(asked, true, places + 1);
+	bool any = asked && memchr(asked, 1, places + 1);
 	for (size_t i = 0; i < count && !result; i++) {
 		comparison->chain = &chains[i];
 		bool again = i < done && any && looked[i].different == DIAGRAM_FALSE &&

@@ -164,7 +164,8 @@ static void take_field(struct description *description, enum field field, diagra
 		diagram_node here = diagram_ranges(diagram, fields->first[field], fields->bits[field], ranges,
 						   end - i, DIAGRAM_FALSE);
 		bool all = end - i == 1 && ranges[0].low == 0 && ranges[0].high == runs.limit - 1;
-		description->at.fields[field] = all ? (struct values){0} : (struct values){end - i, ranges};
+		description->at.fields[field].count = all ? 0 : end - i;
+		description->at.fields[field].ranges = ranges;
 		take_apart(description, rest, diagram_and(diagram, path, here));
 		description->at.fields[field] = (struct values){0};
 		i = end;
@@ -229,7 +230,8 @@ static bool values_unite(struct description *description, enum field field, stru
 	}
 	bool all = kept == 1 && ranges[0].low == 0 &&
 		   ranges[0].high == phrase_field_values(description->fields, field) - 1;
-	*a = all ? (struct values){0} : (struct values){kept, ranges};
+	a->count = all ? 0 : kept;
+	a->ranges = ranges;
 	return true;
 }
 

@@ -125,11 +125,12 @@ static bool can_join(struct lists *lists, const struct slot *slot, const struct 
 static bool same_rest(struct lists *lists, const struct slot *slot, const struct shape *shape,
 		      const struct shape_rest *rest, int *error)
 {
-	struct shape_rest other;
+	struct shape_rest other = {0};
 
 	*error = slot->open ? shape_rest(lists->rewrite, shape, slot->open->rules[0], &other) : 0;
-	return slot->open && !*error && slot->open->shape == shape &&
-	       memcmp(&other, rest, sizeof(other)) == 0;
+	/* Gaps are zero: see shape_rest(). NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+	bool same = !*error && memcmp(&other, rest, sizeof(other)) == 0;
+	return slot->open && slot->open->shape == shape && same;
 }
 
 static int place_entry(struct lists *lists, size_t index)
