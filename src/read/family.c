@@ -356,16 +356,29 @@ static enum family told_family(const char *name)
 	return ipv4 == ipv6 ? FAMILY_COUNT : ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
 }
 
-/* What it may mean: user6.rules, before6, but neither rules-2016 nor centos6-iptables. */
+/* What it may mean: user6.rules, before6, but neither rules-2016 nor centos6 nor what mkstemp() made up. */
 static enum family hinted_family(const char *name)
 {
+	static const char *const words[] = {"rules",  "user",     "before", "after", "tables",
+					    "filter", "firewall", "fw",     "nat",   "raw",
+					    "mangle", "save",     "dump",   NULL};
 	const char *iptables = strcasestr(name, "iptables");
 
 	if (iptables && iptables[strlen("iptables")] != '6')
 		return FAMILY_IPV4;
-	for (const char *at = name; (at = strchr(at, '6')); at++)
-		if (at > name && isalpha((unsigned char)at[-1]) && !isalnum((unsigned char)at[1]))
-			return FAMILY_IPV6;
+	for (const char *at = name; (at = strchr(at, '6')); at++) {
+		const char *word = at;
+		while (word > name && isalpha((unsigned char)word[-1]))
+			word--;
+		size_t size = (size_t)(at - word);
+		bool alone =
+		    (word == name || !isalnum((unsigned char)word[-1])) && !isalnum((unsigned char)at[1]);
+		for (size_t i = 0; alone && words[i]; i++) {
+			bool same = strlen(words[i]) == size && strncasecmp(word, words[i], size) == 0;
+			if (same || (iptables && word <= iptables && iptables < at))
+				return FAMILY_IPV6;
+		}
+	}
 	return FAMILY_COUNT;
 }
 
