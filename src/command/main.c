@@ -23,7 +23,8 @@ static void print_help(FILE *out)
 {
 	fputs("usage: weir COMMAND ...\n"
 	      "\n"
-	      "Drops in XDP what a host's iptables rules would drop anyway; checks, compares and rewrites rules.\n"
+	      "Drops in XDP what a host's iptables rules would drop anyway; checks, compares and rewrites "
+	      "rules.\n"
 	      "\n",
 	      out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
