@@ -40,14 +40,7 @@ static int run_table(struct check *check, const struct table *table)
 
 static int run(struct check *check)
 {
-	for (int family = 0; family < FAMILY_COUNT; family++)
-		for (int id = 0; id < TABLE_COUNT; id++) {
-			const struct table *table = &check->ruleset->tables[family][id];
-			int error = table->present ? run_table(check, table) : 0;
-			if (error)
-				return error;
-		}
-	return 0;
+	return check_tables(check, run_table);
 }
 
 const struct finding_type finding_chain_unused = {

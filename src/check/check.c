@@ -95,33 +95,43 @@ void found_hint(struct check *check, struct found *found, const char *format, ..
 /* --- going through the ruleset
  * -------------------------------------------------------------------------------------- */
 
+int check_tables(struct check *check, table_visit visit)
+{
+	int result = 0;
+	for (int family = 0; family < FAMILY_COUNT && !result; family++)
+		for (int id = 0; id < TABLE_COUNT && !result; id++) {
+			const struct table *table =
+			    check_table(check, (enum family)family, (enum table_id)id);
+			result = table ? visit(check, table) : 0;
+		}
+	return result;
+}
+
 int check_chains(struct check *check, chain_visit visit)
 {
-	for (int family = 0; family < FAMILY_COUNT; family++)
-		for (int id = 0; id < TABLE_COUNT; id++) {
-			const struct table *table = &check->ruleset->tables[family][id];
-			for (size_t i = 0; table->present && i < table->chain_count; i++) {
-				int result = visit(check, table->chains[i]);
-				if (result)
-					return result;
-			}
+	int result = 0;
+	for (int family = 0; family < FAMILY_COUNT && !result; family++)
+		for (int id = 0; id < TABLE_COUNT && !result; id++) {
+			const struct table *table =
+			    check_table(check, (enum family)family, (enum table_id)id);
+			for (size_t i = 0; table && i < table->chain_count && !result; i++)
+				result = visit(check, table->chains[i]);
 		}
-	return 0;
+	return result;
 }
 
 int check_rules(struct check *check, rule_visit visit)
 {
-	for (int family = 0; family < FAMILY_COUNT; family++)
-		for (int id = 0; id < TABLE_COUNT; id++) {
-			const struct table *table = &check->ruleset->tables[family][id];
-			for (size_t i = 0; table->present && i < table->chain_count; i++)
-				for (size_t j = 0; j < table->chains[i]->rule_count; j++) {
-					int result = visit(check, &table->chains[i]->rules[j]);
-					if (result)
-						return result;
-				}
+	int result = 0;
+	for (int family = 0; family < FAMILY_COUNT && !result; family++)
+		for (int id = 0; id < TABLE_COUNT && !result; id++) {
+			const struct table *table =
+			    check_table(check, (enum family)family, (enum table_id)id);
+			for (size_t i = 0; table && i < table->chain_count; i++)
+				for (size_t j = 0; j < table->chains[i]->rule_count && !result; j++)
+					result = visit(check, &table->chains[i]->rules[j]);
 		}
-	return 0;
+	return result;
 }
 
 /* --- the sink

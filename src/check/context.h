@@ -65,8 +65,10 @@ const char *check_text(struct check *check, struct buffer *buffer);
 
 /* Every chain or rule of every table present, families and tables in order. Stops with what visit returns
  * when that is not 0. */
+typedef int (*table_visit)(struct check *check, const struct table *table);
 typedef int (*chain_visit)(struct check *check, const struct chain *chain);
 typedef int (*rule_visit)(struct check *check, const struct rule *rule);
+int check_tables(struct check *check, table_visit visit);
 int check_chains(struct check *check, chain_visit visit);
 int check_rules(struct check *check, rule_visit visit);
 

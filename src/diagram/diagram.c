@@ -5,6 +5,8 @@
  * equal numbers. All nodes are made in diagram_make(), the one place where the budget counts. */
 #include "diagram/node.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,16 +112,30 @@ static bool grow_slots(struct diagram *diagram)
 	return true;
 }
 
+#define NODES_A_LOOK 1024 /* at the clock; a power of two */
+
+/* Once met, a budget stays met. */
+static bool is_spent(struct diagram *diagram)
+{
+	bool looks = diagram->deadline > 0 && !(diagram->count & (NODES_A_LOOK - 1));
+	if (diagram->count >= diagram->budget || (looks && clock_seconds() > diagram->deadline))
+		diagram->exhausted = true;
+	return diagram->exhausted;
+}
+
+void diagram_until(struct diagram *diagram, double deadline)
+{
+	diagram->deadline = deadline;
+}
+
 /* A node that is not in the table yet. */
 static diagram_node add_node(struct diagram *diagram, uint32_t hash, uint32_t variable, diagram_node low,
 			     diagram_node high)
 {
 	if (variable_of(diagram, low) <= variable || variable_of(diagram, high) <= variable)
 		return DIAGRAM_UNDECIDED; /* out of order: nothing that could be trusted */
-	if (diagram->count >= diagram->budget) {
-		diagram->exhausted = true;
+	if (is_spent(diagram))
 		return DIAGRAM_UNDECIDED;
-	}
 	bool full = diagram->count + 1 > ((size_t)3 << diagram->slot_bits) / 4;
 	if ((diagram->count == diagram->capacity && !grow_nodes(diagram)) || (full && !grow_slots(diagram))) {
 		diagram->exhausted = true;

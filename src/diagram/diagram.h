@@ -41,6 +41,9 @@ static inline uint32_t diagram_value(diagram_node node)
 /* `budget`: the most inner nodes that may ever be made (at most 2^30 - 1). NULL when memory is short or the
  * arguments are out of range. */
 struct diagram *diagram_new(uint32_t variables, size_t budget);
+/* No node is made any more from that moment on (clock_seconds(); 0: never), as if the budget had been met. It
+ * is looked for every thousand nodes. */
+void diagram_until(struct diagram *diagram, double deadline);
 void diagram_free(struct diagram *diagram);
 uint32_t diagram_variables(const struct diagram *diagram);
 /* Inner nodes made so far, and whether the budget has been met. */

@@ -35,6 +35,7 @@ struct diagram {
 	uint32_t variables;
 	bool exhausted;
 	size_t budget;
+	double deadline; /* clock_seconds(); 0: none */
 	size_t count, capacity;
 	struct node *nodes;
 	/* Unique table: linear probing; a slot is hash << 32 | (number + 1), 0 when it is free. The upper

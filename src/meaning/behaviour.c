@@ -387,17 +387,6 @@ int behaviour_rules(struct behaviour *behaviour, size_t side, enum table_id id,
 	return 0;
 }
 
-static diagram_node is_continue(void *context, uint32_t value)
-{
-	const struct traces *traces = context;
-	return traces->ends[value].kind == END_CONTINUE ? DIAGRAM_TRUE : DIAGRAM_FALSE;
-}
-
-diagram_node behaviour_goes_on(struct behaviour *behaviour, diagram_node f)
-{
-	return diagram_replace(behaviour->fields->diagram, is_continue, &behaviour->traces, f);
-}
-
 diagram_node behaviour_sequence(struct behaviour *behaviour, diagram_node f, diagram_node g)
 {
 	return compose_sequence(behaviour, f, g);
@@ -508,6 +497,8 @@ int behaviour_new(enum family family, const struct ruleset *const *sides, size_t
 	if (!result)
 		result = fields_seal(fields, options->node_budget);
 	if (!result)
+		diagram_until(fields->diagram, options->deadline);
+	if (!result)
 		result = behaviour_find_places(behaviour);
 	if (!result) {
 		behaviour->goes_on = compose_plain_end(behaviour, END_CONTINUE);
@@ -540,9 +531,4 @@ const struct fields *behaviour_fields(const struct behaviour *behaviour)
 unsigned behaviour_needs(const struct behaviour *behaviour)
 {
 	return behaviour->needs;
-}
-
-const struct end *behaviour_end(const struct behaviour *behaviour, uint32_t number)
-{
-	return &behaviour->traces.ends[number];
 }

@@ -65,7 +65,8 @@ struct behaviour;
 
 struct behaviour_options {
 	size_t node_budget;
-	bool effects; /* look at everything */
+	double deadline; /* clock_seconds() at which the budget is met whatever is left of it; 0: never */
+	bool effects;    /* look at everything */
 };
 
 /* Declares all of the rulesets' rules. 0, -ENOMEM, -E2BIG. The rulesets must stay. */
@@ -83,8 +84,7 @@ diagram_node behaviour_chain(struct behaviour *behaviour, size_t side, enum tabl
  * END_CONTINUE where the walk goes on behind it. 0, -ENOMEM. In the behaviour's arena. */
 int behaviour_rules(struct behaviour *behaviour, size_t side, enum table_id table,
 		    const diagram_node *const **rules);
-/* Where an end is END_CONTINUE; f, and where it goes on, g. */
-diagram_node behaviour_goes_on(struct behaviour *behaviour, diagram_node f);
+/* f, and where it goes on, g. */
 diagram_node behaviour_sequence(struct behaviour *behaviour, diagram_node f, diagram_node g);
 /* Where the ends are not the same. */
 diagram_node behaviour_difference(struct behaviour *behaviour, diagram_node f, diagram_node g);
@@ -119,12 +119,9 @@ bool behaviour_rewrites(const struct behaviour *behaviour, enum table_id table);
 diagram_node behaviour_any_state(const struct behaviour *behaviour, enum table_id table, diagram_node f);
 /* Whether no match of the rule is asked about what it remembers, nor changes anything. */
 bool behaviour_is_plain(const struct behaviour *behaviour, const struct rule *rule);
-/* Whether a set of the second side is not what the first has under its name. */
-bool behaviour_set_differs(const struct behaviour *behaviour, const struct set *set);
 /* Combinations of fields that packets at that hook have. */
 diagram_node behaviour_domain(const struct behaviour *behaviour, enum hook hook);
 
-const struct end *behaviour_end(const struct behaviour *behaviour, uint32_t number);
 /* "ACCEPT", and what happened before: "NOTRACK, MARK 0x1", or nothing. */
 void behaviour_print_end(const struct behaviour *behaviour, uint32_t number, struct buffer *out);
 void behaviour_print_events(const struct behaviour *behaviour, uint32_t number, struct buffer *out);

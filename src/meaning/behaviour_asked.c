@@ -32,7 +32,7 @@ static void count(const struct asking *asking, const struct match *match)
 	if (!asking->asked || !behaviour_counts(match))
 		return;
 	for (size_t i = 0; i < places->count; i++)
-		asking->asked[i] |= places->all[i].group && strcmp(places->all[i].group, "set") == 0;
+		asking->asked[i] |= places->all[i].memory == MEMORY_SETS;
 }
 
 diagram_node behaviour_askers(struct behaviour *behaviour, size_t side, enum table_id id, enum hook hook,
@@ -79,20 +79,18 @@ diagram_node behaviour_askers(struct behaviour *behaviour, size_t side, enum tab
 void behaviour_share_memory(const struct behaviour *behaviour, bool *asked)
 {
 	const struct places *places = &behaviour->places;
+	unsigned shared = 0;
 	for (size_t i = 0; i < places->count; i++)
-		for (size_t j = 0; asked[i] && places->all[i].group && j < places->count; j++)
-			asked[j] |=
-			    places->all[j].group && strcmp(places->all[i].group, places->all[j].group) == 0;
+		shared |= asked[i] ? places->all[i].memory : 0;
+	for (size_t i = 0; i < places->count; i++)
+		asked[i] |= (places->all[i].memory & shared) != 0;
 }
 
 bool behaviour_shares_memory(const struct behaviour *behaviour, enum table_id table)
 {
 	const struct places *places = &behaviour->places;
+	unsigned own = 0, others = 0;
 	for (size_t i = 0; i < places->count; i++)
-		for (size_t j = 0; places->all[i].table == table && places->all[i].group && j < places->count;
-		     j++)
-			if (places->all[j].table != table && places->all[j].group &&
-			    strcmp(places->all[i].group, places->all[j].group) == 0)
-				return true;
-	return false;
+		*(places->all[i].table == table ? &own : &others) |= places->all[i].memory;
+	return own & others;
 }

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYS (sizeof(((struct place_wait *)NULL)->keys) / sizeof(char *))
-
 void places_fini(struct places *places)
 {
 	free(places->owners);
+	for (size_t i = 0; i < PLACE_KEYS; i++) {
+		free(places->index[i].sorted);
+		free(places->index[i].skipped);
+	}
 }
 
 static size_t owner_slot(const struct places *places, const void *owner)
@@ -53,13 +55,14 @@ static bool owner_add(struct places *places, const void *owner, uint32_t place)
 }
 
 /* Types that share what they remember by a name of their own; taken as one whichever the name. */
-static const char *memory_group(const char *type)
+static unsigned shared_memory(const char *type)
 {
-	static const char *const shared[] = {"recent", "hashlimit", "rateest", "nfacct", "set", ""};
+	static const char *const shared[] = {"set", "recent", "hashlimit", "rateest", "nfacct", ""};
+	_Static_assert(MEMORY_SETS == 1u << 0, "sets come first");
 	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
 		if (strcmp(type, shared[i]) == 0)
-			return shared[i];
-	return NULL;
+			return 1u << i;
+	return 0;
 }
 
 static const char *key_of(struct behaviour *behaviour, const struct rule *rule, struct text text,
@@ -80,7 +83,7 @@ static const char *key_of(struct behaviour *behaviour, const struct rule *rule, 
 	return copy;
 }
 
-static bool new_place(struct behaviour *behaviour, enum table_id table, const char *text, const char *group,
+static bool new_place(struct behaviour *behaviour, enum table_id table, const char *text, unsigned memory,
 		      uint32_t *place)
 {
 	struct places *places = &behaviour->places;
@@ -88,22 +91,69 @@ static bool new_place(struct behaviour *behaviour, enum table_id table, const ch
 					 &places->capacity, sizeof(*fresh));
 	if (!fresh)
 		return false;
-	*fresh = (struct place){text, group, table};
+	*fresh = (struct place){text, memory, table};
 	*place = (uint32_t)places->count - 1;
 	return true;
+}
+
+static int compare_keys(const void *a, const void *b, void *context)
+{
+	const struct place_wait *const *x = a, *const *y = b;
+	const size_t *precision = context;
+	int order = strcmp((*x)->keys[*precision], (*y)->keys[*precision]);
+	return order ? order : (*x > *y) - (*x < *y);
+}
+
+/* By each of their keys, those of one key in their order. */
+static bool index_waiting(struct places *places)
+{
+	for (size_t precision = 0; precision < PLACE_KEYS; precision++) {
+		struct waiting_index *index = &places->index[precision];
+		index->sorted = calloc(places->waiting_count + 1, sizeof(*index->sorted));
+		index->skipped = calloc(places->waiting_count + 1, sizeof(*index->skipped));
+		if (!index->sorted || !index->skipped)
+			return false;
+		for (size_t i = 0; i < places->waiting_count; i++)
+			index->sorted[i] = &places->waiting[i];
+		qsort_r(index->sorted, places->waiting_count, sizeof(*index->sorted), compare_keys,
+			&precision);
+	}
+	return true;
+}
+
+/* The first one of the key that may still be had; what may not is passed over once. */
+static struct place_wait *next_waiting(const struct places *places, size_t precision, const char *key)
+{
+	const struct waiting_index *index = &places->index[precision];
+	size_t begin = 0, end = places->waiting_count;
+	while (begin < end) {
+		size_t probe = begin + (end - begin) / 2;
+		if (strcmp(index->sorted[probe]->keys[precision], key) < 0)
+			begin = probe + 1;
+		else
+			end = probe;
+	}
+	if (begin == places->waiting_count)
+		return NULL;
+	for (size_t *skipped = &index->skipped[begin]; begin + *skipped < places->waiting_count; ++*skipped) {
+		struct place_wait *waiting = index->sorted[begin + *skipped];
+		if (strcmp(waiting->keys[precision], key) != 0)
+			return NULL;
+		if (!waiting->taken && (precision == 0 || !waiting->reserved))
+			return waiting;
+	}
+	return NULL;
 }
 
 /* Finds the first side's place that is most like this one. Those of one key are taken in order. A place that
  * has its own rule on the second side, too, is no other's: packets that no changed rule touches are not
  * compared, and ask it there. */
-static struct place_wait *find_waiting(struct places *places, const char *const *keys)
+static struct place_wait *find_waiting(const struct places *places, const char *const *keys)
 {
-	for (size_t precision = 0; precision < KEYS; precision++)
-		for (size_t i = 0; i < places->waiting_count; i++)
-			if (!places->waiting[i].taken && (precision == 0 || !places->waiting[i].reserved) &&
-			    strcmp(places->waiting[i].keys[precision], keys[precision]) == 0)
-				return &places->waiting[i];
-	return NULL;
+	struct place_wait *found = NULL;
+	for (size_t precision = 0; precision < PLACE_KEYS && !found; precision++)
+		found = next_waiting(places, precision, keys[precision]);
+	return found;
 }
 
 static int compare_key_rules(const void *a, const void *b)
@@ -122,7 +172,8 @@ static void reserve_rule(struct place_wait **sorted, size_t count, const char *r
 		else
 			end = probe;
 	}
-	for (; begin < count && strcmp(sorted[begin]->rule, rule) == 0; begin++)
+	/* All of a rule at once. */
+	for (; begin < count && !sorted[begin]->reserved && strcmp(sorted[begin]->rule, rule) == 0; begin++)
 		sorted[begin]->reserved = true;
 }
 
@@ -163,10 +214,10 @@ static uint32_t place_for(struct behaviour *behaviour, const void *owner, const 
 {
 	struct places *places = &behaviour->places;
 	uint32_t place = behaviour_place(behaviour, owner);
-	const char *keys[KEYS];
+	const char *keys[PLACE_KEYS];
 	if (place)
 		return place - 1;
-	for (unsigned i = 0; i < KEYS; i++) {
+	for (unsigned i = 0; i < PLACE_KEYS; i++) {
 		keys[i] = key_of(behaviour, rule, text, i);
 		if (!keys[i])
 			return TRACE_FAILED;
@@ -176,7 +227,7 @@ static uint32_t place_for(struct behaviour *behaviour, const void *owner, const 
 		waiting->taken = true;
 		place = waiting->place;
 	} else if (!new_place(behaviour, rule->chain->table->id,
-			      arena_copy(behaviour->arena, text.data, text.size), memory_group(type),
+			      arena_copy(behaviour->arena, text.data, text.size), shared_memory(type),
 			      &place)) {
 		return TRACE_FAILED;
 	}
@@ -279,11 +330,6 @@ static bool is_other(struct behaviour *behaviour, const struct set *set)
 	bool other = behaviour->side_count > 1 && differs(behaviour, set);
 	owner_add(&behaviour->places, set, other ? OTHER : SAME); /* without it, it is asked again */
 	return other;
-}
-
-bool behaviour_set_differs(const struct behaviour *behaviour, const struct set *set)
-{
-	return is_other((struct behaviour *)behaviour, set);
 }
 
 static void name_set(void *context, const struct set *set, struct buffer *name)
@@ -446,7 +492,7 @@ int behaviour_declare(struct behaviour *behaviour)
 		if (nat_drops(&ruleset->tables[behaviour->family][TABLE_NAT]))
 			behaviour->needs |= LOOK_TRACKING;
 		behaviour->side = side;
-		if (side && !reserve_places(behaviour, ruleset))
+		if (side && (!index_waiting(&behaviour->places) || !reserve_places(behaviour, ruleset)))
 			return -ENOMEM;
 		for (enum table_id id = 0; id < TABLE_COUNT; id++) {
 			const struct table *table = &ruleset->tables[behaviour->family][id];
@@ -521,8 +567,7 @@ void behaviour_look(struct behaviour *behaviour, unsigned look, const bool *aske
 	behaviour_share_memory(behaviour, behaviour->asked);
 	behaviour->counts = false;
 	for (size_t i = 0; i < places->count; i++)
-		behaviour->counts |=
-		    behaviour->asked[i] && places->all[i].group && strcmp(places->all[i].group, "set") == 0;
+		behaviour->counts |= behaviour->asked[i] && places->all[i].memory == MEMORY_SETS;
 }
 
 void behaviour_look_at_all(struct behaviour *behaviour)

@@ -10,12 +10,15 @@
 
 #define LOOK_ALWAYS (1u << 7) /* events that later rules hang on in any case */
 
+#define PLACE_KEYS 3
+#define MEMORY_SETS 1u /* the sets' counters and members */
+
 /* Matches with a memory or a view of what rules change, and targets that are not modelled. */
 struct places {
 	size_t count, capacity;
 	struct place {
-		const char *name;  /* as messages have it */
-		const char *group; /* matches that share their memory; NULL: alone */
+		const char *name; /* as messages have it */
+		unsigned memory;  /* bits of what it shares with others; 0: it remembers for itself */
 		enum table_id table;
 	} * all;
 	/* Which place a match or target has: by pointer, open addressing. */
@@ -32,12 +35,16 @@ struct places {
 	size_t predicate_count, predicate_capacity;
 	/* Of the first side, for the second to find its own. */
 	struct place_wait {
-		const char *keys[3]; /* from the most particular to the least */
-		const char *rule;    /* in keys[0]: its rule and chain */
+		const char *keys[PLACE_KEYS]; /* from the most particular to the least */
+		const char *rule;             /* in keys[0]: its rule and chain */
 		uint32_t place;
 		bool taken, reserved;
 	} * waiting;
 	size_t waiting_count, waiting_capacity;
+	struct waiting_index {
+		struct place_wait **sorted; /* by one of the keys */
+		size_t *skipped;            /* from the first one of a key: how many are gone */
+	} index[PLACE_KEYS];
 };
 
 /* Rows of outcomes that were put together. */

@@ -7,6 +7,7 @@
  * answer some end hangs become events, and the chains are compared once more. */
 #include "meaning/difference.h"
 
+#include "base/clock.h"
 #include "meaning/behaviour.h"
 #include "meaning/delta.h"
 #include "meaning/parts.h"
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define REGION_LIMIT 20
 #define NODE_BUDGET (8u << 20) /* some 450 MB when all are made */
@@ -27,14 +27,12 @@ struct comparison {
 	const struct ruleset *sides[SIDES_MAX];
 	enum family family;
 	struct difference_chain *chain;
-	uint64_t deadline;
+	double deadline; /* clock_seconds(); 0: none */
 };
 
-static uint64_t now(void)
+static bool is_late(const struct comparison *comparison)
 {
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+	return comparison->deadline > 0 && clock_seconds() > comparison->deadline;
 }
 
 /* Where they differ, of what packets are like. */
@@ -137,7 +135,8 @@ static int conclude(struct comparison *comparison, const struct looked *looked)
 	chain->answer = looked->different == DIAGRAM_FALSE ? DIFFERENCE_NONE : DIFFERENCE_FOUND;
 	if (looked->different == DIAGRAM_UNDECIDED) {
 		chain->answer = DIFFERENCE_UNDECIDED;
-		chain->reason = diagram_exhausted(behaviour_fields(behaviour)->diagram)
+		chain->reason = is_late(comparison) ? "the budget of time was met"
+				: diagram_exhausted(behaviour_fields(behaviour)->diagram)
 				    ? "the budget of diagram nodes was met"
 				    : "too many different things happen to packets on their way";
 	}
@@ -247,7 +246,7 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 	int result = looked && asked ? 0 : -ENOMEM;
 	size_t done = 0;
 	for (; done < count && !result; done++) {
-		if (comparison->deadline && now() > comparison->deadline)
+		if (is_late(comparison))
 			break;
 		comparison->chain = &chains[done];
 		look_first(comparison, delta, &looked[done]);
@@ -263,7 +262,7 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 		comparison->chain = &chains[i];
 		bool again = i < done && any && looked[i].different == DIAGRAM_FALSE &&
 			     looked[i].touched != DIAGRAM_FALSE;
-		if (i >= done || (again && comparison->deadline && now() > comparison->deadline)) {
+		if (i >= done || (again && is_late(comparison))) {
 			chains[i].reason = "the budget of time was met";
 			continue;
 		}
@@ -309,8 +308,10 @@ static bool has_own_chains(const struct comparison *comparison, enum table_id id
 static int compare_parts(struct comparison *comparison, struct difference_chain *chains, size_t count)
 {
 	size_t budget = comparison->options->node_budget;
-	const struct behaviour_options options = {.node_budget =
-						      (budget ? budget : NODE_BUDGET) / PARTS_SHARE};
+	const struct behaviour_options options = {
+	    .node_budget = (budget ? budget : NODE_BUDGET) / PARTS_SHARE,
+	    .deadline = comparison->deadline,
+	};
 	bool wanted[TABLE_COUNT], any = false;
 	for (enum table_id table = 0; table < TABLE_COUNT; table++)
 		any |= wanted[table] = has_own_chains(comparison, table);
@@ -335,7 +336,8 @@ static int compare_parts(struct comparison *comparison, struct difference_chain 
 static int compare_family(struct comparison *comparison, struct difference_chain *chains, size_t *count)
 {
 	const struct behaviour_options options = {
-	    .node_budget = comparison->options->node_budget ? comparison->options->node_budget : NODE_BUDGET};
+	    .node_budget = comparison->options->node_budget ? comparison->options->node_budget : NODE_BUDGET,
+	    .deadline = comparison->deadline};
 	struct delta *delta = NULL;
 	if (!has_rules(comparison))
 		return 0;
@@ -374,7 +376,7 @@ int difference_compute(const struct ruleset *before, const struct ruleset *after
 	struct comparison comparison = {
 	    .options = options, .difference = difference, .sides = {before, after}};
 	if (options->time_budget)
-		comparison.deadline = now() + options->time_budget;
+		comparison.deadline = clock_seconds() + (double)options->time_budget * 1e-9;
 	int result = 0;
 	for (unsigned family = 0; family < FAMILY_COUNT && !result; family++) {
 		comparison.family = (enum family)family;

@@ -36,7 +36,7 @@ struct difference_region {
 	/* A conjunction in words: "tcp to 192.0.2.0/24 port 8080 from anywhere". */
 	const char *words;
 	double share;         /* of all packets, 0 to 1 */
-	bool has_witness;     /* packet is one of them that the engine's walk of both chains confirms */
+	bool has_witness;     /* packet is one of them; the engine has not been asked */
 	struct packet packet; /* state in packet.state; what is not said of it is not known */
 	const char
 	    *unknowns; /* what must hold besides: matches that are not modelled, in words; NULL: nothing */

@@ -2,13 +2,11 @@
  *
  * See connection_host.h. */
 #include "connection_host.h"
-#include "read/load.h"
+#include "load_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define LINK_RAW 101
 
@@ -103,33 +101,11 @@ static size_t make(const struct sent *sent, uint8_t bytes[512])
 /* --- a host
  * -------------------------------------------------------------------------------------------------------- */
 
-static struct ruleset *load(const char *text)
-{
-	int fd = memfd_create("rules.v4", 0);
-	char path[64];
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	const char *paths[] = {path};
-	struct diagnostics *sink = diagnostics_new();
-	struct ruleset *ruleset = NULL;
-	int result = rules_load(paths, 1, sink, &ruleset);
-	struct buffer messages = {0};
-	diagnostics_print(sink, &messages);
-	if (result)
-		print_error("%s", messages.data ? messages.data : "no message\n");
-	assert_int_equal(result, 0);
-	buffer_fini(&messages);
-	diagnostics_free(sink);
-	close(fd);
-	return ruleset;
-}
-
 static const struct engine_local locals[] = {{FAMILY_IPV4, HOST, HOST}};
 
 struct host host_with(const char *rules, struct engine_options options)
 {
-	struct host host = {.ruleset = load(rules), .now = 1000 * SECOND};
+	struct host host = {.ruleset = load_memory(rules), .now = 1000 * SECOND};
 	options.locals = locals;
 	options.local_count = 1;
 	options.follow = true;

@@ -4,6 +4,7 @@
  * random tables, under several variable orders, and results are compared point by point. Since nodes are
  * unique, a function built twice must be the same number. */
 #include "diagram/diagram.h"
+#include "base/clock.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -573,9 +574,36 @@ static void test_deepest_diagrams(void **context)
 	diagram_free(diagram);
 }
 
+/* Far more than are made between two looks at the clock. */
+static diagram_node many_nodes(struct diagram *diagram)
+{
+	diagram_node all = DIAGRAM_FALSE;
+	for (uint32_t i = 0; i < 4096; i++)
+		all = diagram_or(diagram, all, diagram_cube(diagram, 0, 32, i * 2654435761u, UINT32_MAX));
+	return all;
+}
+
+static void past_the_deadline_nothing_is_decided(void **unused)
+{
+	(void)unused;
+	struct diagram *late = diagram_new(32, 1u << 22), *never = diagram_new(32, 1u << 22);
+	assert_non_null(late);
+	assert_non_null(never);
+	diagram_until(late, clock_seconds() - 1);
+	diagram_until(never, 0);
+	assert_int_equal(many_nodes(late), DIAGRAM_UNDECIDED);
+	assert_true(diagram_exhausted(late));
+	assert_true(diagram_size(late) < 4096);
+	assert_int_not_equal(many_nodes(never), DIAGRAM_UNDECIDED);
+	assert_false(diagram_exhausted(never));
+	diagram_free(late);
+	diagram_free(never);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(past_the_deadline_nothing_is_decided),
 	    cmocka_unit_test(test_nodes_are_unique_and_reduced),
 	    cmocka_unit_test(test_misuse_is_undecided),
 	    cmocka_unit_test(test_operations_agree_with_truth_tables),

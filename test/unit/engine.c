@@ -3,7 +3,7 @@
  * The engine, case by case: what ipt_do_table() does with a packet, and what may be said when something is
  * not known. Packets are written in the notation, rules as iptables-save prints them. */
 #include "engine/engine.h"
-#include "read/load.h"
+#include "load_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -28,28 +26,6 @@ struct way {
 	unsigned policies;
 	bool hot_drop;
 };
-
-static struct ruleset *load(const char *text)
-{
-	int fd = memfd_create("rules.v4", 0);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	const char *paths[] = {path};
-	struct diagnostics *sink = diagnostics_new();
-	struct ruleset *ruleset = NULL;
-	int result = rules_load(paths, 1, sink, &ruleset);
-	struct buffer messages = {0};
-	diagnostics_print(sink, &messages);
-	if (result)
-		print_error("%s", messages.data ? messages.data : "no message\n");
-	assert_int_equal(result, 0);
-	buffer_fini(&messages);
-	diagnostics_free(sink);
-	close(fd);
-	return ruleset;
-}
 
 static struct packet packet_of(const char *text)
 {
@@ -75,7 +51,7 @@ static void trace(void *context, const struct step *step)
 static struct way run_packet(const char *rules, const struct packet *packet, enum path path)
 {
 	struct way way = {0};
-	struct ruleset *ruleset = load(rules);
+	struct ruleset *ruleset = load_memory(rules);
 	assert_int_equal(engine_run(ruleset, packet, path, trace, &way, &way.outcome), 0);
 	if (way.outcome.rule) {
 		struct text text = rule_text(way.outcome.rule);
