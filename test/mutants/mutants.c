@@ -6,6 +6,7 @@
  * mutants [MUTANTS [SEED [RULES...]]]: with a seed that a failure printed and 1, that pair alone. RULES:
  * files of one ruleset joined by commas; mutants of these in place of random ones. MUTANTS_SECONDS: so long,
  * however many. Every hundredth pair is tried with many packets. */
+#include "base/clock.h"
 #include "judge.h"
 #include "mutate.h"
 #include "parity/report.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MUTANTS 200
 #define PACKETS 250
@@ -305,42 +305,38 @@ static void print_tallies(void)
 		}
 }
 
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long count = argc > 1 ? strtoul(argv[1], NULL, 0) : MUTANTS;
 	const char *own_seed = getenv("SEED"), *limit = getenv("MUTANTS_SECONDS");
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : own_seed ? strtoull(own_seed, NULL, 0) : SEED;
-	double end = limit ? seconds() + strtod(limit, NULL) : 0;
+	double duration = limit ? strtod(limit, NULL) : 0, end = clock_seconds() + duration;
 	struct side given[FILES_MAX] = {0};
 	size_t given_count = 0;
 
+	if (limit && !(duration > 0)) {
+		printf("Bail out! MUTANTS_SECONDS is no number of seconds\n");
+		return 1;
+	}
 	for (int i = 3; i < argc && given_count < FILES_MAX; i++)
 		if (!read_side(argv[i], &given[given_count++])) {
 			printf("Bail out! %s cannot be read\n", argv[i]);
 			return 1;
 		}
 	printf("# seed 0x%016" PRIx64 "\n", seed);
-	for (unsigned long i = 0; end ? seconds() < end : i < count; i++)
+	for (unsigned long i = 0; limit ? clock_seconds() < end : i < count; i++)
 		run(count == 1 && argc > 2 ? seed : random_seed(seed, i),
 		    given_count ? &given[i % given_count] : NULL, i % 100 == 99);
 	print_tallies();
 	for (size_t i = 0; i < given_count; i++)
 		side_fini(&given[i]);
 	/* Nothing is shown where nothing differs, or nothing is decided. */
-	properties[FOUND].compared = properties[DECIDED].compared = 1;
+	properties[FOUND].compared = properties[DECIDED].compared = pairs;
 	properties[CONFIRMED].wrong += pairs >= 100 && unsure * 50 > regions;
 	properties[FOUND].wrong = pairs >= 100 && shown * 10 < pairs;
 	properties[DECIDED].wrong = pairs >= 100 && undecided * 4 > pairs;
-	/* Of a few pairs not all is seen. */
-	for (int i = 0; i < PROPERTIES && pairs < 100; i++)
+	/* Among a few pairs there may be none that differ, or none that was only rewritten. */
+	for (int i = CONFIRMED; i <= SAME && pairs && pairs < 100; i++)
 		properties[i].compared += !properties[i].compared;
 	return report_finish(properties, PROPERTIES);
 }
