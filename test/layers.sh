@@ -18,7 +18,7 @@ rank() {
 	diagram) echo 3 ;;
 	ruleset) echo 4 ;;
 	extension) echo 5 ;;
-	read | engine | meaning) echo 6 ;;
+	read | nftables | engine | meaning) echo 6 ;;
 	check | rewrite | plane) echo 7 ;;
 	kernel) echo 8 ;;
 	observe) echo 9 ;;

@@ -10,7 +10,7 @@ build=${BUILD:-build}-fuzz
 seconds=${FUZZ_SECONDS:-60}
 [ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Dfuzz=enabled -Dtests=disabled -Db_lundef=false \
 	-Db_sanitize=address,undefined -Dc_args=-fsanitize=fuzzer-no-link >/dev/null
-targets=${FUZZ_TARGETS:-rules sets notation capture evaluate}
+targets=${FUZZ_TARGETS:-rules sets nft notation capture policy evaluate}
 for target in $targets; do
 	set -- "$@" "test/fuzz/fuzz_$target"
 done

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Writes examples/edge and examples/edge-ipset: the packet filter of an imagined load balancer, once as plain rules
-# and once with ipsets, both with the same meaning. The outputs are committed; run this again after a change here.
+# and once with ipsets, both with the same meaning; and the lists of examples/edge.weir, which has it, too. The outputs
+# are committed; run this again after a change here.
 # Addresses come from a generator with a fixed seed (Park and Miller's, exact in awk's doubles), so that every run
 # writes the same bytes. Documentation and benchmark ranges only.
 set -eu
@@ -116,3 +117,12 @@ rules 6 rules >"$edge/rules.v6"
 rules 4 sets >"$sets/rules.v4"
 rules 6 sets >"$sets/rules.v6"
 sets >"$sets/ipsets"
+
+lists() {
+	echo "# Written by tools/make-edge.sh, as configuration management would."
+	facts | awk -v kind="$1" '$1 != kind { next }
+		kind == "ban" { print $3 }
+		kind == "listener" { print $3 " . " $4 " " $5 }'
+}
+lists ban >"$root/examples/edge-bans.list"
+lists listener >"$root/examples/edge-listeners.list"

@@ -357,3 +357,12 @@ struct json_object *diagnostics_json(const struct diagnostics *sink)
 	}
 	return array;
 }
+
+struct span diagnostics_span(const struct diagnostics *sink, size_t index, size_t label)
+{
+	const struct diagnostic *diagnostic = index < sink->kept_count ? sink->kept[index] : NULL;
+
+	if (!diagnostic || label > diagnostic->label_count)
+		return (struct span){0};
+	return label ? diagnostic->labels[label - 1].span : diagnostic->span;
+}

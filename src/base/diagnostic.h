@@ -51,5 +51,8 @@ size_t diagnostics_count(const struct diagnostics *sink);
 void diagnostics_print(const struct diagnostics *sink, struct buffer *out);
 /* An array of objects {severity, code, message, file, line, column, end_column, reason, hint, related}. */
 struct json_object *diagnostics_json(const struct diagnostics *sink);
+/* The place of the index-th object of that array (label 0), or of what is related to it (label 1 for the
+ * first). No source where there is none. */
+struct span diagnostics_span(const struct diagnostics *sink, size_t index, size_t label);
 
 #endif

@@ -7,6 +7,7 @@
 #define WEIR_CHECK_CHECK_H
 
 #include "base/diagnostic.h"
+#include "meaning/region.h"
 #include "ruleset/ruleset.h"
 
 struct check;
@@ -38,6 +39,11 @@ struct check_options {
 	/* Asks the host that the rules are loaded on; address in network byte order. NULL: they are looked at
 	 * elsewhere, and what hangs on routes is not known. */
 	enum check_route (*route)(enum family family, const uint8_t *address);
+	/* Addresses of this host and of networks behind it, and the interface by which packets from elsewhere
+	 * come. Not given (0, NULL): as far as the rules show them. */
+	size_t own_count;
+	const struct region_local *own;
+	const char *outside;
 };
 
 struct check_result {

@@ -229,10 +229,13 @@ size_t probes_affordable(const struct check *check, enum family family);
 /* A packet that matches all of these rules (of one family), not by lo where another interface does too. Every
  * field is known. 0; -ESRCH: none was found; -ENOMEM. */
 int witness_find(struct check *check, const struct rule *const *rules, size_t count, struct packet *packet);
-/* Only what the rule itself says for certain: a packet of which all packets that match are special cases. */
 /* Whether every packet that matches the first rule matches the second, too; not when that cannot be decided,
  * or hangs on what is not modelled. 0 or -ENOMEM. */
 int rule_lies_in(struct check *check, const struct rule *inner, const struct rule *outer, bool *inside);
+/* The same of several rules together; UNKNOWN when it cannot be decided. */
+int rule_lies_among(struct check *check, const struct rule *inner, const struct rule *const *outers,
+		    size_t count, enum truth *inside);
+/* Only what the rule itself says for certain: a packet of which all packets that match are special cases. */
 struct packet probe_of_rule(const struct rule *rule);
 
 /* The packet in weir's notation, for a message. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Balancing by DNAT without any rewriting of sources: whether the answers come back this way hangs on routes
- * that the rules do not show, so this is a note. */
+ * DNAT without any rewriting of sources, to several back ends in turn, or to one in the network of the
+ * service's own address: whether the answers come back this way hangs on routes that the rules do not show,
+ * so this is a note. */
 #include "check/findings.h"
 
 static bool rewrites_source(const struct table *nat)
@@ -21,7 +22,17 @@ static bool rewrites_source(const struct table *nat)
 	return false;
 }
 
-static bool balances(const struct rule *rule)
+/* Near enough to have the same router, most likely: IPv4 /24, IPv6 /64. */
+static bool is_neighbour(const struct rule *rule, const struct nat_range *range)
+{
+	enum family family = rule_family(rule);
+	address network = prefix_mask(family, family == FAMILY_IPV4 ? 24 : 64);
+	return !rule->destination.inverted && rule->destination.mask == family_max(family) &&
+	       rule->destination.value != range->low &&
+	       ((rule->destination.value ^ range->low) & network) == 0;
+}
+
+static bool sends_away(const struct rule *rule)
 {
 	struct nat_range range = {0};
 	struct statistic_share share;
@@ -33,7 +44,7 @@ static bool balances(const struct rule *rule)
 	for (uint32_t i = 0; i < rule->match_count; i++)
 		if (match_statistic_share(&rule->matches[i], &share))
 			return true;
-	return false;
+	return is_neighbour(rule, &range);
 }
 
 static int run(struct check *check)
@@ -46,7 +57,7 @@ static int run(struct check *check)
 		for (size_t i = 0; i < nat->chain_count; i++)
 			for (size_t j = 0; j < nat->chains[i]->rule_count; j++) {
 				const struct rule *rule = &nat->chains[i]->rules[j];
-				if (!balances(rule))
+				if (!sends_away(rule))
 					continue;
 				if (found)
 					found_label(check, found, rule->span, "and this one");
@@ -55,7 +66,8 @@ static int run(struct check *check)
 					    check, rule->span,
 					    "this rule sends connections to another host, and no rule of "
 					    "POSTROUTING gives them this host's address: the back end "
-					    "answers the client itself");
+					    "answers the client itself, unless its way there leads through "
+					    "this host");
 			}
 	}
 	return 0;
@@ -64,7 +76,7 @@ static int run(struct check *check)
 const struct finding_type finding_dnat_return = {
     .code = "dnat-return",
     .severity = SEVERITY_NOTE,
-    .title = "balancing by DNAT without a way back",
+    .title = "DNAT to a back end that may answer past this host",
     .why = "The client opened a connection to this host's address. An answer that comes straight from the "
 	   "back end has "
 	   "another address, and the client rejects it; it only works where the back end's way to the client "

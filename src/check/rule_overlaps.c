@@ -16,6 +16,17 @@ static bool crosses(const struct rule *rule, const struct rule *taker)
 	       strcmp(taker->in.name, "lo") != 0 && !rule_has_memory(rule) && !rule_has_memory(taker);
 }
 
+/* Bans of sources by a set, whatever else the set goes by, stand in front of what lets others in. */
+static bool bans_by_set(const struct rule *rule)
+{
+	struct set_question question;
+	for (uint32_t i = 0; i < rule->match_count && rule_decision(rule) == DECISION_DROP; i++)
+		if (match_set_question(&rule->matches[i], &question) && !question.inverted &&
+		    question.source[0])
+			return true;
+	return false;
+}
+
 static int run_rule(struct check *check, const struct rule *rule)
 {
 	const struct rule_reach *reach = rule_decision(rule) ? check_reach(check, rule) : NULL;
@@ -26,7 +37,8 @@ static int run_rule(struct check *check, const struct rule *rule)
 	for (size_t i = 0; i < reach->taker_count; i++) {
 		const struct rule *taker = reach->takers[i];
 		bool inside = true;
-		if (taker->chain != rule->chain || !crosses(rule, taker) || rule_is_ban(taker))
+		if (taker->chain != rule->chain || !crosses(rule, taker) || rule_is_ban(taker) ||
+		    bans_by_set(taker))
 			continue;
 		/* That the rule has packets which the taker does not want is why it is reached at all. */
 		int error = rule_lies_in(check, taker, rule, &inside);

@@ -42,6 +42,39 @@ static bool is_redundant(struct check *check, const struct rule *rule)
 	return !ends_walk_of_previous(check, rule) && !takes_all_of_another(check, rule);
 }
 
+#define BEHIND_TRIED 64 /* rules behind it that are compared */
+
+/* What does the same with its packets: a rule behind it, or the policy where nothing behind it decides
+ * otherwise. Where several together do, nothing is named. */
+static int name_other(struct check *check, struct found *found, const struct rule *rule)
+{
+	const struct chain *chain = rule->chain;
+	const char *target = rule_target_text(check, rule);
+	enum decision decision = rule_decision(rule);
+	bool decided = false;
+	size_t tried = 0;
+	for (const struct rule *behind = rule + 1; behind < chain->rules + chain->rule_count; behind++) {
+		bool inside;
+		decided |= behind->target.chain || behind->target.type->kind == TARGET_OPAQUE ||
+			   (rule_decision(behind) && rule_decision(behind) != decision);
+		if (tried == BEHIND_TRIED || strcmp(rule_target_text(check, behind), target) != 0)
+			continue;
+		tried++;
+		int error = rule_lies_in(check, rule, behind, &inside);
+		if (error)
+			return error;
+		if (inside) {
+			found_label(check, found, behind->span,
+				    "this rule does the same with all its packets");
+			return 0;
+		}
+	}
+	if (!decided && decision != DECISION_NONE && chain->builtin &&
+	    (chain->policy == POLICY_ACCEPT) == (decision == DECISION_ACCEPT))
+		found_label(check, found, chain->span, "the policy does the same");
+	return 0;
+}
+
 static int run_chain(struct check *check, const struct chain *chain)
 {
 	struct found *found = NULL;
@@ -65,6 +98,9 @@ static int run_chain(struct check *check, const struct chain *chain)
 		    "without this rule all packets would come to the same end, and so it is with %zu more of "
 		    "the chain, each by itself: nothing but their counters would be missed",
 		    count - 1);
+	int error = found ? name_other(check, found, first) : 0;
+	if (error)
+		return error;
 	for (const struct rule *rule = first + 1; rule < chain->rules + chain->rule_count; rule++)
 		if (is_redundant(check, rule))
 			found_label(check, found, rule->span, "so it is with this one");
@@ -85,6 +121,6 @@ const struct finding_type finding_rule_redundant = {
 	   "it is one more thing to read.",
     .action = "Delete it, unless its counter is read or it is there to end the walk early; then look again, "
 	      "as each is "
-	      "told by itself.",
+	      "told by itself. What a tool such as Docker or ufw has written may stay.",
     .run = run,
 };

@@ -16,7 +16,7 @@ static bool holds_all(const struct set *set, const struct prefix_member *members
 	for (; *next < count; (*next)++) {
 		const struct prefix_member *member = &members[*next];
 		address high = prefix_high(set, member);
-		if (member->protocol != first->protocol || member->port != first->port)
+		if (!prefix_comparable(member, first))
 			break;
 		if (member->nomatch) /* what it takes out is not reckoned with */
 			gap = true;

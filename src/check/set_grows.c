@@ -19,8 +19,8 @@ static void look(const struct check *check, const struct set *set, struct adders
 					struct set_uses uses;
 					if (!target_set_uses(&rule->target, &uses))
 						continue;
-					bool stays =
-					    !set->has_timeout || (!set->timeout && !uses.has_timeout);
+					uint32_t timeout = uses.has_timeout ? uses.timeout : set->timeout;
+					bool stays = !set->has_timeout || !timeout;
 					if (uses.added == set && stays && !adders->rule)
 						adders->rule = rule;
 					adders->deleted |= uses.deleted == set;
@@ -43,8 +43,9 @@ static int run(struct check *check)
 			      "what this rule adds to the set %.*s never expires, and no rule deletes it",
 			      (int)set->name.size, set->name.data);
 		found_label(check, found, set->span,
-			    set->has_timeout ? "the set's timeout is 0: members stay"
-					     : "the set has no timeouts");
+			    !set->has_timeout ? "the set has no timeouts"
+			    : set->timeout    ? "members of this set expire, unless the rule says --timeout 0"
+					      : "the set's timeout is 0: members stay");
 	}
 	return 0;
 }
@@ -56,6 +57,6 @@ const struct finding_type finding_set_grows = {
     .why = "Any sender, and who forges addresses anything at all, adds members until maxelem: then nobody is "
 	   "added any "
 	   "more, and those who were added by mistake stay for ever.",
-    .action = "Create the set with a timeout (timeout 3600), or give the rule --timeout.",
+    .action = "Create the set with a timeout (timeout 3600), or give the rule a --timeout of more than 0.",
     .run = run,
 };

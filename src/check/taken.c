@@ -68,15 +68,55 @@ static const struct rule *find_end(struct check *check, const struct rule *rule)
 	return end - 1;
 }
 
-static bool all_oppose(const struct rule *rule, const struct rule_reach *reach)
+static bool all_oppose(const struct rule *rule, const struct taking *taking)
 {
 	/* Of those that are not named nothing is known. */
-	if (!reach->taker_count || reach->more)
+	if (!taking->taker_count || taking->more)
 		return false;
-	for (size_t i = 0; i < reach->taker_count; i++)
-		if (!decisions_oppose(rule, reach->takers[i]))
+	for (size_t i = 0; i < taking->taker_count; i++)
+		if (!decisions_oppose(rule, taking->takers[i]))
 			return false;
 	return true;
+}
+
+static bool is_plain(const struct rule *rule)
+{
+	struct set_question question;
+	for (uint32_t i = 0; i < rule->match_count; i++)
+		if (!rule->matches[i].type->modelled || match_set_question(&rule->matches[i], &question))
+			return false;
+	return true;
+}
+
+static bool are_plain(const struct rule *rule, const struct rule_reach *reach)
+{
+	bool plain = is_plain(rule);
+	for (size_t i = 0; i < reach->taker_count; i++)
+		plain &= is_plain(reach->takers[i]);
+	return plain;
+}
+
+/* Where packets end before they come to the chain, rules of the chain that would have nothing to do with them
+ * may be among those that reach.h names. */
+static int find_takers(struct check *check, const struct rule *rule, const struct rule_reach *reach,
+		       struct taking *taking)
+{
+	enum truth all = TRUTH_UNKNOWN;
+	int error = 0;
+	if (reach->taker_count && !reach->more && are_plain(rule, reach))
+		error = rule_lies_among(check, rule, reach->takers, reach->taker_count, &all);
+	taking->in_part = !error && all == TRUTH_NO;
+	taking->more = reach->more;
+	for (size_t i = 0; i < reach->taker_count && !error; i++) {
+		const struct rule *both[] = {rule, reach->takers[i]};
+		struct packet packet;
+		error = taking->in_part ? witness_find(check, both, 2, &packet) : 0;
+		if (!error)
+			taking->takers[taking->taker_count++] = reach->takers[i];
+		else if (error == -ESRCH)
+			error = 0;
+	}
+	return error;
 }
 
 static int find_taking(struct check *check, const struct rule *rule, const struct rule_reach *reach,
@@ -88,17 +128,21 @@ static int find_taking(struct check *check, const struct rule *rule, const struc
 		return error;
 	if (!taking->cover)
 		taking->end = find_end(check, rule);
+	error = taking->cover || taking->end ? 0 : find_takers(check, rule, reach, taking);
+	if (error)
+		return error;
 	if (taking->cover)
 		taking->opposite = decisions_oppose(rule, taking->cover);
 	else
-		taking->opposite =
-		    taking->end ? decisions_oppose(rule, taking->end) : all_oppose(rule, reach);
+		taking->opposite = taking->end ? decisions_oppose(rule, taking->end)
+					       : !taking->in_part && all_oppose(rule, taking);
 	return check->failed ? -ENOMEM : 0;
 }
 
-static bool same_takers(const struct rule_reach *a, const struct rule_reach *b)
+static bool same_taking(const struct taking *a, const struct taking *b)
 {
-	if (a->taker_count != b->taker_count || a->more != b->more)
+	if (a->cover != b->cover || a->end != b->end || a->in_part != b->in_part ||
+	    a->taker_count != b->taker_count || a->more != b->more)
 		return false;
 	for (size_t i = 0; i < a->taker_count; i++)
 		if (a->takers[i] != b->takers[i])
@@ -111,27 +155,38 @@ struct dead {
 	const char *one, *many;
 	struct row row;
 	struct taking taking; /* of the first one */
-	const struct rule_reach *reach;
 };
 
 static void flush(struct dead *dead)
 {
 	const struct row row = dead->row;
-	const struct rule_reach *reach = dead->reach;
+	const struct taking *taking = &dead->taking;
 	struct check *check = dead->check;
 	struct found *found;
 	const struct rule *taker = dead->taking.cover ? dead->taking.cover : dead->taking.end;
 	if (!row.count)
 		return;
-	bool nobody = !taker && !reach->taker_count;
+	bool nobody = !taker && !taking->taker_count, in_part = dead->taking.in_part;
 	dead->row.count = 0;
 	if (row.count == 1)
-		found = check_add(check, row.first->span, "%s",
-				  nobody ? "no packet that it could match comes to its chain" : dead->one);
+		found = check_add(
+		    check, row.first->span, "%s",
+		    nobody    ? "no packet that it could match comes to its chain"
+		    : in_part ? "no packet comes to match this rule: rules before it take some of them, "
+				"and the others do not come to its chain"
+			      : dead->one);
 	else
-		found =
-		    check_add(check, row.first->span, "%zu rules from here on: %s", row.count,
-			      nobody ? "no packet that they could match comes to their chain" : dead->many);
+		found = check_add(
+		    check, row.first->span, "%zu rules from here on: %s", row.count,
+		    nobody    ? "no packet that they could match comes to their chain"
+		    : in_part ? "no packet comes to match them: rules before them take some of them, and "
+				"the others do not come to their chain"
+			      : dead->many);
+	if (nobody || in_part)
+		found_hint(check, found,
+			   "See what leads to the chain, and where those packets end before (weir explain "
+			   "tells of one packet): "
+			   "then delete the rule, or move it to where they come by.");
 	if (row.count > 1)
 		found_label(check, found, row.last->span, "the last of them");
 	if (dead->taking.cover)
@@ -139,10 +194,10 @@ static void flush(struct dead *dead)
 			    row.count == 1 ? "it matches" : "they match");
 	else if (taker)
 		found_label(check, found, taker->span, "nothing goes on behind this rule");
-	for (size_t i = 0; !taker && i < reach->taker_count; i++)
-		found_label(check, found, reach->takers[i]->span,
-			    i + 1 == reach->taker_count && reach->more ? "by this rule, and by others"
-								       : "by this rule");
+	for (size_t i = 0; !taker && i < taking->taker_count; i++)
+		found_label(check, found, taking->takers[i]->span,
+			    i + 1 == taking->taker_count && taking->more ? "by this rule, and by others"
+									 : "by this rule");
 }
 
 static int look_at(struct dead *dead, const struct rule *rule, bool opposite)
@@ -156,14 +211,11 @@ static int look_at(struct dead *dead, const struct rule *rule, bool opposite)
 	int error = find_taking(dead->check, rule, reach, &taking);
 	if (error || taking.opposite != opposite)
 		return error;
-	bool same = dead->row.count && taking.cover == dead->taking.cover && taking.end == dead->taking.end &&
-		    (taking.cover || taking.end || same_takers(reach, dead->reach));
-	if (same && row_extend(&dead->row, rule))
+	if (dead->row.count && same_taking(&taking, &dead->taking) && row_extend(&dead->row, rule))
 		return 0;
 	flush(dead);
 	row_begin(&dead->row, rule);
 	dead->taking = taking;
-	dead->reach = reach;
 	return 0;
 }
 

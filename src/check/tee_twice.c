@@ -51,13 +51,22 @@ static bool may_end_between(const struct rule *a, const struct rule *b)
 	return false;
 }
 
+/* One asks where packets go and the other where they come from: what both match is nobody's traffic. */
+static bool asks_opposite_ports(struct check *check, const struct rule *a, const struct rule *b)
+{
+	bool from_a = rule_asks_port(check, a, true), to_a = rule_asks_port(check, a, false);
+	bool from_b = rule_asks_port(check, b, true), to_b = rule_asks_port(check, b, false);
+	return from_a != to_a && from_b != to_b && from_a == to_b;
+}
+
 static int compare(struct check *check, const struct tees *tees, size_t a, size_t b)
 {
 	const struct rule *pair[] = {tees->rules[a], tees->rules[b]};
 	struct packet packet;
 	if (memcmp(tees->gateways[a], tees->gateways[b], sizeof(tees->gateways[a])) != 0 ||
 	    !on_one_way(pair[0]->chain->reached, pair[1]->chain->reached) ||
-	    may_end_between(pair[0], pair[1]) || rule_has_memory(pair[0]) || rule_has_memory(pair[1]))
+	    may_end_between(pair[0], pair[1]) || rule_has_memory(pair[0]) || rule_has_memory(pair[1]) ||
+	    asks_opposite_ports(check, pair[0], pair[1]))
 		return 0;
 	int error = witness_find(check, pair, 2, &packet);
 	if (error)

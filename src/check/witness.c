@@ -114,26 +114,34 @@ int witness_find(struct check *check, const struct rule *const *rules, size_t co
 	return error == 0 || error == -ENOMEM ? error : -ESRCH;
 }
 
-int rule_lies_in(struct check *check, const struct rule *inner, const struct rule *outer, bool *inside)
+int rule_lies_among(struct check *check, const struct rule *inner, const struct rule *const *outers,
+		    size_t count, enum truth *inside)
 {
-	const struct rule *both[] = {inner, outer};
-	*inside = false;
-	if (!is_affordable(check, both, 2))
+	*inside = TRUTH_UNKNOWN;
+	if (!is_affordable(check, &inner, 1) || !is_affordable(check, outers, count))
 		return 0;
 	struct fields *fields __attribute__((cleanup(fields_cleanup))) = fields_new(rule_family(inner));
 	int error = fields ? declare(fields, inner) : -ENOMEM;
-
-	*inside = false;
-	if (!error)
-		error = declare(fields, outer);
+	for (size_t i = 0; i < count && !error; i++)
+		error = declare(fields, outers[i]);
 	if (!error)
 		error = fields_seal(fields, WITNESS_NODES);
 	if (error)
 		return error == -ENOMEM ? error : 0;
-	diagram_node outside =
-	    diagram_minus(fields->diagram, condition(fields, inner), condition(fields, outer));
-	*inside = diagram_and(fields->diagram, outside, fields_domain(fields)) == DIAGRAM_FALSE;
+	diagram_node outside = diagram_and(fields->diagram, condition(fields, inner), fields_domain(fields));
+	for (size_t i = 0; i < count; i++)
+		outside = diagram_minus(fields->diagram, outside, condition(fields, outers[i]));
+	if (outside != DIAGRAM_UNDECIDED)
+		*inside = outside == DIAGRAM_FALSE ? TRUTH_YES : TRUTH_NO;
 	return 0;
+}
+
+int rule_lies_in(struct check *check, const struct rule *inner, const struct rule *outer, bool *inside)
+{
+	enum truth answer;
+	int error = rule_lies_among(check, inner, &outer, 1, &answer);
+	*inside = !error && answer == TRUTH_YES;
+	return error;
 }
 
 struct packet probe_of_rule(const struct rule *rule)

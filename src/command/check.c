@@ -3,6 +3,7 @@
  * weir check: what is wrong with a ruleset, or costs more than it has to. */
 #include "command/check.h"
 #include "command/command.h"
+#include "command/region_options.h"
 #include "kernel/route.h"
 
 #include <errno.h>
@@ -22,6 +23,11 @@ static const char help[] =
     "  --format text|json|sarif        how they are written (text); SARIF 2.1.0 is for code review\n"
     "  --json                          the same as --format json\n"
     "  --explain CODE                  what a finding of that code means; without RULES\n"
+    "  --local ADDR[/LEN]              an address of this host or of a network behind it (repeatable), "
+    "beside those "
+    "that\n"
+    "                                  the rules show; who comes from elsewhere with it forges it\n"
+    "  --interface IFACE               the interface by which packets from elsewhere come, likewise\n"
     "  --live                          the rules and sets that are loaded in this network namespace\n"
     "  --help\n"
     "\n"
@@ -34,6 +40,7 @@ struct checking {
 	enum format format;
 	const char *explain;
 	bool live;
+	struct region_arguments host; /* of which only the addresses and the interface are asked for */
 };
 
 /* Of the network namespace that the rules were read from: this one. */
@@ -52,7 +59,10 @@ static enum check_route ask_route(enum family family, const uint8_t *target)
 static int print_findings(const struct ruleset *ruleset, const struct checking *checking)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
-	const struct check_options options = {.route = checking->live ? ask_route : NULL};
+	const struct check_options options = {.route = checking->live ? ask_route : NULL,
+					      .own_count = checking->host.local_count,
+					      .own = checking->host.locals,
+					      .outside = checking->host.interface};
 	struct check_result result;
 	int error = -ENOMEM, code;
 	command_progress_start("looking for what is wrong with the rules");
@@ -117,52 +127,74 @@ static void print_help(void)
 		printf("  %-22s %s\n", finding_types[i]->code, finding_types[i]->title);
 }
 
-static int check_main(int argc, char **argv)
+enum { SEVERITY = OPTION_OWN, FORMAT, JSON, EXPLAIN, LIVE };
+
+static int take_option(struct checking *checking, int option, const char *value)
 {
-	enum { SEVERITY = 256, FORMAT, JSON, EXPLAIN, LIVE };
-	static const struct option options[] = {{"severity", required_argument, NULL, SEVERITY},
-						{"format", required_argument, NULL, FORMAT},
-						{"json", no_argument, NULL, JSON},
-						{"explain", required_argument, NULL, EXPLAIN},
-						{"live", no_argument, NULL, LIVE},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	struct checking checking = {.severity = SEVERITY_WARNING};
+	switch (option) {
+	case SEVERITY:
+		return take_severity(checking, value);
+	case FORMAT:
+		return take_format(checking, value);
+	case JSON:
+		checking->format = FORMAT_JSON;
+		return EXIT_DONE;
+	case EXPLAIN:
+		checking->explain = value;
+		return EXIT_DONE;
+	case LIVE:
+		checking->live = true;
+		return EXIT_DONE;
+	case OPTION_LOCAL:
+	case OPTION_INTERFACE: {
+		int taken = region_arguments_take(&checking->host, "check", option, value);
+		return taken > 0 ? EXIT_DONE : taken == -ENOMEM ? EXIT_SYSTEM : EXIT_USAGE;
+	}
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+static int check_with(struct checking *checking, int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"severity", required_argument, NULL, SEVERITY},
+	    {"format", required_argument, NULL, FORMAT},
+	    {"json", no_argument, NULL, JSON},
+	    {"explain", required_argument, NULL, EXPLAIN},
+	    {"live", no_argument, NULL, LIVE},
+	    {"local", required_argument, NULL, OPTION_LOCAL},
+	    {"interface", required_argument, NULL, OPTION_INTERFACE},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
+	};
 	int option, code = EXIT_DONE;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1 && code == EXIT_DONE) {
-		switch (option) {
-		case 'h':
+	while (code == EXIT_DONE && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == 'h') {
 			print_help();
 			return EXIT_DONE;
-		case SEVERITY:
-			code = take_severity(&checking, optarg);
-			break;
-		case FORMAT:
-			code = take_format(&checking, optarg);
-			break;
-		case JSON:
-			checking.format = FORMAT_JSON;
-			break;
-		case EXPLAIN:
-			checking.explain = optarg;
-			break;
-		case LIVE:
-			checking.live = true;
-			break;
-		default:
-			code = EXIT_USAGE;
 		}
+		code = take_option(checking, option, optarg);
 	}
 	if (code != EXIT_DONE)
 		return code;
-	if (checking.explain)
-		return explain(checking.explain);
+	if (checking->explain)
+		return explain(checking->explain);
 	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
-	code = command_load((const char *const *)argv + optind, (size_t)(argc - optind), checking.live,
+	code = command_load((const char *const *)argv + optind, (size_t)(argc - optind), checking->live,
 			    &ruleset);
-	return code == EXIT_DONE ? print_findings(ruleset, &checking) : code;
+	return code == EXIT_DONE ? print_findings(ruleset, checking) : code;
+}
+
+static int check_main(int argc, char **argv)
+{
+	struct checking checking = {.severity = SEVERITY_WARNING};
+	region_arguments_init(&checking.host);
+	int code = check_with(&checking, argc, argv);
+	region_arguments_fini(&checking.host);
+	return code;
 }
 
 const struct command command_check = {"check", check_main, "what is wrong with the rules, or costs too much"};

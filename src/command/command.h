@@ -25,7 +25,8 @@ struct command {
 
 extern const struct command command_attach, command_detach, command_status, command_counters, command_explain,
     command_replay, command_compile, command_cost, command_print, command_check, command_diff,
-    command_optimize;
+    command_optimize, command_export, command_apply, command_try, command_confirm, command_rollback,
+    command_set;
 
 /* RULES... and --live, shared by the commands: loads, prints diagnostics to standard error on failure.
  * Returns EXIT_DONE with *ruleset, or the exit code. */

@@ -142,7 +142,6 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return EXIT_DONE;
 }
 
-/* The interface that most rules name as where packets come in; eth0 when none is named. */
 struct votes {
 	size_t count;
 	struct {
@@ -182,7 +181,7 @@ static void vote(struct votes *votes, const struct interface_match *match)
 	votes->names[i].rules++;
 }
 
-static void choose_interface(const struct ruleset *ruleset, char *interface)
+void cost_choose_interface(const struct ruleset *ruleset, char interface[INTERFACE_NAME_MAX])
 {
 	struct votes votes = {0};
 	size_t best = 0;
@@ -213,7 +212,7 @@ static int kind_new(struct cost *cost, struct cost_kind **kind)
 	return 0;
 }
 
-static int find_traffic(struct cost *cost)
+int cost_find_traffic(struct cost *cost)
 {
 	static int (*const finders[])(const struct traffic_search *,
 				      struct traffic *) = {traffic_find_dropped, traffic_find_accepted};
@@ -274,7 +273,7 @@ static int run(struct cost *cost, const struct options *options)
 			goto out;
 		}
 	} else {
-		error = find_traffic(cost);
+		error = cost_find_traffic(cost);
 		if (error) {
 			code = command_fail("cost", EXIT_SYSTEM, "looking for packets: %s", strerror(-error));
 			goto out;
@@ -299,7 +298,7 @@ out:
 	return code;
 }
 
-static void cost_fini(struct cost *cost)
+void cost_fini(struct cost *cost)
 {
 	stage_close(&cost->stage);
 	plane_cleanup(&cost->plane);
@@ -331,7 +330,7 @@ static int cost_main(int argc, char **argv)
 	if (options.interface)
 		snprintf(cost.interface, sizeof(cost.interface), "%s", options.interface);
 	else
-		choose_interface(ruleset, cost.interface);
+		cost_choose_interface(ruleset, cost.interface);
 	code = run(&cost, &options);
 	cost_fini(&cost);
 	return code;

@@ -11,6 +11,7 @@
 #define COST_ROUNDS 51
 #define COST_KINDS_MAX 4
 
+struct injector;
 struct json_object;
 
 /* ns per packet: the middle of the rounds, and the quarter of them below and above. */
@@ -59,6 +60,27 @@ int cost_compile(struct cost *cost, struct buffer *why);
 int cost_take_weir(struct cost *cost, struct buffer *why);
 /* All figures: first those without rules, then the rules are loaded. 0, or -errno with `why`. */
 int cost_measure(struct cost *cost, struct buffer *why);
+
+/* --- What weir optimize measures with, too */
+
+/* The interface that most rules name as where packets come in; eth0 when none is named. */
+void cost_choose_interface(const struct ruleset *ruleset, char interface[INTERFACE_NAME_MAX]);
+/* Kinds of packets from the rules, for cost->stage, by cost->regions. 0 or -ENOMEM. */
+int cost_find_traffic(struct cost *cost);
+/* Their destinations become the stage's own addresses. 0, or -errno with `why`. */
+int cost_make_local(const struct cost *cost, struct stage *stage, struct buffer *why);
+void cost_fini(struct cost *cost);
+/* The calling process stays on its processor and is not put aside for others, as far as it may. */
+void cost_stay_here(void);
+/* Sends that many packets at the stage of this network namespace, with that program (-1: none) in front, so
+ * that none is lost. 0, or -errno: -EAGAIN when packets were lost each time. */
+int cost_sample(struct stage *stage, struct injector *injector, int program, uint32_t packets,
+		double *nanoseconds);
+/* What lies between the rounds of `figure`; `injection` has been measured in the same rounds, and is taken
+ * off: a machine that is slower in one of them is so for both. NULL: nothing is. */
+void figure_finish(struct figure *figure, const struct figure *injection);
+/* Says what failed, if it did and unless something is said already; gives `error` back. */
+int cost_refused(struct buffer *why, const char *what, int error);
 
 void cost_print(const struct cost *cost, struct buffer *out);
 struct json_object *cost_json(const struct cost *cost);

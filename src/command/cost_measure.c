@@ -26,9 +26,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* `injection` has been measured in the same rounds, and is taken off: a machine that is slower in one of them
- * is so for both. NULL: nothing is. */
-static void figure_finish(struct figure *figure, const struct figure *injection)
+void figure_finish(struct figure *figure, const struct figure *injection)
 {
 	double sorted[COST_ROUNDS];
 
@@ -45,21 +43,21 @@ static void figure_finish(struct figure *figure, const struct figure *injection)
 	figure->net = sorted[figure->count / 2] > 0 ? sorted[figure->count / 2] : 0;
 }
 
-/* Sends the packets with that program (-1: none) in front. A packet that was lost on the way (its ring was
- * full, for another process had the processor) would have cost nothing: such a run is made again. */
-static int measure(struct cost *cost, struct injector *injector, int program, uint32_t packets,
-		   double *nanoseconds)
+/* A packet that was lost on the way (its ring was full, for another process had the processor) would have
+ * cost nothing: such a run is made again. */
+int cost_sample(struct stage *stage, struct injector *injector, int program, uint32_t packets,
+		double *nanoseconds)
 {
-	int error = stage_put_program(&cost->stage, program);
+	int error = stage_put_program(stage, program);
 
 	for (int attempt = 0; !error && attempt < ATTEMPTS; attempt++) {
 		uint64_t before = 0, after = 0;
 
-		error = stage_received(&cost->stage, &before);
+		error = stage_received(stage, &before);
 		if (!error)
 			error = injector_run(injector, packets, nanoseconds);
 		if (!error)
-			error = stage_received(&cost->stage, &after);
+			error = stage_received(stage, &after);
 		if (!error && after - before >= packets)
 			return 0;
 	}
@@ -71,10 +69,10 @@ static int measure_into(struct cost *cost, uint32_t packets, struct injector *in
 {
 	double nanoseconds = 0;
 	/* The caches that another program or path has used are this one's first. */
-	int error = measure(cost, injector, program, packets / 8 + 1, &nanoseconds);
+	int error = cost_sample(&cost->stage, injector, program, packets / 8 + 1, &nanoseconds);
 
 	if (!error)
-		error = measure(cost, injector, program, packets, &nanoseconds);
+		error = cost_sample(&cost->stage, injector, program, packets, &nanoseconds);
 	if (!error)
 		figure->rounds[figure->count++] = nanoseconds;
 	return error;
@@ -95,7 +93,7 @@ static int calibrate(struct cost *cost, struct injector *injector, int program, 
 	*packets = cost->packets;
 	if (*packets)
 		return 0;
-	error = measure(cost, injector, program, CALIBRATION_PACKETS, &nanoseconds);
+	error = cost_sample(&cost->stage, injector, program, CALIBRATION_PACKETS, &nanoseconds);
 	if (error)
 		return error;
 	fit = ROUND_NS / (nanoseconds > 1 ? nanoseconds : 1);
@@ -188,7 +186,7 @@ static int measure_rules(struct cost *cost, struct cost_kind *kind, int weir)
 /* The frames are made and received on the processor of the caller: moving costs caches, and what others run
  * there in between would be taken for the packets' cost. Where either is refused the spread of the rounds
  * tells. */
-static void stay_here(void)
+void cost_stay_here(void)
 {
 	int processor = sched_getcpu();
 	cpu_set_t set;
@@ -201,9 +199,9 @@ static void stay_here(void)
 	setpriority(PRIO_PROCESS, 0, -20);
 }
 
-static int describe(struct buffer *why, const char *what, int error)
+int cost_refused(struct buffer *why, const char *what, int error)
 {
-	if (why->size)
+	if (!error || why->size)
 		return error;
 	if (error == -EAGAIN)
 		buffer_printf(why, "%s: packets were lost on the way each time; is the machine too busy?",
@@ -215,34 +213,42 @@ static int describe(struct buffer *why, const char *what, int error)
 	return error;
 }
 
-int cost_measure(struct cost *cost, struct buffer *why)
+int cost_make_local(const struct cost *cost, struct stage *stage, struct buffer *why)
 {
-	int error, weir;
-
 	for (size_t k = 0; k < cost->kind_count; k++) {
 		const struct traffic *traffic = &cost->kinds[k].traffic;
 
 		for (size_t i = 0; i < traffic->local_count; i++) {
-			error = stage_add_local(&cost->stage, traffic->locals[i].family,
-						traffic->locals[i].value);
+			int error =
+			    stage_add_local(stage, traffic->locals[i].family, traffic->locals[i].value);
+
 			if (error)
-				return describe(why, "giving the interface its addresses", error);
+				return cost_refused(why, "giving the interface its addresses", error);
 		}
 	}
-	stay_here();
+	return 0;
+}
+
+int cost_measure(struct cost *cost, struct buffer *why)
+{
+	int error = cost_make_local(cost, &cost->stage, why), weir;
+
+	if (error)
+		return error;
+	cost_stay_here();
 	for (size_t k = 0; k < cost->kind_count; k++) {
 		error = cost->kinds[k].missing ? 0 : measure_bare(cost, &cost->kinds[k]);
 		if (error)
-			return describe(why, "measuring without rules", error);
+			return cost_refused(why, "measuring without rules", error);
 	}
 	error = stage_load_rules(cost->ruleset, cost->flavours, why);
 	if (error)
-		return describe(why, "loading the rules", error);
+		return cost_refused(why, "loading the rules", error);
 	weir = cost_take_weir(cost, why);
 	if (weir < 0)
-		return describe(why, "attaching weir", weir);
+		return cost_refused(why, "attaching weir", weir);
 	for (size_t k = 0; k < cost->kind_count && !error; k++)
 		error = cost->kinds[k].missing ? 0 : measure_rules(cost, &cost->kinds[k], weir);
 	close(weir);
-	return error ? describe(why, "measuring", error) : 0;
+	return error ? cost_refused(why, "measuring", error) : 0;
 }

@@ -27,10 +27,14 @@ static const char help[] =
     "which comes first; DIR is also an argument for weir.\n"
     "\n"
     "      --directory DIR      where to write; without it nothing is written\n"
-    "      --output iptables    what to write; there is no other\n"
+    "      --output iptables    what to write; or nft: DIR/rules.nft, one file for `nft -f`\n"
     "      --map FILE           where each rule went, one a line, for those who follow counters; - is "
     "standard output\n"
-    "      --explain            what was done, rule by rule, and how many rules packets walk\n"
+    "      --explain            what was done, rule by rule, how many rules packets walk, and what they "
+    "cost: measured\n"
+    "                           in network namespaces of its own, for some seconds, where that is "
+    "permitted\n"
+    "      --no-measure         do not measure\n"
     "      --without STEP,...   leave out steps: dead, repeated, lists, prefix, order\n"
     "      --no-counters        sets count nothing, although the rules had counted\n"
     "      --budget LIMIT       what the proof may use: seconds (5s), memory (1G) or diagram nodes; may be "
@@ -43,7 +47,7 @@ static const char help[] =
 
 struct optimizing {
 	const char *directory, *map;
-	bool explain, json, force, live;
+	bool explain, no_measure, json, force, live, nft;
 	struct rewrite_options rewrite;
 	struct difference_options difference;
 };
@@ -53,12 +57,15 @@ struct result {
 	struct reach_report *reach[FAMILY_COUNT];
 	struct rewrite *rewrite;
 	struct difference *difference;
+	unsigned left_out; /* enum rewrite_step: for the proof's sake */
 	const struct rewrite_cost *costs;
 	size_t cost_count;
+	struct optimize_cost *measured; /* NULL: not wanted */
 };
 
 static void result_cleanup(struct result *result)
 {
+	optimize_cost_free(result->measured);
 	difference_cleanup(&result->difference);
 	rewrite_cleanup(&result->rewrite);
 	for (int family = 0; family < FAMILY_COUNT; family++)
@@ -151,7 +158,7 @@ static void say_chain(const struct difference_chain *chain)
 	buffer_fini(&text);
 }
 
-static int not_proven(const struct difference *difference)
+int optimize_not_proven(const struct difference *difference)
 {
 	fflush(stdout);
 	for (size_t i = 0; i < difference->chain_count; i++)
@@ -174,14 +181,15 @@ static int prove(const struct optimizing *optimizing, struct result *result)
 	if (!sink)
 		return command_fail("optimize", EXIT_SYSTEM, "out of memory");
 	command_progress_start("comparing what would be written with the input");
-	int error = rewrite_prove(result->rewrite, &optimizing->difference, sink, &result->after,
-				  &result->difference);
+	int error = rewrite_prove_less(&result->rewrite, &optimizing->difference, sink, &result->after,
+				       &result->difference, &result->left_out);
 	command_progress_stop();
 	if (error == -EINVAL)
 		return read_failed(sink);
 	if (error)
 		return command_fail("optimize", EXIT_SYSTEM, "%s", strerror(-error));
-	return result->difference->answer == DIFFERENCE_NONE ? EXIT_DONE : not_proven(result->difference);
+	return result->difference->answer == DIFFERENCE_NONE ? EXIT_DONE
+							     : optimize_not_proven(result->difference);
 }
 
 /* --- What comes out
@@ -199,9 +207,24 @@ static int write_all(const struct optimizing *optimizing, const struct result *r
 		if (files[i].text.failed)
 			code = command_fail("optimize", EXIT_SYSTEM, "out of memory");
 	if (!code)
-		code = optimize_write(optimizing->directory, files, 3, optimizing->force);
+		code = output_write(
+		    &(struct output){"optimize", optimizing->directory, rewrite_mark, optimizing->force},
+		    files, 3);
 	for (size_t i = 0; i < 3; i++)
 		buffer_fini(&files[i].text);
+	return code;
+}
+
+static int write_nft(const struct optimizing *optimizing, const struct result *result)
+{
+	struct output_file file = {.name = "rules.nft"};
+	int code = optimize_nft(result->ruleset, result->after, &optimizing->difference, &file.text);
+
+	if (!code && optimizing->directory)
+		code = output_write(
+		    &(struct output){"optimize", optimizing->directory, rewrite_mark, optimizing->force},
+		    &file, 1);
+	buffer_fini(&file.text);
 	return code;
 }
 
@@ -211,24 +234,46 @@ static int write_map(const struct optimizing *optimizing, const struct result *r
 
 	optimize_print_map(result->rewrite, &map);
 	int code = map.failed ? command_fail("optimize", EXIT_SYSTEM, "out of memory")
-			      : optimize_write_file(optimizing->map, &map);
+			      : output_write_file("optimize", optimizing->map, &map);
 	buffer_fini(&map);
 	return code;
+}
+
+static void say_left_out(unsigned steps, struct buffer *out)
+{
+	const char *between = "left out, so that the proof fits the budget:";
+
+	for (unsigned i = 0; i < REWRITE_STEP_COUNT; i++) {
+		if (!(steps >> i & 1))
+			continue;
+		buffer_printf(out, "%s %s", between, rewrite_step_names[i]);
+		between = ",";
+	}
+	if (steps)
+		buffer_puts(out, "\n");
 }
 
 static int say(const struct optimizing *optimizing, const struct result *result)
 {
 	struct buffer out = {0};
 
-	if (optimizing->json)
-		return command_print_json(optimize_json(result->rewrite, result->costs, result->cost_count));
+	if (optimizing->json) {
+		struct json_object *object =
+		    optimize_json(result->rewrite, result->costs, result->cost_count);
+		if (result->measured)
+			json_object_object_add(object, "measured", optimize_measured_json(result->measured));
+		return command_print_json(object);
+	}
 	if (optimizing->explain)
 		optimize_print_rules(result->rewrite, &out);
 	optimize_print_summary(result->rewrite, &out);
 	if (optimizing->explain)
 		optimize_print_costs(result->costs, result->cost_count, &out);
+	if (result->measured)
+		optimize_print_measured(result->measured, &out);
 	if (!rewrite_changed(result->rewrite))
 		buffer_puts(&out, "nothing to gain: the rules stay as they are\n");
+	say_left_out(result->left_out, &out);
 	buffer_puts(&out, "proven: for all packets the same becomes of them\n");
 	if (!optimizing->directory)
 		buffer_puts(&out, "nothing was written: no --directory\n");
@@ -252,7 +297,12 @@ static int run(const char *const *paths, size_t count, const struct optimizing *
 	if (!code && (optimizing->explain || optimizing->json) &&
 	    rewrite_measure(result.rewrite, result.after, &result.costs, &result.cost_count))
 		code = command_fail("optimize", EXIT_SYSTEM, "out of memory");
-	if (!code && optimizing->directory)
+	if (!code && optimizing->explain && !optimizing->no_measure && rewrite_changed(result.rewrite) &&
+	    optimize_cost_measure(result.ruleset, result.after, &result.measured))
+		code = command_fail("optimize", EXIT_SYSTEM, "out of memory");
+	if (!code && optimizing->nft)
+		code = write_nft(optimizing, &result);
+	else if (!code && optimizing->directory)
 		code = write_all(optimizing, &result);
 	if (!code && optimizing->map)
 		code = write_map(optimizing, &result);
@@ -261,11 +311,24 @@ static int run(const char *const *paths, size_t count, const struct optimizing *
 
 static int optimize_main(int argc, char **argv)
 {
-	enum { DIRECTORY = 256, OUTPUT, MAP, EXPLAIN, WITHOUT, NO_COUNTERS, BUDGET, FORCE, JSON, LIVE };
+	enum {
+		DIRECTORY = 256,
+		OUTPUT,
+		MAP,
+		EXPLAIN,
+		NO_MEASURE,
+		WITHOUT,
+		NO_COUNTERS,
+		BUDGET,
+		FORCE,
+		JSON,
+		LIVE
+	};
 	static const struct option options[] = {{"directory", required_argument, NULL, DIRECTORY},
 						{"output", required_argument, NULL, OUTPUT},
 						{"map", required_argument, NULL, MAP},
 						{"explain", no_argument, NULL, EXPLAIN},
+						{"no-measure", no_argument, NULL, NO_MEASURE},
 						{"without", required_argument, NULL, WITHOUT},
 						{"no-counters", no_argument, NULL, NO_COUNTERS},
 						{"budget", required_argument, NULL, BUDGET},
@@ -287,15 +350,19 @@ static int optimize_main(int argc, char **argv)
 			optimizing.directory = optarg;
 			break;
 		case OUTPUT:
-			if (strcmp(optarg, "iptables") != 0)
-				code = command_fail("optimize", EXIT_USAGE, "--output is iptables, not %s",
-						    optarg);
+			optimizing.nft = strcmp(optarg, "nft") == 0;
+			if (!optimizing.nft && strcmp(optarg, "iptables") != 0)
+				code = command_fail("optimize", EXIT_USAGE,
+						    "--output is iptables or nft, not %s", optarg);
 			break;
 		case MAP:
 			optimizing.map = optarg;
 			break;
 		case EXPLAIN:
 			optimizing.explain = true;
+			break;
+		case NO_MEASURE:
+			optimizing.no_measure = true;
 			break;
 		case WITHOUT:
 			code = parse_steps(optarg, &optimizing.rewrite.without);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * weir print: what was read, as iptables-save, ip6tables-save and ipset save print it. */
+ * weir print: what was read, as iptables-save, ip6tables-save and ipset save print it, or as nft(8) takes it.
+ */
 #include "command/command.h"
+#include "nftables/nft.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,11 +23,15 @@ static const char help[] =
     "  -c, --counters           the counters of rules and policies; without it policies have 0, or with "
     "--live\n"
     "                           those of the kernel, as iptables-save prints after iptables-restore\n"
-    "      --format NAME        iptables (as above), or ipset: the sets, as ipset save prints them\n"
+    "      --format NAME        iptables (as above); ipset: the sets, as ipset save prints them; nft: all of "
+    "it, for\n"
+    "                           `nft -f`, unless there is a rule that nftables has no exact words for\n"
     "      --live               the rules and sets that are loaded in this network namespace\n"
     "      --help\n";
 
-enum format { FORMAT_IPTABLES, FORMAT_IPSET };
+enum format { FORMAT_IPTABLES, FORMAT_IPSET, FORMAT_NFT };
+
+static const char *const format_names[] = {"iptables", "ipset", "nft"};
 
 struct printing {
 	const char *table; /* NULL: all */
@@ -95,11 +102,42 @@ static void print_beside(const struct ruleset *beside, enum family family, const
 	print_family(beside, family, printing, out);
 }
 
+static int print_nft(const struct ruleset *ruleset, const struct ruleset *beside, struct buffer *out)
+{
+	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	struct buffer said = {0};
+
+	if (beside)
+		return command_fail("print", EXIT_USAGE,
+				    "iptables-legacy and iptables-nft both hold rules, and each packet meets "
+				    "both: print them one by one");
+	int error = sink ? nft_print(ruleset, out, sink) : -ENOMEM;
+	if (sink)
+		diagnostics_print(sink, &said);
+	if (said.data)
+		fputs(said.data, stderr);
+	buffer_fini(&said);
+	return error == -EINVAL
+		   ? command_fail("print", EXIT_USAGE, "nftables cannot do exactly what these rules do")
+	       : error ? command_fail("print", EXIT_SYSTEM, "out of memory")
+		       : EXIT_DONE;
+}
+
 static bool table_known(const char *name)
 {
 	for (int i = 0; i < TABLE_COUNT; i++)
 		if (strcmp(table_names[i], name) == 0)
 			return true;
+	return false;
+}
+
+static bool format_known(const char *name, enum format *format)
+{
+	for (unsigned i = 0; i < sizeof(format_names) / sizeof(*format_names); i++)
+		if (strcmp(format_names[i], name) == 0) {
+			*format = (enum format)i;
+			return true;
+		}
 	return false;
 }
 
@@ -121,9 +159,11 @@ static int run(const char *const *paths, size_t count, const struct printing *pr
 	}
 	if (printing->format == FORMAT_IPSET)
 		ruleset_print_sets(ruleset, &out);
-	if (out.failed)
+	if (printing->format == FORMAT_NFT)
+		code = print_nft(ruleset, beside, &out);
+	if (out.failed && !code)
 		code = command_fail("print", EXIT_SYSTEM, "out of memory");
-	else if (out.size)
+	else if (out.size && !code)
 		fwrite(out.data, 1, out.size, stdout);
 	buffer_fini(&out);
 	return code;
@@ -162,10 +202,9 @@ static int print_main(int argc, char **argv)
 			printing.counters = true;
 			break;
 		case FORMAT:
-			if (strcmp(optarg, "iptables") != 0 && strcmp(optarg, "ipset") != 0)
+			if (!format_known(optarg, &printing.format))
 				return command_fail("print", EXIT_USAGE,
-						    "--format is iptables or ipset, not %s", optarg);
-			printing.format = strcmp(optarg, "ipset") == 0 ? FORMAT_IPSET : FORMAT_IPTABLES;
+						    "--format is iptables, ipset or nft, not %s", optarg);
 			break;
 		case LIVE:
 			printing.live = true;
@@ -176,6 +215,11 @@ static int print_main(int argc, char **argv)
 	}
 	if (!printing.families[FAMILY_IPV4] && !printing.families[FAMILY_IPV6])
 		return command_fail("print", EXIT_USAGE, "-4 and -6 together leave nothing");
+	/* Its counters stand in for those of the kernel from the moment it is loaded, and it replaces what an
+	 * earlier one left: a part of it is another thing. */
+	if (printing.format == FORMAT_NFT &&
+	    (printing.table || !printing.families[FAMILY_IPV4] || !printing.families[FAMILY_IPV6]))
+		return command_fail("print", EXIT_USAGE, "--format nft writes all of it: no -4, -6 or -t");
 	return run((const char *const *)argv + optind, (size_t)(argc - optind), &printing);
 }
 

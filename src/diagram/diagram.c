@@ -128,6 +128,24 @@ void diagram_until(struct diagram *diagram, double deadline)
 	diagram->deadline = deadline;
 }
 
+size_t diagram_allow(struct diagram *diagram, size_t budget)
+{
+	size_t before = diagram->budget;
+	if (budget) {
+		diagram->budget = budget < BUDGET_MAX ? budget : BUDGET_MAX;
+		/* What is short of memory or late will be so again. */
+		diagram->exhausted = diagram->count >= diagram->budget;
+	}
+	return before;
+}
+
+void diagram_allow_half(struct diagram *diagram, size_t budget)
+{
+	size_t left = budget > diagram->count ? budget - diagram->count : 0;
+	diagram_allow(diagram, diagram->count + (left + 1) / 2);
+	diagram->exhausted = left == 0;
+}
+
 /* A node that is not in the table yet. */
 static diagram_node add_node(struct diagram *diagram, uint32_t hash, uint32_t variable, diagram_node low,
 			     diagram_node high)

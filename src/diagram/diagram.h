@@ -44,6 +44,11 @@ struct diagram *diagram_new(uint32_t variables, size_t budget);
 /* No node is made any more from that moment on (clock_seconds(); 0: never), as if the budget had been met. It
  * is looked for every thousand nodes. */
 void diagram_until(struct diagram *diagram, double deadline);
+/* Another budget from now on, which may be met or not whatever the last one was; 0: the same. Returns what it
+ * was before. */
+size_t diagram_allow(struct diagram *diagram, size_t budget);
+/* Half of what is left of that budget. */
+void diagram_allow_half(struct diagram *diagram, size_t budget);
 void diagram_free(struct diagram *diagram);
 uint32_t diagram_variables(const struct diagram *diagram);
 /* Inner nodes made so far, and whether the budget has been met. */

@@ -39,25 +39,40 @@ static void finish(struct walker *walker, bool onward, struct outcome *outcome)
 /* --- one packet, of which nothing came before
  * ---------------------------------------------------------------------- */
 
-/* Behind nat PREROUTING: a first packet meets its rules, others of the connection what the rules of any chain
- * once made of it (nf_nat_inet_fn()). Packets without a connection, untracked or invalid, are left alone. The
- * source is rewritten behind the filter only. */
-static void forget_nat(struct walker *walker, bool *certain, struct outcome *outcome)
+/* Whether conntrack leaves the packet alone: untracked or invalid. */
+static bool has_no_connection(struct walker *walker)
 {
-	const struct ruleset *ruleset = walker->ruleset;
-	const struct table *nat = &ruleset->tables[walker->packet.family][TABLE_NAT];
-	bool first = walk_has_rules(ruleset, nat->family, TABLE_NAT, HOOK_PREROUTING);
-	bool later = first || nat_anywhere(ruleset, nat->family);
 	walker_refresh(walker);
 	const struct evaluation *state = &walker->evaluation;
-	if (state->state_known && (state->state == STATE_UNTRACKED || state->state == STATE_INVALID))
+	return state->state_known && (state->state == STATE_UNTRACKED || state->state == STATE_INVALID);
+}
+
+/* iptables refuses DROP rules in nat, but not the policy, which a first packet may meet. */
+static void doubt_nat_policy(struct walker *walker, bool *certain, struct outcome *outcome)
+{
+	const struct table *nat = &walker->ruleset->tables[walker->packet.family][TABLE_NAT];
+	const struct chain *chain = nat->present ? nat->hooks[walker->hook] : NULL;
+	if (!chain || chain->policy != POLICY_DROP || has_no_connection(walker))
 		return;
-	/* iptables refuses DROP rules in nat, but not the policy. */
-	const struct chain *chain = nat->present ? nat->hooks[HOOK_PREROUTING] : NULL;
-	if (chain && chain->policy == POLICY_DROP && !(state->state_known && state->state != STATE_NEW)) {
-		outcome->verdicts |= VERDICT_UNKNOWN;
-		*certain = false;
-	}
+	const struct evaluation *state = &walker->evaluation;
+	if (state->state_known && state->state != STATE_NEW)
+		return;
+	outcome->verdicts |= VERDICT_UNKNOWN;
+	*certain = false;
+}
+
+/* Behind nat PREROUTING or OUTPUT: a first packet meets its rules, others of the connection what the rules of
+ * any chain once made of it (nf_nat_inet_fn()). Packets without a connection, untracked or invalid, are left
+ * alone. The source is rewritten behind the filter only. */
+static void forget_nat(struct walker *walker, bool *certain, struct outcome *outcome)
+{
+	enum family family = walker->packet.family;
+	bool first = walk_has_rules(walker->ruleset, family, TABLE_NAT, walker->hook);
+	bool later = first || nat_anywhere(walker->ruleset, family);
+	if (has_no_connection(walker))
+		return;
+	doubt_nat_policy(walker, certain, outcome);
+	const struct evaluation *state = &walker->evaluation;
 	if (!(state->state_known && state->state == STATE_NEW ? first : later))
 		return;
 	struct packet *packet = &walker->packet;
@@ -230,6 +245,8 @@ static bool pass_nat(struct journey *journey)
 		return walk_nat(walker, journey->engine->conntrack, &journey->certain, &journey->outcome);
 	if (walker->hook == HOOK_PREROUTING || walker->hook == HOOK_OUTPUT)
 		forget_nat(walker, &journey->certain, &journey->outcome);
+	else
+		doubt_nat_policy(walker, &journey->certain, &journey->outcome);
 	return true;
 }
 

@@ -40,6 +40,7 @@ bool match_set_question(const struct match *match, struct set_question *question
 struct set_uses {
 	const struct set *added, *deleted, *looked_up;
 	bool has_timeout; /* --timeout: of what is added */
+	uint32_t timeout; /* its seconds; 0: stays */
 };
 bool target_set_uses(const struct target *target, struct set_uses *uses);
 /* -m statistic: which share of the packets that it is asked about it matches. false for every other match. */

@@ -217,6 +217,7 @@ bool target_set_uses(const struct target *target, struct set_uses *uses)
 	    .deleted = has(set, SET_DELETE) ? set->references[SET_DELETE].set : NULL,
 	    .looked_up = has(set, SET_MAP) ? set->references[SET_MAP].set : NULL,
 	    .has_timeout = has(set, SET_TIMEOUT),
+	    .timeout = set->timeout,
 	};
 	return true;
 }

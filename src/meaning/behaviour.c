@@ -21,8 +21,7 @@ static uint32_t one_event(struct behaviour *behaviour, const struct event *event
 	return traces_add(&behaviour->traces, 0, traces_event(&behaviour->traces, event));
 }
 
-/* The target as iptables-save prints it: "MARK --set-xmark 0x1/0xff". */
-static char *target_text(struct behaviour *behaviour, const struct rule *rule)
+char *behaviour_target_text(struct behaviour *behaviour, const struct rule *rule)
 {
 	struct buffer out = {0};
 	buffer_puts(&out, rule->target.type->name);
@@ -54,12 +53,14 @@ static bool find_mark_change(const struct target *target, struct event *event)
 /* Goes on, having done that. */
 static diagram_node goes_on_with(struct behaviour *behaviour, const struct rule *rule, enum looked_at look)
 {
-	struct event event = {.look = look};
+	const struct target_type *type = rule->target.type;
+	struct event event = {
+	    .look = look, .fades = look == LOOK_TRACKING || (type->kind == TARGET_CHANGE && !type->effects)};
 	struct ct_template template;
 	if (!(behaviour->look & look))
 		return behaviour->goes_on;
 	if (!find_mark_change(&rule->target, &event))
-		event.text = target_text(behaviour, rule);
+		event.text = behaviour_target_text(behaviour, rule);
 	if (look == LOOK_TRACKING) {
 		event.tracks = true;
 		event.value = target_ct_template(&rule->target, &template);
@@ -74,7 +75,7 @@ static diagram_node goes_on_with(struct behaviour *behaviour, const struct rule 
 
 static diagram_node other_end(struct behaviour *behaviour, const struct rule *rule)
 {
-	const char *text = target_text(behaviour, rule);
+	const char *text = behaviour_target_text(behaviour, rule);
 	return text ? compose_end(traces_end(&behaviour->traces, END_OTHER, text, 0)) : DIAGRAM_UNDECIDED;
 }
 
@@ -84,8 +85,10 @@ static diagram_node perhaps_end(struct behaviour *behaviour, const struct rule *
 {
 	const struct predicate *predicate = behaviour_target_predicate(behaviour, rule);
 	struct event event = {.look = LOOK_ALWAYS,
-			      .text = target_text(behaviour, rule),
-			      .rewrites = behaviour_target_rewrites(&rule->target)};
+			      .text = behaviour_target_text(behaviour, rule),
+			      .rewrites = behaviour_target_rewrites(&rule->target),
+			      .fades =
+				  rule->target.type->kind == TARGET_REWRITE && !rule->target.type->effects};
 	if (!predicate || !event.text)
 		return DIAGRAM_UNDECIDED;
 	diagram_node node =
@@ -494,6 +497,8 @@ int behaviour_new(enum family family, const struct ruleset *const *sides, size_t
 	int result = traces_init(&behaviour->traces, arena);
 	if (!result)
 		result = behaviour_declare(behaviour);
+	if (!result)
+		result = behaviour_declare_spares(behaviour, options->spares);
 	if (!result)
 		result = fields_seal(fields, options->node_budget);
 	if (!result)

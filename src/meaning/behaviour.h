@@ -52,6 +52,8 @@ struct event {
 	uint32_t value, mask;
 	bool asks; /* a match was asked: text is NULL, place */
 	uint32_t place;
+	bool fades; /* done to the packet alone: nobody can tell when it is dropped */
+	bool where; /* of journeys: value is the stage that ends it */
 };
 
 struct trace {
@@ -67,6 +69,7 @@ struct behaviour_options {
 	size_t node_budget;
 	double deadline; /* clock_seconds() at which the budget is met whatever is left of it; 0: never */
 	bool effects;    /* look at everything */
+	size_t spares;   /* unknowns for journeys: behaviour_spare() */
 };
 
 /* Declares all of the rulesets' rules. 0, -ENOMEM, -E2BIG. The rulesets must stay. */
@@ -100,6 +103,16 @@ void behaviour_look_at_all(struct behaviour *behaviour);
 unsigned behaviour_needs(const struct behaviour *behaviour);
 /* For each variable the place that it stands for + 1, or 0; and how many places there are. */
 const uint32_t *behaviour_places(const struct behaviour *behaviour, size_t *count);
+
+/* Adds the variables that f hangs on. false: memory is short. */
+bool behaviour_support(const struct behaviour *behaviour, diagram_node f, bool *support);
+/* Adds the places on whose answers f hangs. 0 or -ENOMEM. */
+int behaviour_hanging(const struct behaviour *behaviour, diagram_node f, bool *asked);
+/* Packets that no changed rule touches do the same on both sides, as long as what they ask remembers the
+ * same: adds what hangs on the answers that they get in that chain from matches which the touched ones may
+ * ask, too (`reached`). Looks at these events. 0 or -ENOMEM. */
+int behaviour_hanging_others(struct behaviour *behaviour, enum table_id table, enum hook hook,
+			     unsigned events, const bool *reached, bool *asked);
 
 /* Of the packets of `domain` that come to the chain those that may ask one of the wanted places (NULL: any);
  * what they may ask is marked in `asked` (may be NULL). */

@@ -4,6 +4,7 @@
  * taken into account, nor are other matches with a memory. */
 #include "meaning/behaviour_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,4 +94,61 @@ bool behaviour_shares_memory(const struct behaviour *behaviour, enum table_id ta
 	for (size_t i = 0; i < places->count; i++)
 		*(places->all[i].table == table ? &own : &others) |= places->all[i].memory;
 	return own & others;
+}
+
+bool behaviour_support(const struct behaviour *behaviour, diagram_node f, bool *support)
+{
+	const struct diagram *diagram = behaviour->fields->diagram;
+	size_t count = 0, capacity = 1024;
+	uint32_t *stack = malloc(capacity * sizeof(*stack));
+	uint8_t *seen = calloc(diagram_size(diagram) / 8 + 2, 1);
+	bool done = stack && seen;
+	if (done && f != DIAGRAM_UNDECIDED)
+		stack[count++] = f;
+	while (done && count > 0) {
+		diagram_node node = stack[--count];
+		if (diagram_is_terminal(node) || (seen[node / 8] >> node % 8 & 1))
+			continue;
+		seen[node / 8] |= (uint8_t)(1u << node % 8);
+		support[diagram_variable(diagram, node)] = true;
+		if (count + 2 > capacity) {
+			uint32_t *more = reallocarray(stack, capacity *= 2, sizeof(*stack));
+			if (!more) {
+				done = false;
+				break;
+			}
+			stack = more;
+		}
+		stack[count++] = diagram_low(diagram, node);
+		stack[count++] = diagram_high(diagram, node);
+	}
+	free(stack);
+	free(seen);
+	return done;
+}
+
+int behaviour_hanging(const struct behaviour *behaviour, diagram_node f, bool *asked)
+{
+	uint32_t variables = diagram_variables(behaviour->fields->diagram);
+	bool *support = calloc(variables + 1, sizeof(*support));
+	bool failed = !support || !behaviour_support(behaviour, f, support);
+	for (uint32_t i = 0; !failed && i < variables; i++)
+		if (support[i] && behaviour->place_of[i])
+			asked[behaviour->place_of[i] - 1] = true;
+	free(support);
+	return failed ? -ENOMEM : 0;
+}
+
+int behaviour_hanging_others(struct behaviour *behaviour, enum table_id table, enum hook hook,
+			     unsigned events, const bool *reached, bool *asked)
+{
+	diagram_node askers = behaviour_askers(behaviour, 0, table, hook, DIAGRAM_TRUE, reached, NULL);
+	if (askers == DIAGRAM_FALSE)
+		return 0;
+	behaviour_look(behaviour, events, NULL);
+	diagram_node ends = behaviour_chain(behaviour, 0, table, hook, askers);
+	ends = diagram_if(behaviour->fields->diagram, askers, ends, DIAGRAM_FALSE);
+	for (size_t i = 0; ends == DIAGRAM_UNDECIDED && i < behaviour->places.count; i++)
+		asked[i] |= reached[i];
+	return behaviour_hanging(behaviour, ends, asked);
 }

@@ -40,16 +40,16 @@ diagram_node compose_behind(struct behaviour *behaviour, uint32_t trace, diagram
 	return trace ? diagram_replace(behaviour->fields->diagram, put_before, &prefix, g) : g;
 }
 
-static diagram_node state_fixed(struct behaviour *behaviour, diagram_node f, enum connection_state state)
+diagram_node compose_fix(struct behaviour *behaviour, diagram_node f, enum field field, uint64_t value)
 {
 	const struct fields *fields = behaviour->fields;
-	uint32_t variables = diagram_variables(fields->diagram), bits = fields->bits[FIELD_STATE];
+	uint32_t variables = diagram_variables(fields->diagram), bits = fields->bits[field];
 	int8_t *values = malloc(variables + 1);
 	if (!values)
 		return DIAGRAM_UNDECIDED;
 	memset(values, -1, variables + 1);
 	for (uint32_t i = 0; i < bits; i++)
-		values[fields->first[FIELD_STATE] + i] = (int8_t)((unsigned)state >> (bits - 1 - i) & 1);
+		values[fields->first[field] + i] = (int8_t)(value >> (bits - 1 - i) & 1);
 	diagram_node result = diagram_restrict(fields->diagram, f, values);
 	free(values);
 	return result;
@@ -65,7 +65,7 @@ static diagram_node behind_tracking(struct behaviour *behaviour, uint32_t trace,
 	if (!trace)
 		return g;
 	bool untracked = traces->events[traces->traces[trace].event].value == 0;
-	diagram_node seen = state_fixed(behaviour, g, untracked ? STATE_UNTRACKED : STATE_NEW);
+	diagram_node seen = compose_fix(behaviour, g, FIELD_STATE, untracked ? STATE_UNTRACKED : STATE_NEW);
 	return diagram_if(behaviour->fields->diagram,
 			  fields_value(behaviour->fields, FIELD_STATE, STATE_INVALID), seen, g);
 }
@@ -226,6 +226,8 @@ diagram_node compose_run(struct behaviour *behaviour, const diagram_node *outcom
 	if (result != DIAGRAM_UNDECIDED)
 		result = compose_sequence(behaviour, result,
 					  compose_run(behaviour, outcomes + split, count - split));
+	if (result == DIAGRAM_UNDECIDED) /* another time it may be decided */
+		return result;
 	if (2 * (runs->count + 1) > runs->capacity)
 		runs_grow(runs);
 	if (2 * (runs->count + 1) <= runs->capacity) {

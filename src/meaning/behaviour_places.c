@@ -91,7 +91,7 @@ static bool new_place(struct behaviour *behaviour, enum table_id table, const ch
 					 &places->capacity, sizeof(*fresh));
 	if (!fresh)
 		return false;
-	*fresh = (struct place){text, memory, table};
+	*fresh = (struct place){.name = text, .memory = memory, .table = table};
 	*place = (uint32_t)places->count - 1;
 	return true;
 }
@@ -226,6 +226,7 @@ static uint32_t place_for(struct behaviour *behaviour, const void *owner, const 
 	if (waiting) {
 		waiting->taken = true;
 		place = waiting->place;
+		places->all[place].paired = true;
 	} else if (!new_place(behaviour, rule->chain->table->id,
 			      arena_copy(behaviour->arena, text.data, text.size), shared_memory(type),
 			      &place)) {
@@ -358,6 +359,34 @@ static bool is_momentary(const char *type)
 	return strcmp(type, "time") == 0 || strcmp(type, "cpu") == 0;
 }
 
+/* What the packet itself has, and what it looks up for: nothing but NAT, a target or another program makes it
+ * another on the way. Not what looks at any byte: forwarding counts the time to live down. */
+static bool lasts(const struct match *match)
+{
+	static const char *const types[] = {"set",    "mark", "length", "dscp",   "tos",
+					    "tcpmss", "tcp",  "ecn",    "pkttype"};
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(match->type->name, types[i]) == 0)
+			return true;
+	return false;
+}
+
+static void note_passing(struct behaviour *behaviour, const struct match *match, struct buffer *name)
+{
+	if (name->failed || behaviour->fields->diagram ||
+	    (behaviour->passing_count &&
+	     strcmp(behaviour->passing[behaviour->passing_count - 1].name, name->data) == 0))
+		return;
+	struct passing *fresh =
+	    arena_push(behaviour->arena, (void **)&behaviour->passing, &behaviour->passing_count,
+		       &behaviour->passing_capacity, sizeof(*fresh));
+	char *copy = fresh ? arena_copy(behaviour->arena, name->data, name->size) : NULL;
+	if (copy)
+		*fresh = (struct passing){copy, lasts(match)};
+	else
+		name->failed = true;
+}
+
 static void name_match(void *context, const struct match *match, const struct rule *rule, int sharing,
 		       struct buffer *name)
 {
@@ -375,9 +404,12 @@ static void name_match(void *context, const struct match *match, const struct ru
 		if (sets.other)
 			buffer_puts(name, " (new)");
 		name_place(behaviour, place, name);
-	} else if (sets.other) {
-		buffer_puts(name, " (new)");
+		return;
 	}
+	if (sets.other)
+		buffer_puts(name, " (new)");
+	if (sharing == OPAQUE_TABLE)
+		note_passing(behaviour, match, name);
 }
 
 /* "-j TEXT" of a target that may end the walk or go on. */
@@ -436,6 +468,8 @@ static int declare_rule(struct behaviour *behaviour, const struct rule *rule)
 			behaviour->needs |= LOOK_CHANGES;
 	}
 	behaviour->rewrites[rule->chain->table->id] |= behaviour_target_rewrites(&rule->target);
+	if (rule->target.type->rewrites & KNOWN_TCP_FLAGS) /* which other chains may look at */
+		behaviour->needs |= LOOK_CHANGES;
 	if (target_reads_state(&rule->target) || rule->chain->table->id == TABLE_NAT)
 		behaviour->needs |= LOOK_TRACKING;
 	if (!result && may_end(&rule->target) && !behaviour_target_predicate(behaviour, rule))
@@ -504,12 +538,79 @@ int behaviour_declare(struct behaviour *behaviour)
 	return result;
 }
 
+int behaviour_declare_spares(struct behaviour *behaviour, size_t count)
+{
+	behaviour->spares = arena_array(behaviour->arena, count, sizeof(*behaviour->spares));
+	if (!behaviour->spares)
+		return -ENOMEM;
+	for (; behaviour->spare_count < count; behaviour->spare_count++) {
+		struct spare *spare = &behaviour->spares[behaviour->spare_count];
+		int result = fields_need_opaque(behaviour->fields, "", true, &spare->predicate);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct place_name *)a)->name, ((const struct place_name *)b)->name);
 }
 
-int behaviour_find_places(struct behaviour *behaviour)
+static int compare_passing(const void *a, const void *b)
+{
+	return strcmp(((const struct passing *)a)->name, ((const struct passing *)b)->name);
+}
+
+/* Whether anything on the way may make another packet of one, in what such matches look at. */
+static bool may_change(const struct behaviour *behaviour)
+{
+	for (enum table_id id = 0; id < TABLE_COUNT; id++)
+		if (behaviour->changes[id] || behaviour->rewrites[id])
+			return true;
+	return behaviour_has_nat(behaviour);
+}
+
+bool behaviour_has_nat(const struct behaviour *behaviour)
+{
+	for (size_t side = 0; side < behaviour->side_count; side++) {
+		const struct table *nat = &behaviour->sides[side]->tables[behaviour->family][TABLE_NAT];
+		for (size_t i = 0; i < nat->chain_count; i++)
+			if (nat->chains[i]->rule_count)
+				return true;
+	}
+	return false;
+}
+
+/* Behind the places. */
+static int find_unsteady(struct behaviour *behaviour)
+{
+	const struct fields *fields = behaviour->fields;
+	uint32_t variables = diagram_variables(fields->diagram);
+	bool changes = may_change(behaviour);
+	behaviour->unsteady = arena_array(behaviour->arena, variables + 1, sizeof(bool));
+	if (!behaviour->unsteady)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < variables; i++)
+		behaviour->unsteady[i] = behaviour->place_of[i] != 0;
+	if (!behaviour->passing_count)
+		return 0;
+	qsort(behaviour->passing, behaviour->passing_count, sizeof(*behaviour->passing), compare_passing);
+	for (size_t i = 0; i < fields->predicate_count; i++) {
+		const struct predicate *predicate = fields->predicates[i];
+		struct passing wanted = {.name = predicate->name};
+		const struct passing *found =
+		    predicate->kind != PREDICATE_OPAQUE
+			? NULL
+			: bsearch(&wanted, behaviour->passing, behaviour->passing_count, sizeof(wanted),
+				  compare_passing);
+		if (found)
+			behaviour->unsteady[predicate->variable] |= changes || !found->lasts;
+	}
+	return 0;
+}
+
+static int find_place_variables(struct behaviour *behaviour)
 {
 	const struct fields *fields = behaviour->fields;
 	struct places *places = &behaviour->places;
@@ -533,6 +634,12 @@ int behaviour_find_places(struct behaviour *behaviour)
 			behaviour->place_of[predicate->variable] = found->place;
 	}
 	return 0;
+}
+
+int behaviour_find_places(struct behaviour *behaviour)
+{
+	int result = find_place_variables(behaviour);
+	return result ? result : find_unsteady(behaviour);
 }
 
 const uint32_t *behaviour_places(const struct behaviour *behaviour, size_t *count)

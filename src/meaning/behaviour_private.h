@@ -10,6 +10,14 @@
 
 #define LOOK_ALWAYS (1u << 7) /* events that later rules hang on in any case */
 
+/* An unknown that journeys put in another's place: see journey_unknowns.c. */
+struct spare {
+	struct predicate *predicate;
+	bool taken;
+	uint32_t of; /* the variable in whose place it stands */
+	size_t slot;
+};
+
 #define PLACE_KEYS 3
 #define MEMORY_SETS 1u /* the sets' counters and members */
 
@@ -20,6 +28,7 @@ struct places {
 		const char *name; /* as messages have it */
 		unsigned memory;  /* bits of what it shares with others; 0: it remembers for itself */
 		enum table_id table;
+		bool paired; /* both sides have it */
 	} * all;
 	/* Which place a match or target has: by pointer, open addressing. */
 	struct place_owner {
@@ -79,6 +88,16 @@ struct behaviour {
 	struct runs runs;
 	const bool *apart; /* jumps to these chains, by order, are events: parts.c. NULL: none */
 	bool tracks;       /* it is raw */
+	size_t spare_count;
+	struct spare *spares;
+	/* Names of predicates whose answer may be another in another table, and whether it takes NAT or a
+	 * target to make it so. */
+	struct passing {
+		const char *name;
+		bool lasts;
+	} * passing;
+	size_t passing_count, passing_capacity;
+	bool *unsteady; /* by variable: asked somewhere else on the way it may say something else */
 };
 
 /* What one chain does by itself, as its callers see it. */
@@ -95,13 +114,21 @@ diagram_node compose_sequence(struct behaviour *behaviour, diagram_node f, diagr
 diagram_node compose_run(struct behaviour *behaviour, const diagram_node *outcomes, size_t count);
 void compose_forget_runs(struct runs *runs);
 
+/* f with the field fixed. */
+diagram_node compose_fix(struct behaviour *behaviour, diagram_node f, enum field field, uint64_t value);
+
 int behaviour_declare(struct behaviour *behaviour); /* 0 or -errno */
+int behaviour_declare_spares(struct behaviour *behaviour, size_t count);
 /* Whether it is a set's that counts who was found in it. */
 bool behaviour_counts(const struct match *match);
 /* Whether the target, where it goes on, may have made another packet of the one that came. */
 bool behaviour_target_rewrites(const struct target *target);
 int behaviour_find_places(struct behaviour *behaviour); /* after sealing; 0 or -ENOMEM */
+/* Whether either side has rules of NAT. */
+bool behaviour_has_nat(const struct behaviour *behaviour);
 void places_fini(struct places *places);
+/* The target as iptables-save prints it: "MARK --set-xmark 0x1/0xff"; in the arena. NULL: memory is short. */
+char *behaviour_target_text(struct behaviour *behaviour, const struct rule *rule);
 /* place + 1; 0: none. */
 uint32_t behaviour_place(const struct behaviour *behaviour, const void *owner);
 /* Whether a target that may end the walk goes on. NULL when it was not declared. */

@@ -5,6 +5,7 @@
 #include "meaning/delta.h"
 
 #include "extension/extension.h"
+#include "meaning/reorder.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #define CHANGED_MAX 200000 /* rules of one chain: beyond, all packets are asked about */
 #define NODES_MAX 500000   /* made for what the changed ones touch: as well */
 
+#define REORDER_MIN 16  /* changed rules: of fewer it is cheaper to ask about what they touch */
 #define TOUCHED_MAX 512 /* nodes: a region with more holes costs more than it spares */
 
 /* Texts of rules as numbers: equal texts have equal ones. */
@@ -116,8 +118,9 @@ struct pairing {
 	const struct chain *chains[SIDES_MAX]; /* NULL: not there */
 	size_t count[SIDES_MAX];
 	uint32_t *numbers[SIDES_MAX];
-	uint32_t *partner; /* of the first side's rules: index + 1; 0: none */
-	bool *has_partner; /* of the second side's */
+	uint32_t *partner;             /* of the first side's rules: index + 1; 0: none */
+	bool *has_partner;             /* of the second side's */
+	size_t begin, ends[SIDES_MAX]; /* outside of these they are paired one by one */
 };
 
 static void pairing_fini(struct pairing *pairing)
@@ -234,6 +237,8 @@ static int pair_rules(struct delta *delta, struct pairing *pairing)
 	while (ends[0] > begin && ends[1] > begin &&
 	       pairing->numbers[0][ends[0] - 1] == pairing->numbers[1][ends[1] - 1])
 		pair_up(pairing, --ends[0], --ends[1]);
+	pairing->begin = begin;
+	memcpy(pairing->ends, ends, sizeof(ends));
 	if (ends[0] > INT32_MAX / 4 || ends[1] > INT32_MAX / 4)
 		return 0;
 	return pair_middle(pairing, begin, (int32_t)(ends[0] - begin), (int32_t)(ends[1] - begin));
@@ -312,41 +317,123 @@ static diagram_node pair_delta(struct delta *delta, const struct rule *before, c
 	return all;
 }
 
-static diagram_node chain_delta(struct delta *delta, const struct chain *before, const struct chain *after)
+/* --- rules that changed places
+ * ------------------------------------------------------------------------------------------------------- */
+
+static uint32_t ask_text(void *context, const struct rule *rule)
 {
-	struct behaviour *behaviour = delta->behaviour;
-	struct pairing pairing = {.chains = {before, after}};
-	diagram_node *nodes = NULL, result = DIAGRAM_UNDECIDED;
-	size_t count = 0, changed = 0;
-	if (pair_rules(delta, &pairing))
-		goto done;
-	nodes = calloc(pairing.count[0] + pairing.count[1] + 1, sizeof(*nodes));
-	if (!nodes)
-		goto done;
-	for (size_t i = 0; i < pairing.count[0]; i++)
-		changed += !pairing.partner[i];
-	for (size_t i = 0; i < pairing.count[1]; i++)
-		changed += !pairing.has_partner[i];
-	result = DIAGRAM_TRUE;
-	if (changed > CHANGED_MAX)
-		goto done;
-	for (size_t i = 0; i < pairing.count[0]; i++) {
-		uint32_t partner = pairing.partner[i];
-		diagram_node node = partner ? pair_delta(delta, &before->rules[i], &after->rules[partner - 1])
-					    : touch(delta, 0, &before->rules[i]);
+	struct delta *delta = context;
+	return number_of(&delta->texts, rule);
+}
+
+static diagram_node ask_touch(void *context, size_t side, const struct rule *rule)
+{
+	return touch(context, side, rule);
+}
+
+static diagram_node ask_pair(void *context, const struct rule *before, const struct rule *after)
+{
+	return pair_delta(context, before, after);
+}
+
+/* The middle of two chains whose beginnings and ends are paired, laid side by side in another way. 0 with
+ * what it touches; -E2BIG, -ENOMEM. */
+static int reorder_middle(struct delta *delta, const struct pairing *pairing, diagram_node **nodes,
+			  size_t *count)
+{
+	const struct reorder_asks asks = {delta, ask_text, ask_touch, ask_pair};
+	struct reorder_row rows[SIDES_MAX];
+	if (!pairing->chains[0] || !pairing->chains[1])
+		return -E2BIG;
+	for (size_t side = 0; side < SIDES_MAX; side++) {
+		const struct chain *chain = pairing->chains[side];
+		rows[side] = (struct reorder_row){
+		    .table = chain->table,
+		    .rules = chain->rules + pairing->begin,
+		    .count = pairing->ends[side] - pairing->begin,
+		};
+	}
+	return reorder_find(delta->behaviour, rows, &asks, nodes, count);
+}
+
+static size_t count_changed(const struct pairing *pairing)
+{
+	size_t changed = 0;
+	for (size_t i = 0; i < pairing->count[0]; i++)
+		changed += !pairing->partner[i];
+	for (size_t i = 0; i < pairing->count[1]; i++)
+		changed += !pairing->has_partner[i];
+	return changed;
+}
+
+/* What paired rules may do otherwise, and what is touched by those without a partner: all of them, or those
+ * outside of the middle. Returns how many. */
+static size_t find_touched(struct delta *delta, const struct pairing *pairing, bool middle,
+			   diagram_node *nodes)
+{
+	const struct rule *before = pairing->chains[0] ? pairing->chains[0]->rules : NULL;
+	const struct rule *after = pairing->chains[1] ? pairing->chains[1]->rules : NULL;
+	size_t count = 0;
+	for (size_t i = 0; i < pairing->count[0]; i++) {
+		uint32_t partner = pairing->partner[i];
+		if (!middle && i >= pairing->begin && i < pairing->ends[0])
+			continue;
+		diagram_node node = partner ? pair_delta(delta, &before[i], &after[partner - 1])
+					    : touch(delta, 0, &before[i]);
 		if (node != DIAGRAM_FALSE)
 			nodes[count++] = node;
 	}
-	for (size_t i = 0; i < pairing.count[1]; i++)
-		if (!pairing.has_partner[i])
-			nodes[count++] = touch(delta, 1, &after->rules[i]);
-	struct diagram *diagram = behaviour_fields(behaviour)->diagram;
-	result = any_of(diagram, nodes, count, diagram_size(diagram) + NODES_MAX);
-	if (diagram_count(diagram, result) > TOUCHED_MAX)
+	for (size_t i = 0; middle && i < pairing->count[1]; i++)
+		if (!pairing->has_partner[i])
+			nodes[count++] = touch(delta, 1, &after[i]);
+	return count;
+}
+
+static diagram_node join_touched(const struct delta *delta, const diagram_node *nodes, size_t count)
+{
+	struct diagram *diagram = behaviour_fields(delta->behaviour)->diagram;
+	diagram_node all = any_of(diagram, nodes, count, diagram_size(diagram) + NODES_MAX);
+	return diagram_count(diagram, all) > TOUCHED_MAX ? DIAGRAM_TRUE : all;
+}
+
+/* Where more was changed than a few rules: by what may change places. 0 with *touched. */
+static int reorder_chain(struct delta *delta, const struct pairing *pairing, diagram_node *nodes,
+			 diagram_node *touched)
+{
+	struct diagram *diagram = behaviour_fields(delta->behaviour)->diagram;
+	diagram_node *different = NULL;
+	size_t count = 0;
+	int result = reorder_middle(delta, pairing, &different, &count);
+	if (result)
+		return result;
+	diagram_node inside = join_touched(delta, different, count);
+	diagram_node outside = join_touched(delta, nodes, find_touched(delta, pairing, false, nodes));
+	*touched = diagram_or(diagram, inside, outside);
+	free(different);
+	return 0;
+}
+
+static diagram_node pairing_delta(struct delta *delta, const struct pairing *pairing)
+{
+	size_t changed = count_changed(pairing);
+	diagram_node result = DIAGRAM_UNDECIDED;
+	diagram_node *nodes = calloc(pairing->count[0] + pairing->count[1] + 1, sizeof(*nodes));
+	if (!nodes)
+		return result;
+	if (changed > CHANGED_MAX)
 		result = DIAGRAM_TRUE;
-done:
-	pairing_fini(&pairing);
+	else if (changed <= REORDER_MIN || reorder_chain(delta, pairing, nodes, &result))
+		result = join_touched(delta, nodes, find_touched(delta, pairing, true, nodes));
 	free(nodes);
+	return result;
+}
+
+static diagram_node chain_delta(struct delta *delta, const struct chain *before, const struct chain *after)
+{
+	struct pairing pairing = {.chains = {before, after}};
+	diagram_node result =
+	    pair_rules(delta, &pairing) ? DIAGRAM_UNDECIDED : pairing_delta(delta, &pairing);
+	pairing_fini(&pairing);
 	return result;
 }
 
@@ -355,23 +442,28 @@ static enum policy policy_of(const struct chain *chain)
 	return chain ? chain->policy : POLICY_ACCEPT;
 }
 
-/* Callees stand before their callers: each chain of the first side once. */
+/* Callees stand before their callers: each chain of the first side once. One chain shall not leave others
+ * without nodes: each gets a half of what is left. */
 static bool compute_table(struct delta *delta, enum table_id id)
 {
 	const struct table *before = &delta->sides[0]->tables[delta->family][id];
 	const struct table *after = &delta->sides[1]->tables[delta->family][id];
+	struct diagram *diagram = behaviour_fields(delta->behaviour)->diagram;
 	if (delta->chains[id])
 		return true;
 	delta->chains[id] = calloc(before->chain_count + 1, sizeof(diagram_node));
 	if (!delta->chains[id])
 		return false;
+	size_t budget = diagram_allow(diagram, 0);
 	for (size_t i = 0; i < before->chain_count; i++) {
 		const struct chain *chain = before->ordered[i];
 		const struct chain *other =
 		    chain->builtin ? after->hooks[chain->hook] : table_find_chain(after, chain->name);
 		bool same_policy = !chain->builtin || policy_of(chain) == policy_of(other);
+		diagram_allow_half(diagram, budget);
 		delta->chains[id][i] = same_policy ? chain_delta(delta, chain, other) : DIAGRAM_TRUE;
 	}
+	diagram_allow(diagram, budget);
 	return true;
 }
 

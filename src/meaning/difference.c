@@ -10,7 +10,9 @@
 #include "base/clock.h"
 #include "meaning/behaviour.h"
 #include "meaning/delta.h"
+#include "meaning/journey.h"
 #include "meaning/parts.h"
+#include "meaning/same.h"
 #include "meaning/words.h"
 
 #include <errno.h>
@@ -46,60 +48,12 @@ static diagram_node find_difference(struct comparison *comparison, diagram_node 
 			   behaviour_domain(comparison->behaviour, comparison->chain->hook));
 }
 
-/* Variables that f hangs on. */
-static bool mark_support(const struct diagram *diagram, diagram_node f, bool *support)
-{
-	size_t count = 0, capacity = 1024;
-	uint32_t *stack = malloc(capacity * sizeof(*stack));
-	uint8_t *seen = calloc(diagram_size(diagram) / 8 + 2, 1);
-	bool done = stack && seen;
-	if (done)
-		stack[count++] = f;
-	while (done && count > 0) {
-		diagram_node node = stack[--count];
-		if (diagram_is_terminal(node) || (seen[node / 8] >> node % 8 & 1))
-			continue;
-		seen[node / 8] |= (uint8_t)(1u << node % 8);
-		support[diagram_variable(diagram, node)] = true;
-		if (count + 2 > capacity) {
-			uint32_t *more = reallocarray(stack, capacity *= 2, sizeof(*stack));
-			if (!more) {
-				done = false;
-				break;
-			}
-			stack = more;
-		}
-		stack[count++] = diagram_low(diagram, node);
-		stack[count++] = diagram_high(diagram, node);
-	}
-	free(stack);
-	free(seen);
-	return done;
-}
-
 /* What is known of one chain after the first look. */
 struct looked {
 	diagram_node before, after;
 	diagram_node touched;   /* packets that changed rules touch: all that is asked about */
 	diagram_node different; /* of packets as there are */
 };
-
-/* Adds the places on whose answer an end hangs. 0 or -ENOMEM. */
-static int find_asked(struct comparison *comparison, diagram_node ends, bool *asked)
-{
-	const struct fields *fields = behaviour_fields(comparison->behaviour);
-	size_t count = 0;
-	const uint32_t *places = behaviour_places(comparison->behaviour, &count);
-	uint32_t variables = diagram_variables(fields->diagram);
-	bool *support = calloc(variables + 1, sizeof(*support));
-	bool known = ends != DIAGRAM_UNDECIDED;
-	bool failed = !support || (known && !mark_support(fields->diagram, ends, support));
-	for (uint32_t i = 0; !failed && known && i < variables; i++)
-		if (support[i] && places[i])
-			asked[places[i] - 1] = true;
-	free(support);
-	return failed ? -ENOMEM : 0;
-}
 
 /* One look at the chain: where it differs. */
 static void look(struct comparison *comparison, unsigned events, const bool *asked, struct looked *looked)
@@ -128,6 +82,11 @@ static void look_first(struct comparison *comparison, struct delta *delta, struc
 		look(comparison, wanted_events(comparison), NULL, looked);
 }
 
+static size_t region_limit(const struct comparison *comparison)
+{
+	return comparison->options->region_limit ? comparison->options->region_limit : REGION_LIMIT;
+}
+
 static int conclude(struct comparison *comparison, const struct looked *looked)
 {
 	struct difference_chain *chain = comparison->chain;
@@ -151,7 +110,7 @@ static int conclude(struct comparison *comparison, const struct looked *looked)
 	    .touched = looked->touched,
 	    .domain = behaviour_domain(behaviour, chain->hook),
 	    .different = looked->different,
-	    .limit = comparison->options->region_limit ? comparison->options->region_limit : REGION_LIMIT,
+	    .limit = region_limit(comparison),
 	    .arena = comparison->difference->arena,
 	};
 	return words_describe(&request, chain);
@@ -187,27 +146,6 @@ static size_t list_chains(const struct comparison *comparison, struct difference
 	return count;
 }
 
-/* Packets that no changed rule touches do the same on both sides, as long as what they ask remembers the
- * same: what hangs on the answers that they get from matches which the touched ones may ask, too (`reached`).
- * 0 or -ENOMEM. */
-static int find_asked_by_others(struct comparison *comparison, const bool *reached, size_t places,
-				bool *asked)
-{
-	struct behaviour *behaviour = comparison->behaviour;
-	const struct difference_chain *chain = comparison->chain;
-	struct diagram *diagram = behaviour_fields(behaviour)->diagram;
-	diagram_node askers =
-	    behaviour_askers(behaviour, 0, chain->table, chain->hook, DIAGRAM_TRUE, reached, NULL);
-	if (askers == DIAGRAM_FALSE)
-		return 0;
-	behaviour_look(behaviour, wanted_events(comparison), NULL);
-	diagram_node ends = behaviour_chain(behaviour, 0, chain->table, chain->hook, askers);
-	ends = diagram_if(diagram, askers, ends, DIAGRAM_FALSE);
-	for (size_t i = 0; ends == DIAGRAM_UNDECIDED && i < places; i++)
-		asked[i] |= reached[i];
-	return find_asked(comparison, ends, asked);
-}
-
 /* What one chain's match is asked another's may remember: which are asked is found over all of them. */
 static int find_all_asked(struct comparison *comparison, struct difference_chain *chains,
 			  const struct looked *looked, size_t count, size_t places, bool *asked)
@@ -221,19 +159,41 @@ static int find_all_asked(struct comparison *comparison, struct difference_chain
 		for (size_t side = 0; side < SIDES_MAX; side++)
 			behaviour_askers(behaviour, side, chains[i].table, chains[i].hook, looked[i].touched,
 					 NULL, reached);
-		result = find_asked(comparison, looked[i].before, asked);
+		result = behaviour_hanging(behaviour, looked[i].before, asked);
 		if (!result)
-			result = find_asked(comparison, looked[i].after, asked);
+			result = behaviour_hanging(behaviour, looked[i].after, asked);
 	}
 	if (!result)
 		behaviour_share_memory(behaviour, reached);
 	bool any = !result && memchr(reached, 1, places + 1);
-	for (size_t i = 0; any && i < count && !result; i++) {
-		comparison->chain = &chains[i];
-		result = find_asked_by_others(comparison, reached, places, asked);
-	}
+	for (size_t i = 0; any && i < count && !result; i++)
+		result = behaviour_hanging_others(behaviour, chains[i].table, chains[i].hook,
+						  wanted_events(comparison), reached, asked);
 	free(reached);
 	return result;
+}
+
+/* One chain shall not leave others without nodes: each gets a half of what is left, and what was not enough
+ * for gets the rest once the others had theirs. Returns how many there was time for. */
+static size_t look_at_all(struct comparison *comparison, struct delta *delta, struct difference_chain *chains,
+			  struct looked *looked, size_t count)
+{
+	struct diagram *diagram = behaviour_fields(comparison->behaviour)->diagram;
+	size_t budget = diagram_allow(diagram, 0), done = 0;
+	for (; done < count && !is_late(comparison); done++) {
+		diagram_allow_half(diagram, budget);
+		comparison->chain = &chains[done];
+		look_first(comparison, delta, &looked[done]);
+	}
+	diagram_allow(diagram, budget);
+	for (size_t i = 0; i < done && !is_late(comparison); i++) {
+		comparison->chain = &chains[i];
+		if (looked[i].touched == DIAGRAM_UNDECIDED)
+			looked[i].touched = DIAGRAM_TRUE;
+		if (looked[i].different == DIAGRAM_UNDECIDED)
+			look(comparison, wanted_events(comparison), NULL, &looked[i]);
+	}
+	return done;
 }
 
 static int compare_chains(struct comparison *comparison, struct delta *delta, struct difference_chain *chains,
@@ -244,13 +204,7 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 	struct looked *looked = calloc(count + 1, sizeof(*looked));
 	bool *asked = calloc(places + 1, sizeof(*asked));
 	int result = looked && asked ? 0 : -ENOMEM;
-	size_t done = 0;
-	for (; done < count && !result; done++) {
-		if (is_late(comparison))
-			break;
-		comparison->chain = &chains[done];
-		look_first(comparison, delta, &looked[done]);
-	}
+	size_t done = result ? 0 : look_at_all(comparison, delta, chains, looked, count);
 	/* Where none that was touched is the same so far there is nothing to be proven by it. */
 	bool open = false;
 	for (size_t i = 0; i < done; i++)
@@ -317,10 +271,11 @@ static int compare_parts(struct comparison *comparison, struct difference_chain 
 		any |= wanted[table] = has_own_chains(comparison, table);
 	if (!any)
 		return 0;
-	int result =
-	    behaviour_new(comparison->family, comparison->sides, SIDES_MAX, &options, &comparison->behaviour);
+	struct behaviour *whole = comparison->behaviour, *behaviour = NULL;
+	int result = behaviour_new(comparison->family, comparison->sides, SIDES_MAX, &options, &behaviour);
 	if (result)
 		return result == -E2BIG ? 0 : result;
+	comparison->behaviour = behaviour;
 	for (enum table_id table = 0; table < TABLE_COUNT; table++) {
 		bool same = wanted[table] && others_ask_alike(comparison, table) &&
 			    parts_same(comparison->behaviour, comparison->sides, comparison->family, table);
@@ -330,30 +285,79 @@ static int compare_parts(struct comparison *comparison, struct difference_chain 
 	}
 	comparison->difference->nodes += diagram_size(behaviour_fields(comparison->behaviour)->diagram);
 	behaviour_free(comparison->behaviour);
+	comparison->behaviour = whole;
 	return 0;
+}
+
+/* Some chain may treat some packet otherwise, as far as its rules tell one by one. */
+static bool is_any_touched(struct delta *delta, const struct difference_chain *chains, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (delta_domain(delta, chains[i].table, chains[i].hook) != DIAGRAM_FALSE)
+			return true;
+	return false;
+}
+
+/* delta NULL: the chains could not be compared at all. */
+static int compare_journeys(struct comparison *comparison, struct delta *delta,
+			    const struct difference_chain *chains, size_t count)
+{
+	const struct journey_request request = {
+	    .behaviour = comparison->behaviour,
+	    .delta = delta,
+	    .family = comparison->family,
+	    .options = comparison->options,
+	    .wanted = delta ? wanted_events(comparison) : 0,
+	    .region_limit = region_limit(comparison),
+	    .deadline = comparison->deadline,
+	    .chain_count = count,
+	    .chains = chains,
+	    .arena = comparison->difference->arena,
+	};
+	struct difference *difference = comparison->difference;
+	struct difference_journey *journeys =
+	    (struct difference_journey *)difference->journeys + difference->journey_count;
+	size_t found = 0;
+	int result = 0;
+	if (!comparison->options->journeys)
+		return 0;
+	if (delta)
+		result = journeys_compare(&request, journeys, &found);
+	else
+		found = journeys_list(&request, chains[0].reason, journeys);
+	difference->journey_count += found;
+	return result;
 }
 
 static int compare_family(struct comparison *comparison, struct difference_chain *chains, size_t *count)
 {
 	const struct behaviour_options options = {
 	    .node_budget = comparison->options->node_budget ? comparison->options->node_budget : NODE_BUDGET,
-	    .deadline = comparison->deadline};
+	    .deadline = comparison->deadline,
+	    .spares = comparison->options->journeys ? JOURNEY_SPARES : 0};
 	struct delta *delta = NULL;
 	if (!has_rules(comparison))
 		return 0;
 	*count = list_chains(comparison, chains);
-	int result = compare_parts(comparison, chains, *count);
-	if (result)
-		return result;
-	result =
+	if (same_family(comparison->sides[0], comparison->sides[1], comparison->family)) {
+		for (size_t i = 0; i < *count; i++)
+			chains[i].answer = DIFFERENCE_NONE;
+		return 0;
+	}
+	int result =
 	    behaviour_new(comparison->family, comparison->sides, SIDES_MAX, &options, &comparison->behaviour);
 	for (size_t i = 0; result == -E2BIG && i < *count; i++)
 		chains[i].reason = "there are too many matches that are not modelled";
 	if (result)
-		return result == -E2BIG ? 0 : result;
+		return result == -E2BIG && *count ? compare_journeys(comparison, NULL, chains, *count)
+						  : result;
 	result = delta_new(comparison->behaviour, comparison->sides, comparison->family, &delta);
+	if (!result && is_any_touched(delta, chains, *count))
+		result = compare_parts(comparison, chains, *count);
 	if (!result)
 		result = compare_chains(comparison, delta, chains, *count);
+	if (!result)
+		result = compare_journeys(comparison, delta, chains, *count);
 	comparison->difference->nodes += diagram_size(behaviour_fields(comparison->behaviour)->diagram);
 	delta_free(delta);
 	behaviour_free(comparison->behaviour);
@@ -368,11 +372,13 @@ int difference_compute(const struct ruleset *before, const struct ruleset *after
 	struct difference_chain *chains =
 	    difference ? arena_array(arena, (size_t)FAMILY_COUNT * TABLE_COUNT * HOOK_COUNT, sizeof(*chains))
 		       : NULL;
-	if (!chains) {
+	struct difference_journey *journeys =
+	    chains ? arena_array(arena, (size_t)FAMILY_COUNT * JOURNEY_COUNT, sizeof(*journeys)) : NULL;
+	if (!journeys) {
 		arena_free(arena);
 		return -ENOMEM;
 	}
-	*difference = (struct difference){.arena = arena, .chains = chains};
+	*difference = (struct difference){.arena = arena, .chains = chains, .journeys = journeys};
 	struct comparison comparison = {
 	    .options = options, .difference = difference, .sides = {before, after}};
 	if (options->time_budget)
@@ -387,6 +393,9 @@ int difference_compute(const struct ruleset *before, const struct ruleset *after
 	for (size_t i = 0; i < difference->chain_count; i++)
 		if (chains[i].answer == DIFFERENCE_FOUND || difference->answer == DIFFERENCE_NONE)
 			difference->answer = chains[i].answer;
+	for (size_t i = 0; i < difference->journey_count; i++)
+		if (journeys[i].answer == DIFFERENCE_FOUND || difference->fate == DIFFERENCE_NONE)
+			difference->fate = journeys[i].answer;
 	if (result)
 		difference_free(difference);
 	else

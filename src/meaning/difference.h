@@ -6,7 +6,10 @@
  *
  * Both sides are read with the same unknowns: an unmodelled or stateful match is one unknown on both sides
  * where it is the same match (by text, and by its place where it has a memory of its own). "Equal" holds for
- * all packets; "differs" comes with packets; where the budget does not do, neither is said. */
+ * all packets; "differs" comes with packets; where the budget does not do, neither is said.
+ *
+ * Chains may differ and the same packets get through all the same: bans that move from INPUT to PREROUTING.
+ * On demand the whole ways of packets are compared, too, where chains on them differ. */
 #ifndef WEIR_MEANING_DIFFERENCE_H
 #define WEIR_MEANING_DIFFERENCE_H
 
@@ -19,6 +22,8 @@ struct difference_options {
 	size_t node_budget;   /* of each family's diagrams; 0: default */
 	uint64_t time_budget; /* ns; 0: none */
 	size_t region_limit;  /* at most so many regions of each chain are described; 0: default */
+	bool journeys;        /* the whole ways of packets, too */
+	bool not_forwarding;  /* none of them is forwarded */
 };
 
 enum difference_answer { DIFFERENCE_NONE, DIFFERENCE_FOUND, DIFFERENCE_UNDECIDED };
@@ -53,9 +58,45 @@ struct difference_chain {
 	const struct difference_region *regions; /* largest first */
 };
 
+/* The whole way of a packet. */
+enum journey {
+	JOURNEY_DELIVERED, /* arrives, and is for this host: PREROUTING, INPUT */
+	JOURNEY_FORWARDED, /* arrives, and goes on: PREROUTING, FORWARD, POSTROUTING */
+	JOURNEY_LEAVING,   /* this host made it: OUTPUT, POSTROUTING */
+	JOURNEY_COUNT
+};
+
+struct difference_place {
+	enum table_id table;
+	enum hook hook;
+};
+
+/* Packets that both drop, in different chains. */
+struct difference_move {
+	struct difference_place before, after;
+};
+
+struct difference_journey {
+	enum family family;
+	enum journey journey;
+	enum difference_answer answer;
+	const char *reason;                /* UNDECIDED: what was met */
+	bool with_connection;              /* regions: of packets that come with one: over lo, or answers of
+					      REJECT */
+	size_t region_count, region_total; /* as of a chain; fates are those at the end of the way */
+	const struct difference_region *regions;
+	size_t move_count; /* NONE: where packets are dropped elsewhere */
+	const struct difference_move *moves;
+	bool conntrack; /* NONE: conntrack sees some of the dropped packets on one side alone */
+};
+
 struct difference {
 	struct arena *arena;
-	enum difference_answer answer; /* of all: FOUND before UNDECIDED before NONE */
+	/* Of journeys, when asked for: FOUND before UNDECIDED before NONE. */
+	enum difference_answer fate;
+	size_t journey_count;
+	const struct difference_journey *journeys; /* those with a chain that differs, or may */
+	enum difference_answer answer;             /* of all: FOUND before UNDECIDED before NONE */
 	size_t chain_count;
 	const struct difference_chain *chains; /* those with rules or a policy on either side */
 	size_t nodes;                          /* made, of all diagrams */

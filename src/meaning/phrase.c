@@ -274,7 +274,7 @@ static const char *fragment_word(const void *context, uint64_t value)
 }
 
 /* "-m limit --limit 5/sec #3": the place is not for people. */
-static int name_size(const char *name)
+int phrase_name_size(const char *name)
 {
 	const char *mark = strrchr(name, '#');
 	bool numbered = mark && mark > name + 1 && mark[-1] == ' ' && mark[1] &&
@@ -305,7 +305,7 @@ void phrase_print_unknowns(const struct words_request *request, const struct lea
 			    predicate->variable != leaf->literals[i].variable)
 				continue;
 			buffer_printf(out, "%s\"%.*s\" %s", out->size ? " and " : "",
-				      name_size(predicate->name), predicate->name,
+				      phrase_name_size(predicate->name), predicate->name,
 				      leaf->literals[i].holds ? "holds" : "does not hold");
 		}
 }

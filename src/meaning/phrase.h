@@ -29,6 +29,8 @@ struct leaf {
 /* How many values of the field occur. */
 uint64_t phrase_field_values(const struct fields *fields, enum field field);
 bool phrase_in_block(const struct fields *fields, enum field field, uint32_t variable);
+/* Of the name of a predicate what is for people: without its place. */
+int phrase_name_size(const char *name);
 /* Of all packets, 0 to 1. */
 double phrase_share(const struct fields *fields, const struct leaf *leaf);
 /* "tcp to 192.0.2.0/24 port 8080 from anywhere"; what must hold besides of what is not modelled. */

@@ -39,7 +39,7 @@ static bool event_same(const struct event *a, const struct event *b)
 	bool same_text = a->text && b->text ? strcmp(a->text, b->text) == 0 : a->text == b->text;
 	return same_text && a->look == b->look && a->tracks == b->tracks && a->rewrites == b->rewrites &&
 	       a->marks == b->marks && a->value == b->value && a->mask == b->mask && a->asks == b->asks &&
-	       a->place == b->place;
+	       a->place == b->place && a->where == b->where && a->fades == b->fades;
 }
 
 /* What is kept under a number, by kind of table. */
@@ -139,7 +139,7 @@ static uint32_t keep_trace(struct traces *traces, const struct trace *trace)
 /* m -> ((m & ~a.mask) ^ a.value & ~b.mask) ^ b.value */
 static uint32_t join_marks(struct traces *traces, const struct event *a, const struct event *b)
 {
-	struct event both = {.look = LOOK_CHANGES, .marks = true};
+	struct event both = {.look = LOOK_CHANGES, .marks = true, .fades = true};
 	both.mask = a->mask | b->mask;
 	both.value = (a->value & ~b->mask) ^ b->value;
 	return traces_event(traces, &both);
@@ -186,6 +186,24 @@ uint32_t traces_join(struct traces *traces, uint32_t first, uint32_t second)
 	while (count-- > 0)
 		first = traces_add(traces, first, events[count]);
 	return first;
+}
+
+uint32_t traces_keep(struct traces *traces, uint32_t trace,
+		     bool (*keep)(const void *context, const struct event *event), const void *context)
+{
+	uint32_t events[TRACE_LENGTH_MAX], kept = 0;
+	size_t count = 0;
+	if (trace == TRACE_FAILED)
+		return TRACE_FAILED;
+	for (uint32_t at = trace; at; at = traces->traces[at].before) {
+		if (count == TRACE_LENGTH_MAX)
+			return TRACE_FAILED;
+		events[count++] = traces->traces[at].event;
+	}
+	while (count-- > 0)
+		if (keep(context, &traces->events[events[count]]))
+			kept = traces_add(traces, kept, events[count]);
+	return kept;
 }
 
 /* Texts are kept as events of that text. */

@@ -30,6 +30,9 @@ uint32_t traces_event(struct traces *traces, const struct event *event);
 uint32_t traces_add(struct traces *traces, uint32_t trace, uint32_t event);
 /* One after the other. */
 uint32_t traces_join(struct traces *traces, uint32_t first, uint32_t second);
+/* Without the events that are not to be kept. */
+uint32_t traces_keep(struct traces *traces, uint32_t trace,
+		     bool (*keep)(const void *context, const struct event *event), const void *context);
 uint32_t traces_end(struct traces *traces, enum end_kind kind, const char *text, uint32_t trace);
 /* The end with another trace. */
 uint32_t traces_end_with(struct traces *traces, uint32_t end, uint32_t trace);

@@ -112,6 +112,29 @@ static int note(const struct source **sources, size_t *count, const struct sourc
 	return 0;
 }
 
+/* What no source holds as the programs take it: from the structure. */
+static int feed_text(const char *const *arguments, struct buffer *text, struct buffer *why)
+{
+	const struct source source = {.name = "the rules", .data = text->data, .size = (uint32_t)text->size};
+	int error = text->failed ? -ENOMEM : text->size > SOURCE_SIZE_MAX ? -EFBIG : 0;
+
+	if (!error && text->size)
+		error = feed(arguments, &source, why);
+	buffer_fini(text);
+	return error;
+}
+
+static int feed_printed(const struct ruleset *ruleset, enum family family, const char *const *arguments,
+			struct buffer *why)
+{
+	struct buffer text = {0};
+
+	for (int table = 0; table < TABLE_COUNT; table++)
+		if (ruleset->tables[family][table].present)
+			table_print(&ruleset->tables[family][table], COUNTERS_NONE, &text);
+	return feed_text(arguments, &text, why);
+}
+
 static int load_sets(const struct ruleset *ruleset, struct buffer *why)
 {
 	static const char *const arguments[] = {"ipset", "restore", NULL};
@@ -119,6 +142,11 @@ static int load_sets(const struct ruleset *ruleset, struct buffer *why)
 	size_t count = 0;
 	int error = 0;
 
+	if (ruleset->translated) {
+		struct buffer text = {0};
+		ruleset_print_sets(ruleset, &text);
+		return feed_text(arguments, &text, why);
+	}
 	for (size_t i = 0; i < ruleset->set_count && !error; i++)
 		error = note(sources, &count, ruleset->sets[i]->source);
 	for (size_t i = 0; i < count && !error; i++)
@@ -139,6 +167,8 @@ static int load_family(const struct ruleset *ruleset, enum family family, enum f
 	size_t count = 0;
 	int error = 0;
 
+	if (ruleset->translated)
+		return feed_printed(ruleset, family, flavour == FLAVOUR_NFT ? nft : legacy, why);
 	for (int table = 0; table < TABLE_COUNT; table++)
 		for (size_t i = 0; i < ruleset->tables[family][table].chain_count && !error; i++)
 			error = note(sources, &count, ruleset->tables[family][table].chains[i]->span.source);

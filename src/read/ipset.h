@@ -129,6 +129,7 @@ int entry_range(struct ipset_reader *reader, enum family family, const struct wo
 struct member_options {
 	struct set_member member;
 	bool counters, position;
+	bool exist; /* adding again is no error */
 	const struct word *nomatch;
 	struct entry_place place;
 };

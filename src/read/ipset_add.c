@@ -268,7 +268,8 @@ int ipset_add(struct ipset_reader *reader, enum ipset_command command, const str
 		return -EINVAL;
 	struct set *set = builder->set;
 	struct member_options options = {
-	    .member = {.begin = words[-1].span.begin, .timed = set->timeout, .timeout = set->timeout}};
+	    .member = {.begin = words[-1].span.begin, .timed = set->timeout, .timeout = set->timeout},
+	    .exist = exist};
 	struct entry entry;
 	int result = count > 2 ? read_options(reader, command, set, words + 2, count - 2, &options) : 0;
 	if (result == 0)

@@ -86,6 +86,8 @@ int list_add(struct ipset_reader *reader, struct builder *builder, const struct 
 	if (again) {
 		struct set_member before;
 		set_member_get(builder->set, found, &before);
+		if (!options->exist)
+			set_repeat(builder->set, before.begin, member.begin);
 		if (!options->counters) {
 			member.packets = before.packets;
 			member.bytes = before.bytes;

@@ -61,6 +61,8 @@ static int member_add(struct ipset_reader *reader, struct builder *builder, stru
 	} else {
 		struct set_member before, again = *member;
 		set_member_get(set, found, &before);
+		if (!options->exist)
+			set_repeat(set, before.begin, member->begin);
 		merge(&before, options, &again);
 		set_member_put(set, found, &again);
 		return 0;

@@ -23,6 +23,7 @@ struct file_reader {
 	bool reserved;        /* reserve_rules() has been called for the table */
 	unsigned seen;        /* tables of this file, 1 << enum table_id */
 	unsigned tables;      /* to be read, the same way */
+	bool append;          /* to what another text began */
 	enum flavour flavour; /* that the last comment said */
 	struct words words;
 	struct rule_reader rules;
@@ -150,6 +151,13 @@ static void read_policy(struct file_reader *reader, struct chain *chain, const s
 			bool declared)
 {
 	bool drop = text_is(word->text, "DROP"), accept = text_is(word->text, "ACCEPT");
+	if (reader->append && chain->builtin && (drop || accept)) {
+		if (drop && chain->policy != POLICY_DROP)
+			diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_WARNING, "policy-not-taken",
+						       word->span, "this policy is not taken over"),
+					"what the policy file says is default, it says by `default'");
+		return;
+	}
 	if (chain->builtin && (drop || accept)) {
 		chain->policy = drop ? POLICY_DROP : POLICY_ACCEPT;
 		return;
@@ -263,10 +271,13 @@ static int reserve_rules(struct file_reader *reader, struct span line)
 	reader->reserved = true;
 	for (size_t i = 0; i < table->chain_count; i++) {
 		chain = table->chains[i];
-		chain->rules =
+		struct rule *rules =
 		    arena_array(reader->ruleset->arena, chain->rule_capacity, sizeof(*chain->rules));
-		if (!chain->rules)
+		if (!rules)
 			return -ENOMEM;
+		if (chain->rule_count)
+			memcpy(rules, chain->rules, chain->rule_count * sizeof(*rules));
+		chain->rules = rules;
 	}
 	return 0;
 }
@@ -353,6 +364,12 @@ static int read_command(struct file_reader *reader, struct span line)
 	bool edit = edit_is_command(&words[0]);
 	if (!append && !create && !policy && !edit) {
 		unsupported_command(reader, &words[0]);
+		return 0;
+	}
+	if (edit && reader->append) {
+		diagnostic_hint(file_error(reader, words[0].span, "unsupported-command",
+					   "this changes what the policy says"),
+				"-A, behind the policy's own rules, is all there is here");
 		return 0;
 	}
 	if ((append || edit) && !reader->reserved)
@@ -445,21 +462,28 @@ static int table_start(struct file_reader *reader, struct span line)
 				"a packet meets both; weir can take one of them");
 		return 0;
 	}
-	if (table->present && !(reader->seen >> id & 1)) {
+	if (table->present && reader->append && reader->seen >> id & 1) {
+		diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "duplicate-table", span,
+					       "table %s comes a second time", table_names[id]),
+				"its rules are appended to those of the policy; put them together");
+		return 0;
+	}
+	if (table->present && !reader->append && !(reader->seen >> id & 1)) {
 		diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "duplicate-table", span,
 					       "table %s comes a second time, in another file",
 					       table_names[id]),
 				"which of them counts cannot be known; leave out one of them");
 		return 0;
 	}
-	if (table->present) {
+	if (table->present && !reader->append) {
 		int result = table_again(reader, table, span);
 		if (result)
 			return result;
 	}
 	reader->seen |= 1u << id;
+	if (!table->present || !reader->append)
+		table->flavour = reader->flavour;
 	table->present = true;
-	table->flavour = reader->flavour;
 	/* One that comes again keeps its place: two tables of the same place would hide each other. */
 	uint32_t present = 0;
 	for (int family = 0; family < FAMILY_COUNT; family++)
@@ -531,14 +555,8 @@ static int read_line(struct file_reader *reader, struct span line)
 	return result == -EINVAL ? 0 : result;
 }
 
-int iptables_save_read(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
-		       enum family family)
-{
-	return iptables_save_read_tables(ruleset, sink, source, family, ~0u);
-}
-
-int iptables_save_read_tables(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
-			      enum family family, unsigned tables)
+static int read_source(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
+		       enum family family, unsigned tables, bool append)
 {
 	struct file_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
@@ -547,6 +565,7 @@ int iptables_save_read_tables(struct ruleset *ruleset, struct diagnostics *sink,
 	reader->sink = sink;
 	reader->family = family;
 	reader->tables = tables;
+	reader->append = append;
 	reader->rules.arena = ruleset->arena;
 	reader->rules.parser = (struct rule_parser){.ruleset = ruleset, .sink = sink, .family = family};
 	struct line_reader lines = {.source = source};
@@ -561,4 +580,22 @@ int iptables_save_read_tables(struct ruleset *ruleset, struct diagnostics *sink,
 	rule_reader_fini(&reader->rules);
 	free(reader);
 	return result;
+}
+
+int iptables_save_read(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
+		       enum family family)
+{
+	return iptables_save_read_tables(ruleset, sink, source, family, ~0u);
+}
+
+int iptables_save_read_tables(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
+			      enum family family, unsigned tables)
+{
+	return read_source(ruleset, sink, source, family, tables, false);
+}
+
+int iptables_save_append(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
+			 enum family family)
+{
+	return read_source(ruleset, sink, source, family, ~0u, true);
 }

@@ -3,19 +3,25 @@
  * RULES... arguments: what each file is, and in which order they are read. */
 #include "read/load.h"
 
+#include "read/nft_read.h"
+#include "read/policy/render.h"
 #include "read/reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
-enum source_kind { KIND_EMPTY, KIND_IPTABLES, KIND_IPSET, KIND_UNKNOWN };
+enum source_kind { KIND_EMPTY, KIND_IPTABLES, KIND_IPSET, KIND_POLICY, KIND_NFT, KIND_UNKNOWN };
 
 struct input {
-	struct source *source;
+	const struct source *source;
 	enum source_kind kind;
-	enum family family; /* of KIND_IPTABLES */
+	enum family family;                       /* of KIND_IPTABLES */
+	bool known;                               /* what it is has been said */
+	bool append;                              /* KIND_IPTABLES: behind the rules that are there */
+	const struct policy_rendering *rendering; /* of KIND_POLICY */
 };
 
 struct inputs {
@@ -61,14 +67,18 @@ static enum source_kind source_kind(const struct source *source, struct span *wh
 	return KIND_EMPTY;
 }
 
-static int inputs_add(struct inputs *list, struct arena *arena, struct source *source)
+static struct input *input_new(struct inputs *list, struct arena *arena, const struct source *source)
 {
 	struct input *input =
 	    arena_push(arena, (void **)&list->inputs, &list->count, &list->capacity, sizeof(*input));
-	if (!input)
-		return -ENOMEM;
-	input->source = source;
-	return 0;
+	if (input)
+		input->source = source;
+	return input;
+}
+
+static int inputs_add(struct inputs *list, struct arena *arena, const struct source *source)
+{
+	return input_new(list, arena, source) ? 0 : -ENOMEM;
 }
 
 static int read_failed(struct diagnostics *sink, const char *path, int error)
@@ -81,7 +91,8 @@ static int read_failed(struct diagnostics *sink, const char *path, int error)
 		diagnostic_hint(
 		    diagnostic,
 		    "RULES are files that iptables-save, ip6tables-save or ipset save wrote, or a "
-		    "directory with rules.v4, rules.v6, ipsets");
+		    "directory with rules.v4, rules.v6, ipsets; or a policy, *.weir; or a script of nft, "
+		    "*.nft, or what nft -j list ruleset prints");
 	return error;
 }
 
@@ -121,17 +132,139 @@ static int read_path(struct inputs *list, struct arena *arena, const char *path,
 	return inputs_add(list, arena, source);
 }
 
-static void classify(struct input *input, struct diagnostics *sink)
+static bool is_policy(const struct source *source)
 {
+	size_t size = strlen(source->name);
+	return (size > 5 && strcmp(source->name + size - 5, ".weir") == 0) || policy_recognise(source);
+}
+
+static int add_rendered(struct inputs *list, struct arena *arena, const struct policy_text *text,
+			enum source_kind kind, enum family family, bool append)
+{
+	if (!text->source)
+		return 0;
+	struct input *input = input_new(list, arena, text->source);
+	if (!input)
+		return -ENOMEM;
+	input->kind = kind;
+	input->family = family;
+	input->append = append;
+	input->known = true;
+	return 0;
+}
+
+/* A policy is what it becomes: its sets and rules, behind them the rules of files that it names, and the end
+ * of its own. They are inputs of their own, behind this one. */
+static int add_policy(struct inputs *list, size_t number, struct arena *arena, struct diagnostics *sink)
+{
+	const uint64_t now = (uint64_t)time(NULL);
+	const struct policy_options options = {.now = now};
+	const struct policy_render_options render_options = {.now = now};
+	struct policy_tree *tree;
+	struct policy_rendering *rendering;
+	int result = policy_read(arena, sink, list->inputs[number].source, &options, &tree);
+	if (result == 0)
+		result = policy_render(arena, tree, &render_options, sink, &rendering);
+	if (result == -EINVAL) /* the others may have errors to say, too */
+		return 0;
+	if (result == 0)
+		result = add_rendered(list, arena, &rendering->sets, KIND_IPSET, FAMILY_IPV4, false);
+	for (int family = 0; family < FAMILY_COUNT && result == 0; family++)
+		result = add_rendered(list, arena, &rendering->rules[family], KIND_IPTABLES,
+				      (enum family)family, false);
+	for (size_t i = 0; i < tree->statement_count && result == 0; i++) {
+		if (tree->statements[i].kind != STATEMENT_RULES)
+			continue;
+		struct input *input = input_new(list, arena, tree->statements[i].rules);
+		if (!input)
+			return -ENOMEM;
+		input->append = true;
+	}
+	for (int family = 0; family < FAMILY_COUNT && result == 0; family++)
+		result = add_rendered(list, arena, &rendering->tail[family], KIND_IPTABLES,
+				      (enum family)family, true);
+	list->inputs[number].rendering = rendering;
+	return result;
+}
+
+static int add_text(struct inputs *list, struct arena *arena, const char *name, const struct buffer *text,
+		    enum source_kind kind, enum family family)
+{
+	if (!text->size)
+		return 0;
+	char *copy = arena_copy(arena, text->data, text->size);
+	struct source *source = copy && name ? source_new(arena, name, copy, text->size) : NULL;
+	struct input *input = source ? input_new(list, arena, source) : NULL;
+	if (!input)
+		return -ENOMEM;
+	input->kind = kind;
+	input->family = family;
+	input->known = true;
+	return 0;
+}
+
+/* The texts that it becomes are inputs of their own. */
+static int add_nft(struct inputs *list, size_t number, struct arena *arena, struct diagnostics *sink)
+{
+	const struct source *source = list->inputs[number].source;
+	struct text json = {source->data, source->size};
+	struct buffer listed = {0};
+	struct nft_texts texts = {0};
+	int result = 0;
+	if (!nft_is_json(json)) {
+		result = nft_scratch_list(json, source->name, sink, &listed);
+		json = (struct text){listed.data, listed.size};
+	}
+	if (result == 0)
+		result = nft_read_json(json, source->name, NULL, sink, &texts);
+	if (result == 0)
+		result = add_text(list, arena, arena_printf(arena, "%s (sets)", source->name), &texts.sets,
+				  KIND_IPSET, FAMILY_IPV4);
+	if (result == 0)
+		result = add_text(list, arena, arena_printf(arena, "%s (ip)", source->name),
+				  &texts.rules[FAMILY_IPV4], KIND_IPTABLES, FAMILY_IPV4);
+	if (result == 0)
+		result = add_text(list, arena, arena_printf(arena, "%s (ip6)", source->name),
+				  &texts.rules[FAMILY_IPV6], KIND_IPTABLES, FAMILY_IPV6);
+	nft_texts_fini(&texts);
+	buffer_fini(&listed);
+	return result == -EINVAL ? 0 : result; /* the others may have errors to say, too */
+}
+
+/* A policy may begin with a word that begins a script of nft, too. */
+static bool is_nft(const struct source *source)
+{
+	struct text text = {source->data, source->size};
+	size_t size = strlen(source->name);
+	return nft_is_json(text) || (size > 4 && strcmp(source->name + size - 4, ".nft") == 0) ||
+	       (!is_policy(source) && nft_is_script(text, source->name));
+}
+
+static int classify(struct inputs *list, size_t number, struct arena *arena, struct diagnostics *sink)
+{
+	struct input *input = &list->inputs[number];
 	struct span where = {0};
+	if (input->known)
+		return 0;
+	if (!input->append && is_nft(input->source)) {
+		input->kind = KIND_NFT;
+		return add_nft(list, number, arena, sink);
+	}
+	if (!input->append && is_policy(input->source)) {
+		input->kind = KIND_POLICY;
+		return add_policy(list, number, arena, sink);
+	}
 	input->kind = source_kind(input->source, &where);
 	if (input->kind == KIND_IPTABLES || input->kind == KIND_EMPTY) {
 		if (!source_family(input->source, sink, &input->family))
 			input->kind = KIND_UNKNOWN; /* one error says it all */
 	} else if (input->kind == KIND_UNKNOWN)
-		diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "unknown-format", where,
-					       "this is neither iptables-save nor ipset save"),
-				"iptables-save begins with a table such as *filter, ipset save with create");
+		diagnostic_hint(
+		    diagnostic_add(sink, SEVERITY_ERROR, "unknown-format", where,
+				   "this is neither iptables-save nor ipset save, nor a policy, nor of nft"),
+		    "iptables-save begins with a table such as *filter, ipset save with create; the "
+		    "name of a policy ends in .weir, that of a script of nft in .nft");
+	return 0;
 }
 
 static int read_inputs(struct inputs *list, struct ruleset *ruleset, struct diagnostics *sink)
@@ -140,10 +273,18 @@ static int read_inputs(struct inputs *list, struct ruleset *ruleset, struct diag
 	for (size_t i = 0; i < list->count && result == 0; i++)
 		if (list->inputs[i].kind == KIND_IPSET)
 			result = ipset_save_read(ruleset, sink, list->inputs[i].source);
+	for (size_t i = 0; i < list->count && result == 0; i++) {
+		const struct input *input = &list->inputs[i];
+		if (input->kind != KIND_IPTABLES && input->kind != KIND_EMPTY)
+			continue;
+		result = (input->append ? iptables_save_append
+					: iptables_save_read)(ruleset, sink, input->source, input->family);
+	}
 	for (size_t i = 0; i < list->count && result == 0; i++)
-		if (list->inputs[i].kind == KIND_IPTABLES || list->inputs[i].kind == KIND_EMPTY)
-			result =
-			    iptables_save_read(ruleset, sink, list->inputs[i].source, list->inputs[i].family);
+		if (list->inputs[i].rendering) {
+			policy_rendering_place(list->inputs[i].rendering, ruleset);
+			ruleset->translated = true;
+		}
 	return result;
 }
 
@@ -152,7 +293,7 @@ static int load_inputs(struct inputs *list, struct ruleset *fresh, int result, s
 		       struct diagnostics *sink, struct ruleset **ruleset)
 {
 	for (size_t i = 0; i < list->count && result == 0; i++)
-		classify(&list->inputs[i], sink);
+		result = classify(list, i, fresh->arena, sink);
 	if (result == 0)
 		result = read_inputs(list, fresh, sink);
 	if (result == 0 && diagnostics_errors(sink) > errors)

@@ -80,6 +80,8 @@ static const struct known_name targets[] = {
     {"NDPI", ANY | ADDON},
     {"FULLCONENAT", ANY | ADDON},
     {"FLOWOFFLOAD", ANY | ADDON},
+    /* What nftables does or asks, and iptables has no words for: nft_statement.c, nft_condition.c */
+    {"NFT", ANY | ADDON},
 };
 
 static const struct known_name matches[] = {
@@ -150,6 +152,7 @@ static const struct known_name matches[] = {
     {"udplite", ANY},
     {"unclean", V4},
 
+    {"nft", ANY | ADDON},
     {"account", V4 | ADDON},
     {"asn", ANY | ADDON},
     {"condition", ANY | ADDON},

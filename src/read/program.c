@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ERRORS_MAX 4096
@@ -57,15 +58,17 @@ static char **environment_c(void)
 	return copy;
 }
 
-static int spawn(const char *path, const char *const *arguments, int output, int errors, pid_t *pid)
+static int spawn(const char *path, const char *const *arguments, int input, int output, int errors,
+		 pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	int result = posix_spawn_file_actions_init(&actions);
 	if (result)
 		return -result;
 	char **environment = environment_c();
-	result =
-	    environment ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) : ENOMEM;
+	result = !environment ? ENOMEM
+		 : input < 0  ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+			      : posix_spawn_file_actions_adddup2(&actions, input, 0);
 	if (!result)
 		result = posix_spawn_file_actions_adddup2(&actions, output, 1);
 	if (!result)
@@ -90,13 +93,26 @@ static bool drain(int fd, struct buffer *buffer, size_t limit, bool *over)
 	return got > 0;
 }
 
-static int collect(int output, int errors, size_t limit, struct program_result *result)
+static int64_t milliseconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* errors: -1 when there are none. */
+static int collect(int output, int errors, unsigned seconds, size_t limit, struct program_result *result)
 {
 	struct pollfd fds[2] = {{output, POLLIN, 0}, {errors, POLLIN, 0}};
 	bool ignored = false;
+	int64_t end = milliseconds() + (int64_t)seconds * 1000;
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
 		bool over = false;
-		if (poll(fds, 2, -1) < 0) {
+		int64_t left = seconds ? end - milliseconds() : -1;
+		if (seconds && left <= 0)
+			return -ETIMEDOUT;
+		int ready = poll(fds, 2, left > INT_MAX ? INT_MAX : (int)left);
+		if (ready < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
@@ -125,6 +141,12 @@ static int reap(pid_t pid, int *status)
 
 int program_run(const char *const *arguments, size_t limit, struct program_result *result)
 {
+	return program_run_with(arguments, -1, 0, limit, result);
+}
+
+int program_run_with(const char *const *arguments, int input, unsigned seconds, size_t limit,
+		     struct program_result *result)
+{
 	char path[PATH_MAX];
 	int output[2], errors[2];
 	pid_t pid = 0;
@@ -139,11 +161,11 @@ int program_run(const char *const *arguments, size_t limit, struct program_resul
 		close(output[1]);
 		return error;
 	}
-	int status = spawn(path, arguments, output[1], errors[1], &pid);
+	int status = spawn(path, arguments, input, output[1], errors[1], &pid);
 	close(output[1]);
 	close(errors[1]);
 	if (status == 0) {
-		status = collect(output[0], errors[0], limit, result);
+		status = collect(output[0], errors[0], seconds, limit, result);
 		if (status < 0)
 			kill(pid, SIGKILL);
 		int reaped = reap(pid, &result->status);
@@ -152,6 +174,34 @@ int program_run(const char *const *arguments, size_t limit, struct program_resul
 	}
 	close(output[0]);
 	close(errors[0]);
+	return status;
+}
+
+int program_fork(int (*function)(void *context, int output), void *context, unsigned seconds, size_t limit,
+		 struct program_result *result)
+{
+	int output[2];
+	*result = (struct program_result){0};
+	if (pipe2(output, O_CLOEXEC) < 0)
+		return -errno;
+	pid_t pid = fork();
+	if (pid == 0) {
+		setpgid(0, 0); /* what it runs is killed with it */
+		close(output[0]);
+		_exit(function(context, output[1]) & 0xff);
+	}
+	int status = pid < 0 ? -errno : 0;
+	close(output[1]);
+	if (status == 0) {
+		setpgid(pid, pid);
+		status = collect(output[0], -1, seconds, limit, result);
+		if (status < 0)
+			kill(-pid, SIGKILL);
+		int reaped = reap(pid, &result->status);
+		if (status == 0)
+			status = reaped;
+	}
+	close(output[0]);
 	return status;
 }
 

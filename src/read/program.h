@@ -16,6 +16,14 @@ struct program_result {
  * prints more than `limit` bytes (it is killed); another -errno. The caller calls program_result_fini() in
  * every case. */
 int program_run(const char *const *arguments, size_t limit, struct program_result *result);
+/* The same; `input`: a file that is its stdin, -1 is /dev/null; seconds: killed then (-ETIMEDOUT), 0: never.
+ */
+int program_run_with(const char *const *arguments, int input, unsigned seconds, size_t limit,
+		     struct program_result *result);
+/* Runs the function in a process of its own, which then ends with what it returns (0 to 255); what it writes
+ * into `output` is kept as a program's. Programs that it runs end with it when time is up. */
+int program_fork(int (*function)(void *context, int output), void *context, unsigned seconds, size_t limit,
+		 struct program_result *result);
 void program_result_fini(struct program_result *result);
 
 #endif

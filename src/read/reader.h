@@ -116,6 +116,9 @@ int iptables_save_read(struct ruleset *ruleset, struct diagnostics *sink, const 
 /* These tables alone: 1 << enum table_id. */
 int iptables_save_read_tables(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
 			      enum family family, unsigned tables);
+/* Rules come behind those that are there, in the same tables; policies of built-in chains stay. */
+int iptables_save_append(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source,
+			 enum family family);
 /* ipset_save.c */
 int ipset_save_read(struct ruleset *ruleset, struct diagnostics *sink, const struct source *source);
 

@@ -6,7 +6,7 @@
 #define WEIR_REWRITE_PLAN_H
 
 #include "extension/extension.h"
-#include "rewrite/box.h"
+#include "meaning/box.h"
 #include "rewrite/rewrite.h"
 
 #define SHAPES_MAX 16

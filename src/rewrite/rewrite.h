@@ -107,6 +107,13 @@ bool rewrite_changed(const struct rewrite *rewrite);
 int rewrite_prove(struct rewrite *rewrite, const struct difference_options *options, struct diagnostics *sink,
 		  struct ruleset **after, struct difference **difference);
 
+/* The same, and while the proof is undecided once more with a step less, within the same budget of time.
+ * *rewrite is then another one; *left_out: enum rewrite_step, those that were taken at first and are not any
+ * more. What the last try came to is in *difference. */
+int rewrite_prove_less(struct rewrite **rewrite, const struct difference_options *options,
+		       struct diagnostics *sink, struct ruleset **after, struct difference **difference,
+		       unsigned *left_out);
+
 /* --- What it costs: rules that a packet walks */
 
 struct rewrite_cost {

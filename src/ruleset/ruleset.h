@@ -115,6 +115,8 @@ struct ruleset {
 	struct set **sets;
 	struct name_index *set_index;
 	bool has_family[FAMILY_COUNT]; /* some table of it was in the input */
+	/* The input was in another language: spans point to that, and no source holds a whole table. */
+	bool translated;
 };
 
 /* NULL when memory is short. */

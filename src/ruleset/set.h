@@ -91,6 +91,16 @@ struct set_layout {
 	uint16_t timeout, counters, comment, skbinfo;
 };
 
+/* Lines that add, without -exist, what is a member already: `ipset restore` stops at the first of them. */
+#define SET_REPEATS_MAX 4
+struct set_repeats {
+	size_t count; /* lines */
+	struct {
+		uint32_t before, again; /* where the two lines begin in the set's source */
+	} lines[SET_REPEATS_MAX];
+	uint32_t last; /* that was counted */
+};
+
 #define SET_MEMBER_PACKED_MAX 160
 #define SET_CHUNKS 28 /* enough for 2^32 members */
 
@@ -113,6 +123,7 @@ struct set {
 	address low, high; /* bitmaps: the range, of addresses or ports */
 	const struct source *source;
 	size_t member_count;
+	struct set_repeats repeats;
 	struct set_layout layout;
 	unsigned char *chunks[SET_CHUNKS]; /* of packed members, each twice as large as the one before */
 	/* Index over the members for tests of single packets, made at the first one by extension/set_lookup.c
@@ -138,6 +149,8 @@ void set_members_clear(struct set *set);
 /* Closes the gaps; `order`, when not NULL, gives the members that stay, as they are to stand. 0 or -ENOMEM.
  */
 int set_members_compact(struct set *set, const uint32_t *order, size_t count);
+/* Notes that a member of the line at `before` is added again by the one at `again`. */
+void set_repeat(struct set *set, uint32_t before, uint32_t again);
 /* The line that added it. */
 struct span set_member_span(const struct set *set, const struct set_member *member);
 

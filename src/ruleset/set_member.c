@@ -352,6 +352,19 @@ int set_members_compact(struct set *set, const uint32_t *order, size_t count)
 	return 0;
 }
 
+void set_repeat(struct set *set, uint32_t before, uint32_t again)
+{
+	struct set_repeats *repeats = &set->repeats;
+	if (repeats->count && repeats->last == again)
+		return; /* the line stands for several */
+	if (repeats->count < SET_REPEATS_MAX) {
+		repeats->lines[repeats->count].before = before;
+		repeats->lines[repeats->count].again = again;
+	}
+	repeats->count++;
+	repeats->last = again;
+}
+
 struct span set_member_span(const struct set *set, const struct set_member *member)
 {
 	const struct source *source = set->source;

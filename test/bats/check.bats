@@ -79,21 +79,76 @@ setup() {
 	cmp findings.json same.json
 }
 
-@test "SARIF has rules with help, results with places, and levels" {
+# What the schema of SARIF 2.1.0 and GitHub's code scanning ask for.
+@test "SARIF has rules with help, and results with places, levels and fingerprints" {
 	command -v jq >/dev/null || skip "jq is not installed"
 	"$weir" check "$examples/edge" --format sarif >findings.sarif || [ $? -eq 1 ]
-	jq -e '.version == "2.1.0" and (.runs | length) == 1' findings.sarif
+	jq -e 'keys == ["$schema", "runs", "version"] and .version == "2.1.0" and (.runs | length) == 1' findings.sarif
+	jq -e '.runs[0] | keys == ["columnKind", "invocations", "results", "tool"]' findings.sarif
+	jq -e '.runs[0].invocations | length == 1 and .[0].executionSuccessful' findings.sarif
 	jq -e '.runs[0].tool.driver | .name == "weir" and .version' findings.sarif
-	jq -e '.runs[0].tool.driver.rules | all(.id and .shortDescription.text and .fullDescription.text and .help.text)' \
-		findings.sarif
+	jq -e '.runs[0].tool.driver.rules | all(.id and .shortDescription.text and .fullDescription.text and .help.text) and
+		all([.shortDescription.text, .fullDescription.text] | all(length <= 1024)) and
+		([.[].id] | unique | length) == length' findings.sarif
 	jq -e '.runs[0].tool.driver.rules | all(.defaultConfiguration.level | IN("note", "warning", "error"))' findings.sarif
+	jq -e '.runs[0].tool.driver.rules | all(.properties["problem.severity"] |
+		IN("recommendation", "warning", "error"))' findings.sarif
 	jq -e '.runs[0] as $run | $run.results | length > 0 and
 		all(.ruleId == $run.tool.driver.rules[.ruleIndex].id)' findings.sarif
 	jq -e '.runs[0].results | all(.message.text and (.level | IN("note", "warning", "error")))' findings.sarif
+	jq -e '.runs[0].results | all((.locations | length) == 1)' findings.sarif
 	jq -e '[.runs[0].results[] | .locations[], .relatedLocations[]] | length > 0 and
-		all(.physicalLocation | .artifactLocation.uri and .region.startLine > 0 and
-			.region.endColumn >= .region.startColumn)' findings.sarif
+		all(.physicalLocation | .artifactLocation.uri and (.region | .startLine > 0 and .startColumn > 0 and
+			.endLine == .startLine and .endColumn >= .startColumn))' findings.sarif
 	jq -e '[.runs[0].results[].relatedLocations[]] | all(.message.text and (.id | type) == "number")' findings.sarif
+	jq -e '.runs[0].results | all([.relatedLocations[].id] | (unique | length) == length)' findings.sarif
+	jq -e '.runs[0].results | all(.partialFingerprints.primaryLocationLineHash | test("^[0-9a-f]+:[0-9]+$"))' findings.sarif
+}
+
+fingerprints() {
+	"$weir" check "$1" --format sarif | jq -r '.runs[0].results[].partialFingerprints.primaryLocationLineHash'
+}
+
+# The value is what the action that uploads SARIF computes for that line, and compares.
+@test "SARIF: a result keeps its fingerprint when lines come before it, and equal lines are told apart" {
+	command -v jq >/dev/null || skip "jq is not installed"
+	before=$(fingerprints note.v4)
+	[ "$before" = e9314e4ced6d5f10:1 ]
+	sed -i '1i # a line more' note.v4
+	[ "$(fingerprints note.v4)" = "$before" ]
+	sed -i 's/-p tcp/-p  tcp/' note.v4
+	[ "$(fingerprints note.v4)" = "$before" ]
+	sed -i 's/-p  tcp/-s 192.0.2.1 -p tcp/' note.v4
+	[ "$(fingerprints note.v4)" != "$before" ]
+	same="-A INPUT -s 192.0.2.1/32 -p tcp -m tcp --dport 80 -m comment --comment $(printf '%080d' 0) -j ACCEPT"
+	{
+		sed /COMMIT/d note.v4
+		printf '%s\n' "$same" "$same" '-A INPUT -p udp -j LOG' "$same" COMMIT
+	} >twice.v4
+	run fingerprints twice.v4
+	[ "${#lines[@]}" -ge 3 ]
+	[ "$(printf '%s\n' "${lines[@]}" | sort -u | wc -l)" -eq "${#lines[@]}" ]
+}
+
+@test "SARIF counts columns in characters" {
+	command -v jq >/dev/null || skip "jq is not installed"
+	sed -i 's/-m conntrack/-m comment --comment "süß" &/' note.v4
+	line=$(grep -e --ctstate note.v4)
+	"$weir" check note.v4 --format sarif >findings.sarif
+	jq -e ".runs[0].results[0].locations[0].physicalLocation.region.endColumn == \
+		($(jq -nr --arg line "$line" '$line | length') + 1)" findings.sarif
+}
+
+@test "SARIF: names of files are relative where they can be" {
+	command -v jq >/dev/null || skip "jq is not installed"
+	for name in note.v4 ./note.v4 "$(pwd -P)/note.v4"; do
+		[ "$("$weir" check "$name" --format sarif |
+			jq -r '.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri')" = note.v4 ]
+	done
+	mkdir elsewhere
+	cd elsewhere || return
+	[ "$("$weir" check "$(cd "$dir" && pwd -P)/note.v4" --format sarif |
+		jq -r '.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri')" = "file://$(cd "$dir" && pwd -P)/note.v4" ]
 }
 
 @test "a file name that is no URI is escaped in SARIF" {

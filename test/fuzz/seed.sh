@@ -251,6 +251,341 @@ version
 END
 }
 
+# Behind the lines "---": what all files have that it includes, and what all its lists have.
+seed_policy() {
+	find examples -name '*.weir' | while read -r file; do
+		{ cat "$file"; printf -- '---\n---\n'; cat examples/*.list; } >"$directory/$(basename "$file")"
+	done
+	grep -oP '^\s*\{"\K([^"\\]|\\.)*(?=", ?$|", ")' test/unit/policy_read.c | sed 's/\\n/\n/g; s/\\"/"/g; s/$/\n/' |
+		scripts
+	scripts <<'END'
+interface public { eth0, wg* }
+interface lan { eth1; xdp off }
+define web = 80, 443
+set admins { 203.0.113.0/24 "office", 2001:db8:5::/48 "vpn" until 2036-01-01 }
+set listeners : address . port { 192.0.2.10 . tcp { 80, 443 } "web"; 192.0.2.11-192.0.2.12 . udp 53 }
+set services : net . port { 192.0.2.0/24 . tcp 20-30, 192.0.2.7 . tcp 25-40 except 192.0.2.9 }
+set hosts : address { 198.51.100.7, 198.51.100.8-198.51.100.12, 2001:db8::7; timeout 1h }
+set banned : net { counters; file "banned.list"
+	feed drop { url "https://example.net/drop.json"; format spamhaus; every 12h; shrink at most 50% }
+	@hosts; 198.18.0.0/15
+	except @admins, private, self }
+failsafe tcp 22 from @admins
+block from @banned both directions
+block out to @banned on public
+stateless tcp to @listeners
+stateless tcp, udp to self port 53
+allow tcp to self port $web from @admins
+allow forward udp from @hosts to any port 53 on lan
+deny tcp to 192.0.2.1, @admins source port 1-1023
+reject icmp6 packet-too-big from any; allow ping; allow icmp 3/4
+limit syn to @listeners to 50/s burst 200 per source/32,/64
+limit syn to 192.0.2.99 port 25 at 5/min with synproxy
+limit all at 1000/s
+mirror tcp port 80 to 192.0.2.77, 2001:db8::77 via eth1 both directions sample 1/8 truncate 128
+balance tcp to 192.0.2.20 port 25 round-robin { 192.0.2.21 port 2525 weight 2; 192.0.2.22 port 2525 } masquerade
+balance udp to 2001:db8::20 port 53 hash source { 2001:db8::21, 2001:db8::22 } snat 2001:db8::1 check every 2s
+conntrack { max 524288; tcp-be-liberal; warn at 80%; timeout udp 30s }
+default drop without icmp-errors
+default out accept
+include "more.weir"
+---
+allow udp 123 from any
+---
+# a list
+198.51.100.0/24 ; spam
+198.51.100.7-198.51.100.9 "x" until 2036-01-01T00:00:00+01:00
+2001:db8:bad::/48
+{"cidr":"198.18.0.0/16","sblid":"SBL1"}
+{"address":"198.18.3.3","comment":"c","expires":2000000000}
+END
+}
+
+seed_nft() {
+	scripts <<'END'
+{"nftables":[
+{"table":{"family":"inet","name":"filter","handle":1}},
+{"counter":{"family":"inet","name":"cn","table":"filter","handle":3,"packets":1,"bytes":2}},
+{"set":{"family":"inet","name":"bl","table":"filter","type":"ipv4_addr","handle":7,"flags":["interval"],"elem":[{"prefix":{"addr":"192.0.2.0","len":24}},{"range":["198.51.100.1","198.51.100.9"]},{"elem":{"val":"203.0.113.7","comment":"x"}}]}},
+{"set":{"family":"inet","name":"pp","table":"filter","type":"inet_service","handle":9,"flags":["interval"],"elem":[22,{"range":[80,90]}]}},
+{"set":{"family":"inet","name":"cc","table":"filter","type":["ipv4_addr","inet_service"],"handle":10,"flags":["interval"],"elem":[{"elem":{"val":{"concat":[{"prefix":{"addr":"192.0.2.0","len":24}},80]},"comment":"q","counter":{"packets":3,"bytes":9}}},{"elem":{"val":{"concat":["192.0.2.1",{"range":[443,445]}]},"counter":{"packets":0,"bytes":0}}}],"stmt":[{"counter":null}]}},
+{"chain":{"family":"inet","table":"filter","name":"sub","handle":1}},
+{"chain":{"family":"inet","table":"filter","name":"input","handle":2,"type":"filter","hook":"input","prio":0,"policy":"drop"}},
+{"rule":{"family":"inet","table":"filter","chain":"sub","handle":14,"expr":[{"return":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":16,"expr":[{"vmap":{"key":{"ct":{"key":"state"}},"data":{"set":[[1,{"drop":null}],[2,{"accept":null}],[4,{"accept":null}]]}}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":17,"expr":[{"match":{"op":"in","left":{"ct":{"key":"state"}},"right":[2,4]}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":18,"expr":[{"match":{"op":"!=","left":{"ct":{"key":"state"}},"right":1}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":20,"expr":[{"match":{"op":"==","left":{"ct":{"key":"state"}},"right":{"set":[8,64]}}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":21,"expr":[{"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"lo"}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":22,"expr":[{"match":{"op":"==","left":{"meta":{"key":"iif"}},"right":"lo"}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":24,"expr":[{"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":{"set":["eth0","eth1"]}}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":25,"expr":[{"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"eth*"}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":26,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"@bl"}},{"counter":{"packets":4,"bytes":5}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":27,"expr":[{"match":{"op":"!=","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"@bl"}},{"counter":"cn"},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":28,"expr":[{"match":{"op":"==","left":{"concat":[{"payload":{"protocol":"ip","field":"saddr"}},{"payload":{"protocol":"tcp","field":"dport"}}]},"right":"@cc"}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":29,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":"@pp"}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":31,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":{"set":[22,{"range":[80,90]},443]}}},{"accept":null}]}}]}
+
+{"nftables":[
+{"table":{"family":"inet","name":"filter","handle":1}},
+{"map":{"family":"inet","name":"vm","table":"filter","type":"ipv4_addr","handle":11,"map":"verdict","flags":["interval"],"elem":[[{"prefix":{"addr":"192.0.2.0","len":24}},{"drop":null}],["198.51.100.1",{"jump":{"target":"sub"}}]]}},
+{"chain":{"family":"inet","table":"filter","name":"sub","handle":1}},
+{"chain":{"family":"inet","table":"filter","name":"input","handle":2,"type":"filter","hook":"input","prio":0,"policy":"drop"}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":33,"expr":[{"match":{"op":"!=","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":{"set":[22,{"range":[80,90]},443]}}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":34,"comment":"hey \\ you","expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":{"prefix":{"addr":"192.0.2.0","len":24}}}},{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":22}},{"log":{"prefix":"a b","level":"info","flags":"all"}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":36,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":{"set":[{"prefix":{"addr":"192.0.2.0","len":24}},{"range":["198.51.100.1","198.51.100.9"]}]}}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":37,"expr":[{"vmap":{"key":{"payload":{"protocol":"ip","field":"saddr"}},"data":"@vm"}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":39,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip6","field":"saddr"}},"right":{"prefix":{"addr":"fe80::","len":10}}}},{"match":{"op":"==","left":{"payload":{"protocol":"icmpv6","field":"type"}},"right":{"set":[128,135]}}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":40,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"icmpv6","field":"type"}},"right":134}},{"match":{"op":"==","left":{"payload":{"protocol":"ip6","field":"hoplimit"}},"right":255}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":42,"expr":[{"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":{"set":[6,17]}}},{"match":{"op":"==","left":{"payload":{"protocol":"th","field":"dport"}},"right":53}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":43,"expr":[{"match":{"op":"==","left":{"meta":{"key":"nfproto"}},"right":10}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":44,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"protocol"}},"right":1}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":45,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip6","field":"nexthdr"}},"right":58}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":46,"expr":[{"match":{"op":"==","left":{"&":[{"payload":{"protocol":"tcp","field":"flags"}},[1,2,4,16]]},"right":2}},{"match":{"op":"in","left":{"ct":{"key":"state"}},"right":8}},{"limit":{"rate":10,"burst":20,"per":"second"}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":47,"expr":[{"match":{"op":"in","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":2}},{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":5}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":48,"expr":[{"match":{"op":"!=","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":2}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":49,"expr":[{"match":{"op":"==","left":{"&":[{"payload":{"protocol":"tcp","field":"flags"}},[2,16]]},"right":2}},{"accept":null}]}}]}
+
+{"nftables":[
+{"table":{"family":"inet","name":"filter","handle":1}},
+{"quota":{"family":"inet","name":"q1","table":"filter","handle":4,"bytes":104857600,"used":0,"inv":true}},
+{"limit":{"family":"inet","name":"l1","table":"filter","handle":5,"rate":5,"per":"minute","burst":5}},
+{"chain":{"family":"inet","table":"filter","name":"sub","handle":1}},
+{"chain":{"family":"inet","table":"filter","name":"input","handle":2,"type":"filter","hook":"input","prio":0,"policy":"drop"}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":50,"expr":[{"limit":{"rate":10,"burst":5,"per":"second","inv":true}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":51,"expr":[{"limit":"l1"},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":52,"expr":[{"quota":"q1"},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":53,"expr":[{"match":{"op":"==","left":{"ct":{"key":"mark"}},"right":1}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":54,"expr":[{"match":{"op":"==","left":{"&":[{"ct":{"key":"mark"}},255]},"right":16}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":55,"expr":[{"match":{"op":"==","left":{"meta":{"key":"mark"}},"right":16}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":56,"expr":[{"match":{"op":"!=","left":{"&":[{"meta":{"key":"mark"}},255]},"right":16}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":57,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":1}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":58,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":{"|":[{"meta":{"key":"mark"}},4]}}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":59,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":{"&":[{"meta":{"key":"mark"}},4]}}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":60,"expr":[{"mangle":{"key":{"ct":{"key":"mark"}},"value":{"meta":{"key":"mark"}}}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":61,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":{"ct":{"key":"mark"}}}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":62,"expr":[{"match":{"op":"==","left":{"meta":{"key":"pkttype"}},"right":1}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":63,"expr":[{"match":{"op":"==","left":{"meta":{"key":"skuid"}},"right":1000}},{"accept":null}]}}]}
+
+{"nftables":[
+{"table":{"family":"inet","name":"filter","handle":1}},
+{"chain":{"family":"inet","table":"filter","name":"sub","handle":1}},
+{"chain":{"family":"inet","table":"filter","name":"input","handle":2,"type":"filter","hook":"input","prio":0,"policy":"drop"}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":64,"expr":[{"match":{"op":">","left":{"meta":{"key":"length"}},"right":100}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":65,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"length"}},"right":{"range":[100,200]}}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":66,"expr":[{"match":{"op":"<","left":{"payload":{"protocol":"ip","field":"ttl"}},"right":5}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":67,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"dscp"}},"right":8}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":69,"expr":[{"match":{"op":"==","left":{"fib":{"result":"type","flags":["daddr"]}},"right":{"set":[2,3]}}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":70,"expr":[{"match":{"op":"==","left":{"fib":{"result":"oif","flags":["saddr","iif"]}},"right":false}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":72,"expr":[{"match":{"op":"!=","left":{"fib":{"result":"type","flags":["daddr","iif"]}},"right":{"set":[2,3,5]}}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":73,"expr":[{"match":{"op":"==","left":{"ct":{"key":"direction"}},"right":0}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":74,"expr":[{"match":{"op":"==","left":{"ct":{"key":"ip saddr","dir":"original"}},"right":"192.0.2.1"}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":75,"expr":[{"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":6}},{"match":{"op":"==","left":{"ct":{"key":"proto-dst","dir":"original"}},"right":80}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":76,"expr":[{"match":{"op":"in","left":{"ct":{"key":"status"}},"right":32}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":77,"expr":[{"ct count":{"val":10,"inv":true}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":78,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":{"prefix":{"addr":"192.0.2.0","len":24}}}},{"reject":{"type":"icmp","expr":3}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":79,"expr":[{"reject":{"type":"icmpx","expr":3}}]}}]}
+
+{"nftables":[
+{"table":{"family":"inet","name":"filter","handle":1}},
+{"set":{"family":"inet","name":"dyn","table":"filter","type":"ipv4_addr","handle":13,"size":65535,"flags":["timeout"],"timeout":10}},
+{"chain":{"family":"inet","table":"filter","name":"sub","handle":1}},
+{"chain":{"family":"inet","table":"filter","name":"input","handle":2,"type":"filter","hook":"input","prio":0,"policy":"drop"}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":80,"expr":[{"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":6}},{"reject":{"type":"tcp reset"}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":81,"expr":[{"set":{"op":"add","elem":{"elem":{"val":{"payload":{"protocol":"ip","field":"saddr"}},"timeout":30}},"set":"@dyn"}}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":82,"expr":[{"set":{"op":"update","elem":{"payload":{"protocol":"ip","field":"saddr"}},"set":"@dyn","stmt":[{"limit":{"rate":5,"burst":5,"per":"second","inv":true}}]}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":83,"expr":[{"match":{"op":"==","left":{"numgen":{"mode":"random","mod":2,"offset":0}},"right":0}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":84,"expr":[{"match":{"op":"==","left":{"jhash":{"mod":2,"expr":{"payload":{"protocol":"ip","field":"saddr"}}}},"right":0}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":85,"expr":[{"match":{"op":"==","left":{"socket":{"key":"transparent"}},"right":1}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":86,"expr":[{"match":{"op":"==","left":{"&":[{"payload":{"protocol":"ip","field":"saddr"}},"255.255.0.255"]},"right":"192.0.0.1"}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":87,"expr":[{"match":{"op":">=","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"192.0.2.5"}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":88,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":{"range":["192.0.2.5","192.0.2.9"]}}},{"match":{"op":">","left":{"payload":{"protocol":"tcp","field":"sport"}},"right":1024}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":89,"expr":[{"match":{"op":"!=","left":{"&":[{"payload":{"protocol":"ip","field":"frag-off"}},8191]},"right":0}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":90,"expr":[{"match":{"op":"!=","left":{"exthdr":{"name":"frag","field":"frag-off"}},"right":0}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":91,"expr":[{"match":{"op":"==","left":{"exthdr":{"name":"frag"}},"right":true}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":92,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"th","field":"dport"}},"right":80}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":93,"expr":[{"match":{"op":"==","left":{"tcp option":{"name":"maxseg","field":"size"}},"right":500}},{"drop":null}]}}]}
+
+{"nftables":[
+{"table":{"family":"inet","name":"filter","handle":1}},
+{"ct helper":{"family":"inet","name":"ftp","table":"filter","handle":6,"type":"ftp","protocol":"tcp","l3proto":"inet"}},
+{"chain":{"family":"inet","table":"filter","name":"sub","handle":1}},
+{"chain":{"family":"inet","table":"filter","name":"input","handle":2,"type":"filter","hook":"input","prio":0,"policy":"drop"}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":94,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ether","field":"saddr"}},"right":"00:53:00:00:00:01"}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":96,"expr":[{"match":{"op":"==","left":{"concat":[{"payload":{"protocol":"icmp","field":"type"}},{"payload":{"protocol":"icmp","field":"code"}}]},"right":{"set":[{"concat":[3,4]}]}}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":97,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"icmp","field":"type"}},"right":8}},{"match":{"op":"==","left":{"payload":{"protocol":"icmp","field":"code"}},"right":0}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":98,"expr":[{"match":{"op":">=","left":{"payload":{"protocol":"icmpv6","field":"type"}},"right":1}},{"drop":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":99,"expr":[{"match":{"op":"==","left":{"ct":{"key":"helper"}},"right":"ftp"}},{"accept":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":100,"expr":[{"ct helper":"ftp"}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":101,"expr":[{"notrack":null}]}},
+{"rule":{"family":"inet","table":"filter","chain":"input","handle":102,"expr":[{"mangle":{"key":{"meta":{"key":"nftrace"}},"value":1}}]}}]}
+
+{"nftables":[
+{"table":{"family":"ip","name":"t","handle":1}},
+{"map":{"family":"ip","name":"dm","table":"t","type":"inet_service","handle":5,"map":"ipv4_addr","elem":[[80,"192.0.2.1"]]}},
+{"chain":{"family":"ip","table":"t","name":"x","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"pre","handle":2,"type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"post","handle":3,"type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"f","handle":4,"type":"filter","hook":"forward","prio":0,"policy":"drop"}},
+{"rule":{"family":"ip","table":"t","chain":"pre","handle":6,"expr":[{"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"eth0"}},{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":80}},{"dnat":{"addr":"192.0.2.1","port":8080}}]}},
+{"rule":{"family":"ip","table":"t","chain":"pre","handle":7,"expr":[{"dnat":{"addr":{"range":["192.0.2.1","192.0.2.9"]},"flags":["random","persistent"]}}]}},
+{"rule":{"family":"ip","table":"t","chain":"pre","handle":8,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":81}},{"redirect":{"port":8080}}]}},
+{"rule":{"family":"ip","table":"t","chain":"pre","handle":9,"expr":[{"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":6}},{"dnat":{"addr":"192.0.2.1","port":{"range":[1,5]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"pre","handle":10,"expr":[{"dnat":{"addr":{"map":{"key":{"payload":{"protocol":"tcp","field":"dport"}},"data":"@dm"}}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"pre","handle":12,"expr":[{"dnat":{"addr":{"map":{"key":{"payload":{"protocol":"tcp","field":"dport"}},"data":{"set":[[1,"192.0.2.1"],[2,"192.0.2.2"]]}}}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"pre","handle":14,"expr":[{"dnat":{"addr":{"map":{"key":{"numgen":{"mode":"inc","mod":2,"offset":0}},"data":{"set":[[0,"192.0.2.1"],[1,"192.0.2.2"]]}}}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"pre","handle":16,"expr":[{"dnat":{"addr":{"map":{"key":{"jhash":{"mod":2,"expr":{"payload":{"protocol":"ip","field":"saddr"}}}},"data":{"set":[[0,"192.0.2.1"],[1,"192.0.2.2"]]}}}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"post","handle":17,"expr":[{"match":{"op":"==","left":{"meta":{"key":"oifname"}},"right":"eth0"}},{"masquerade":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"post","handle":18,"expr":[{"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":6}},{"masquerade":{"port":{"range":[1024,65535]},"flags":"fully-random"}}]}},
+{"rule":{"family":"ip","table":"t","chain":"post","handle":19,"expr":[{"snat":{"addr":"192.0.2.1"}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":20,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":{"|":[{"&":[{"meta":{"key":"mark"}},4294967041]},1]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":21,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":{"|":[{"&":[{"meta":{"key":"mark"}},4294967041]},1]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":22,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":{"|":[{"meta":{"key":"mark"}},1]}}}]}}]}
+
+{"nftables":[
+{"table":{"family":"ip","name":"t","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"x","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"pre","handle":2,"type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"post","handle":3,"type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"f","handle":4,"type":"filter","hook":"forward","prio":0,"policy":"drop"}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":23,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":{"&":[{"ct":{"key":"mark"}},255]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":24,"expr":[{"mangle":{"key":{"ct":{"key":"mark"}},"value":5}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":25,"expr":[{"mangle":{"key":{"ct":{"key":"mark"}},"value":{"|":[{"ct":{"key":"mark"}},5]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":26,"expr":[{"match":{"op":"in","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":2}},{"mangle":{"key":{"tcp option":{"name":"maxseg","field":"size"}},"value":{"rt":{"key":"mtu"}}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":27,"expr":[{"match":{"op":"in","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":2}},{"mangle":{"key":{"tcp option":{"name":"maxseg","field":"size"}},"value":1400}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":28,"expr":[{"mangle":{"key":{"payload":{"protocol":"ip","field":"dscp"}},"value":8}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":29,"expr":[{"mangle":{"key":{"payload":{"protocol":"ip","field":"ttl"}},"value":5}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":30,"expr":[{"dup":{"addr":"192.0.2.9","dev":"lo"}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":32,"expr":[{"vmap":{"key":{"ct":{"key":"state"}},"data":{"set":[[2,{"accept":null}],[8,{"jump":{"target":"x"}}]]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":34,"expr":[{"vmap":{"key":{"concat":[{"meta":{"key":"iifname"}},{"meta":{"key":"oifname"}}]},"data":{"set":[[{"concat":["a","b"]},{"accept":null}],[{"concat":["c","d*"]},{"goto":{"target":"x"}}],["*",{"drop":null}]]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":36,"expr":[{"match":{"op":"==","left":{"concat":[{"payload":{"protocol":"ip","field":"saddr"}},{"payload":{"protocol":"ip","field":"daddr"}}]},"right":{"set":[{"concat":["192.0.2.1","192.0.2.2"]}]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":37,"expr":[{"log":{"prefix":"x","group":5,"snaplen":20,"queue-threshold":4}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":38,"expr":[{"log":{"level":"debug","flags":"all"}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":39,"expr":[{"log":null}]}}]}
+
+{"nftables":[
+{"table":{"family":"ip","name":"t","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"x","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"pre","handle":2,"type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"post","handle":3,"type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"f","handle":4,"type":"filter","hook":"forward","prio":0,"policy":"drop"}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":40,"expr":[{"reject":{"type":"icmp","expr":3}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":41,"expr":[{"reject":{"type":"icmp","expr":1}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":42,"expr":[{"match":{"op":">","left":{"meta":{"key":"time"}},"right":"2026-01-01 00:00:00"}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":43,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"192.0.2.1"}},{"counter":{"packets":0,"bytes":0}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":45,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"icmp","field":"type"}},"right":{"set":[3,8]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":46,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":5}},{"reject":{"type":"tcp reset"}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":47,"expr":[{"match":{"op":"in","left":{"ct":{"key":"status"}},"right":[16,32]}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":48,"expr":[{"match":{"op":"!=","left":{"ct":{"key":"status"}},"right":32}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":49,"expr":[{"match":{"op":"==","left":{"&":[{"payload":{"protocol":"ip","field":"daddr"}},"0.0.0.1"]},"right":"0.0.0.0"}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":50,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"192.0.2.1"}},{"continue":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":51,"expr":[{"quota":{"val":10,"val_unit":"mbytes","inv":true}},{"drop":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":53,"expr":[{"match":{"op":"!=","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":{"set":["192.0.2.1","192.0.2.2"]}}},{"drop":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":54,"expr":[{"match":{"op":"==","left":{"&":[{"meta":{"key":"mark"}},4]},"right":4}},{"drop":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":55,"expr":[{"match":{"op":"==","left":{"meta":{"key":"mark"}},"right":{"range":[1,5]}}},{"drop":null}]}}]}
+
+{"nftables":[
+{"table":{"family":"ip","name":"t","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"x","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"pre","handle":2,"type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"post","handle":3,"type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"f","handle":4,"type":"filter","hook":"forward","prio":0,"policy":"drop"}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":56,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"version"}},"right":4}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":57,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"hdrlength"}},"right":5}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":58,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"length"}},"right":8}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":59,"expr":[{"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":255}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":60,"expr":[{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":61,"expr":[{"match":{"op":"==","left":{"ct":{"key":"zone"}},"right":1}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":62,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"sport"}},"right":{"range":[1,5]}}},{"counter":{"packets":0,"bytes":0}},{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":6}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":63,"expr":[{"match":{"op":">","left":{"ct":{"key":"bytes"}},"right":5}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":64,"expr":[{"match":{"op":"==","left":{"rt":{"key":"classid"}},"right":"5"}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":65,"expr":[{"match":{"op":"==","left":{"meta":{"key":"cpu"}},"right":0}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":66,"expr":[{"mangle":{"key":{"meta":{"key":"priority"}},"value":"1:5"}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":67,"expr":[{"match":{"op":"==","left":{"meta":{"key":"skgid"}},"right":{"range":[5,8]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":68,"expr":[{"match":{"op":"!=","left":{"meta":{"key":"skuid"}},"right":5}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":69,"expr":[{"match":{"op":"==","left":{"ipsec":{"key":"reqid","dir":"in","spnum":0}},"right":5}},{"accept":null}]}}]}
+
+{"nftables":[
+{"table":{"family":"ip","name":"t","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"x","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"pre","handle":2,"type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"post","handle":3,"type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"f","handle":4,"type":"filter","hook":"forward","prio":0,"policy":"drop"}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":70,"expr":[{"synproxy":{"mss":1400,"wscale":7}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":72,"expr":[{"match":{"op":"==","left":{"concat":[{"payload":{"protocol":"tcp","field":"dport"}},{"payload":{"protocol":"ip","field":"daddr"}}]},"right":{"set":[{"concat":[80,"192.0.2.5"]},{"concat":[90,"192.0.2.6"]}]}}},{"drop":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":74,"expr":[{"match":{"op":"==","left":{"concat":[{"payload":{"protocol":"th","field":"dport"}},{"meta":{"key":"l4proto"}}]},"right":{"set":[{"concat":[80,6]},{"concat":[53,17]}]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":75,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"daddr"}},"right":{"prefix":{"addr":"224.0.0.0","len":4}}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":77,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":{"set":[{"|":[2,16]},2]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":78,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":2}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":79,"expr":[{"match":{"op":"!","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":2}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":80,"expr":[{"match":{"op":"in","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":[2,16]}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":81,"expr":[{"match":{"op":"!","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":2}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":84,"expr":[{"match":{"op":"==","left":{"ct":{"key":"saddr","dir":"original"}},"right":"192.0.2.1"}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":86,"expr":[{"match":{"op":"==","left":{"meta":{"key":"pkttype"}},"right":{"set":[1,2]}}},{"drop":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":88,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"dscp"}},"right":{"set":[8,16]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":89,"expr":[{"limit":{"rate":10,"burst":0,"per":"second","rate_unit":"mbytes","burst_unit":"bytes"}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":90,"expr":[{"limit":{"rate":3,"burst":6,"per":"minute","inv":true}},{"drop":null}]}}]}
+
+{"nftables":[
+{"table":{"family":"ip","name":"t","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"x","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"pre","handle":2,"type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"post","handle":3,"type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"f","handle":4,"type":"filter","hook":"forward","prio":0,"policy":"drop"}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":92,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":{"set":[{"prefix":{"addr":"0.0.0.0","len":8}},{"prefix":{"addr":"10.0.0.0","len":8}}]}}},{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"daddr"}},"right":{"range":["10.1.1.1","10.1.2.3"]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":93,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ether","field":"saddr"}},"right":"00:53:00:00:00:01"}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":94,"expr":[{"match":{"op":"==","left":{"fib":{"result":"type","flags":["daddr"]}},"right":2}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":95,"expr":[{"match":{"op":"!=","left":{"payload":{"protocol":"icmp","field":"type"}},"right":8}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":96,"expr":[{"mangle":{"key":{"ct":{"key":"mark"}},"value":{"meta":{"key":"mark"}}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":99,"expr":[{"match":{"op":"==","left":{"meta":{"key":"oif"}},"right":"lo"}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":100,"expr":[{"match":{"op":"==","left":{"ct":{"key":"helper"}},"right":"ftp"}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":101,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"length"}},"right":5}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":102,"expr":[{"match":{"op":"==","left":{"meta":{"key":"hour"}},"right":{"range":["10:00","12:00"]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":103,"expr":[{"match":{"op":"==","left":{"meta":{"key":"day"}},"right":1}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":105,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"protocol"}},"right":{"set":[6,17]}}},{"accept":null}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":106,"expr":[{"mangle":{"key":{"meta":{"key":"nftrace"}},"value":1}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":107,"expr":[{"match":{"op":"!","left":{"ct":{"key":"status"}},"right":32}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":108,"expr":[{"match":{"op":"in","left":{"ct":{"key":"status"}},"right":[2,32]}}]}}]}
+
+{"nftables":[
+{"table":{"family":"ip","name":"t","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"x","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"pre","handle":2,"type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"post","handle":3,"type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"f","handle":4,"type":"filter","hook":"forward","prio":0,"policy":"drop"}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":109,"expr":[{"match":{"op":"==","left":{"ct":{"key":"protocol"}},"right":6}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":110,"expr":[{"match":{"op":"==","left":{"ct":{"key":"ip daddr","dir":"reply"}},"right":{"prefix":{"addr":"192.0.2.0","len":24}}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":111,"expr":[{"match":{"op":"==","left":{"ct":{"key":"expiration"}},"right":{"range":[5,10]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":112,"expr":[{"match":{"op":"==","left":{"ct":{"key":"direction"}},"right":1}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":113,"expr":[{"match":{"op":"==","left":{"ct":{"key":"helper"}},"right":"ftp"}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":114,"expr":[{"match":{"op":"==","left":{"tcp option":{"name":"timestamp"}},"right":true}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":115,"expr":[{"match":{"op":"==","left":{"tcp option":{"name":"window"}},"right":false}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":116,"expr":[{"match":{"op":"!=","left":{"payload":{"base":"nh","offset":8,"len":8}},"right":{"range":[16,16]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":117,"expr":[{"match":{"op":"==","left":{"&":[{"payload":{"base":"nh","offset":8,"len":8}},28]},"right":16}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":118,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"dscp"}},"right":5}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":120,"expr":[{"match":{"op":"!=","left":{"concat":[{"payload":{"protocol":"icmp","field":"type"}},{"payload":{"protocol":"icmp","field":"code"}}]},"right":{"set":[{"concat":[3,4]}]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":121,"expr":[{"match":{"op":"!=","left":{"numgen":{"mode":"inc","mod":3,"offset":0}},"right":1}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":122,"expr":[{"match":{"op":"<","left":{"numgen":{"mode":"random","mod":-2147483648,"offset":0}},"right":5000}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":123,"expr":[{"match":{"op":">","left":{"ct":{"key":"bytes"}},"right":5}}]}}]}
+
+{"nftables":[
+{"table":{"family":"ip","name":"t","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"x","handle":1}},
+{"chain":{"family":"ip","table":"t","name":"pre","handle":2,"type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"post","handle":3,"type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
+{"chain":{"family":"ip","table":"t","name":"f","handle":4,"type":"filter","hook":"forward","prio":0,"policy":"drop"}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":124,"expr":[{"match":{"op":"==","left":{"ct":{"key":"packets","dir":"original"}},"right":{"range":[5,9]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":125,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":0}},{"match":{"op":"!=","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":0}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":126,"expr":[{"match":{"op":"==","left":{"meta":{"key":"ipsec"}},"right":true}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":127,"expr":[{"match":{"op":"==","left":{"rt":{"key":"ipsec"}},"right":true}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":128,"expr":[{"mangle":{"key":{"ct":{"key":"mark"}},"value":{"^":[{"&":[{"ct":{"key":"mark"}},255]},3]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":129,"expr":[{"mangle":{"key":{"meta":{"key":"mark"}},"value":{"&":[{"ct":{"key":"mark"}},255]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":130,"expr":[{"mangle":{"key":{"meta":{"key":"priority"}},"value":"1:2"}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":131,"expr":[{"mangle":{"key":{"payload":{"protocol":"ip","field":"ttl"}},"value":64}}]}},
+{"rule":{"family":"ip","table":"t","chain":"f","handle":134,"expr":[{"match":{"op":"==","left":{"meta":{"key":"cgroup"}},"right":5}}]}}]}
+END
+}
+
 seed_notation() {
 	golden | while read -r file; do
 		name=$(echo "$file" | tr / _)

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * kill_at N COMMAND...: runs the command and kills it (SIGKILL) as it enters its N-th call of bpf(2),
- * sendto(2), mmap(2) or munmap(2) after it took a lock with flock(2). What was attached by then is what a
- * kill between two steps leaves. Exit 0: killed there. Exit 1: the command ended before. Exit 2: could not
+ * sendto(2), mmap(2) or munmap(2) after it took a lock with flock(2); with "files" before N, of those that
+ * change files, and sendto(2). What was done by then is what a kill between two steps leaves. Exit 0: killed there. Exit 1: the command ended before. Exit 2: could not
  * run it. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int files;
+
 static int counts(unsigned long call)
 {
+	if (files)
+		return call == __NR_sendto || call == __NR_fsync || call == __NR_renameat ||
+		       call == __NR_unlinkat || call == __NR_mkdirat || call == __NR_clone;
 	return call == __NR_bpf || call == __NR_sendto || call == __NR_mmap || call == __NR_munmap;
 }
 
@@ -56,6 +62,9 @@ int main(int argc, char **argv)
 	pid_t child;
 	int status;
 
+	files = argc > 1 && strcmp(argv[1], "files") == 0;
+	argc -= files;
+	argv += files;
 	if (argc < 3)
 		return 2;
 	child = fork();

@@ -7,6 +7,7 @@
 
 #include "mutate.h"
 #include "parity/shrink.h"
+#include "way.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -144,6 +145,41 @@ static enum difference_answer answer_of(const struct difference *difference, enu
 	return DIFFERENCE_NONE;
 }
 
+static void keep_packet(const struct packet *packet, const struct frame *frame, struct judgement *judgement)
+{
+	judgement->has_packet = true;
+	judgement->packet = *packet;
+	if (!frame)
+		return;
+	judgement->frame = *frame;
+	if (packet->bytes)
+		judgement->packet.bytes = judgement->frame.data + (packet->bytes - frame->data);
+}
+
+static enum difference_answer fate_of(const struct difference *difference, enum family family,
+				      enum journey journey)
+{
+	for (size_t i = 0; i < difference->journey_count; i++)
+		if (difference->journeys[i].family == family && difference->journeys[i].journey == journey)
+			return difference->journeys[i].answer;
+	return DIFFERENCE_NONE;
+}
+
+static void judge_ways(const struct ways *ways, const struct difference *difference,
+		       const struct packet *packet, const struct frame *frame, struct judgement *judgement)
+{
+	for (enum journey journey = 0; journey < JOURNEY_COUNT; journey++) {
+		if (!ways_differ(ways, packet, journey, NULL))
+			continue;
+		judgement->ways_differ = true;
+		if (fate_of(difference, packet->family, journey) != DIFFERENCE_NONE || judgement->failure)
+			continue;
+		judgement->failure = FAILURE_UNSOUND;
+		ways_differ(ways, packet, journey, &judgement->why);
+		keep_packet(packet, frame, judgement);
+	}
+}
+
 static void judge_packet(const struct question *question, struct ruleset *const *rulesets,
 			 const struct difference *difference, const struct packet *packet,
 			 const struct frame *frame, struct judgement *judgement)
@@ -163,14 +199,7 @@ static void judge_packet(const struct question *question, struct ruleset *const 
 				continue;
 			judgement->failure = FAILURE_UNSOUND;
 			treated_otherwise(rulesets, packet, table, hook, question->effects, &judgement->why);
-			judgement->has_packet = true;
-			judgement->packet = *packet;
-			if (frame) {
-				judgement->frame = *frame;
-				if (packet->bytes)
-					judgement->packet.bytes =
-					    judgement->frame.data + (packet->bytes - frame->data);
-			}
+			keep_packet(packet, frame, judgement);
 		}
 }
 
@@ -254,11 +283,51 @@ static void judge_regions(const struct question *question, struct ruleset *const
 	}
 }
 
+static void judge_journeys(const struct question *question, const struct ways *ways,
+			   const struct difference *difference, struct judgement *judgement)
+{
+	for (size_t i = 0; i < difference->journey_count; i++) {
+		const struct difference_journey *journey = &difference->journeys[i];
+		const struct difference_chain chain = {.family = journey->family, .hook = HOOK_INPUT};
+		if (journey->answer == DIFFERENCE_UNDECIDED && !journey->reason && !judgement->failure) {
+			judgement->failure = FAILURE_WORDS;
+			buffer_puts(&judgement->why, "a journey is undecided without a reason");
+		}
+		if (journey->answer == DIFFERENCE_FOUND && !journey->region_count && !judgement->failure) {
+			judgement->failure = FAILURE_WORDS;
+			buffer_puts(&judgement->why, "a journey differs, but no region is told");
+		}
+		for (size_t r = 0; r < journey->region_count; r++) {
+			const struct difference_region *region = &journey->regions[r];
+			bool all = true;
+			judgement->regions++;
+			judgement->with_unknowns += region->unknowns != NULL;
+			if (!region->words || !region->words[0] ||
+			    (is_same(region->before.verdict, region->after.verdict) &&
+			     is_same(region->before.effects, region->after.effects)))
+				fail(judgement, FAILURE_WORDS, &chain, region, "a journey says nothing");
+			if (!region->has_witness && !region->unknowns && !question->short_budget)
+				fail(judgement, FAILURE_WITNESS, &chain, region, "no packet of a journey");
+			for (int side = 0; side < 2 && region->has_witness; side++) {
+				bool confirmed;
+				if (ways_contradict(ways, side, journey, region, &confirmed) &&
+				    !region->unknowns)
+					fail(judgement, FAILURE_WITNESS, &chain, region,
+					     side ? "on its way, not confirmed behind"
+						  : "on its way, not confirmed before");
+				all &= confirmed;
+			}
+			judgement->confirmed += all && region->has_witness;
+		}
+	}
+}
+
 static void judge_loaded(const struct question *question, struct ruleset *const *rulesets,
 			 struct judgement *judgement)
 {
-	const struct difference_options options = {.effects = question->effects,
-						   .node_budget = question->node_budget};
+	const struct difference_options options = {
+	    .effects = question->effects, .node_budget = question->node_budget, .journeys = true};
+	struct ways ways;
 	struct difference *difference __attribute__((cleanup(difference_cleanup))) = NULL;
 	struct random random = {question->seed};
 	struct aim aim;
@@ -270,17 +339,25 @@ static void judge_loaded(const struct question *question, struct ruleset *const 
 		return;
 	}
 	judgement->answer = difference->answer;
+	judgement->fate = difference->fate;
+	ways_init(&ways, rulesets);
 	aim_take(&aim, question->sides[0], question->sides[1], question->pool);
-	if (question->packet)
+	if (question->packet) {
 		judge_packet(question, rulesets, difference, question->packet, NULL, judgement);
+		judge_ways(&ways, difference, question->packet, NULL, judgement);
+	}
 	for (unsigned i = 0; i < question->packets && !question->packet; i++) {
 		struct frame frame;
 		struct packet packet;
 
-		if (packet_draw(&aim, &random, &frame, &packet))
-			judge_packet(question, rulesets, difference, &packet, &frame, judgement);
+		if (!packet_draw(&aim, &random, &frame, &packet))
+			continue;
+		judge_packet(question, rulesets, difference, &packet, &frame, judgement);
+		judge_ways(&ways, difference, &packet, &frame, judgement);
 	}
 	judge_regions(question, rulesets, difference, judgement);
+	judge_journeys(question, &ways, difference, judgement);
+	ways_fini(&ways);
 	if (question->same && difference->answer == DIFFERENCE_FOUND && !judgement->failure) {
 		judgement->failure = FAILURE_NOT_THE_SAME;
 		for (size_t i = 0; i < difference->chain_count; i++) {

@@ -19,8 +19,9 @@ enum failure {
 
 struct judgement {
 	enum failure failure;
-	enum difference_answer answer;
+	enum difference_answer answer, fate;
 	bool engine_differs; /* some packet did */
+	bool ways_differ;    /* some packet came to another end on its whole way */
 	uint64_t packets, regions, confirmed, with_unknowns;
 	uint64_t unsure; /* regions without unknowns of which the engine does not know */
 	/* Of a failure. */

@@ -27,7 +27,7 @@
 #define FAILURES_SHOWN 5
 #define FILES_MAX 8
 
-enum { READ, COMPUTED, SOUND, CONFIRMED, SAID, SAME, FOUND, DECIDED, PROPERTIES };
+enum { READ, COMPUTED, SOUND, CONFIRMED, SAID, SAME, FOUND, DECIDED, MOVED, PROPERTIES };
 
 static struct property properties[PROPERTIES] = {
     [READ] = {.name = "rulesets are read"},
@@ -38,6 +38,7 @@ static struct property properties[PROPERTIES] = {
     [SAME] = {.name = "rewrites that mean the same are equal, or undecided"},
     [FOUND] = {.name = "a good part of the mutants differs, and packets show it"},
     [DECIDED] = {.name = "most answers are decided"},
+    [MOVED] = {.name = "of rules that move some come to the same for packets, some do not"},
 };
 
 struct tally {
@@ -45,7 +46,11 @@ struct tally {
 	uint64_t tried, refused, answers[3], shown; /* shown: some packet differs */
 };
 
-static struct tally tallies[2][32];
+/* What becomes of the second ruleset. */
+enum kind { SLIPS, REWRITES, MOVES, KINDS };
+
+static struct tally tallies[KINDS][32];
+static uint64_t moved, moved_same, moved_differ, moved_undecided, moved_shown;
 static uint64_t pairs, refused, packets, regions, confirmed, with_unknowns, unsure, shown, undecided,
     failures;
 
@@ -54,7 +59,7 @@ struct trial {
 	struct random random;
 	struct pool pool;
 	struct side before, after;
-	bool same;
+	enum kind kind;
 	const char *names[4];
 	size_t name_count;
 };
@@ -180,25 +185,45 @@ static bool change_once(struct trial *trial, const struct mutation *list, size_t
 	return false;
 }
 
+static const struct mutation *mutations(enum kind kind, size_t *count)
+{
+	*count = kind == SLIPS ? slip_count : kind == REWRITES ? rewrite_count : move_count;
+	return kind == SLIPS ? slips : kind == REWRITES ? rewrites : moves;
+}
+
 static bool make_mutant(struct trial *trial)
 {
-	uint32_t kind = random_below(&trial->random, 100);
-	unsigned times = kind < 70 ? 1 : kind < 90 ? 2 : 3;
+	uint32_t drawn = random_below(&trial->random, 100);
+	unsigned times = drawn < 70 ? 1 : drawn < 90 ? 2 : 3;
+	size_t count;
 
-	trial->same = random_percent(&trial->random, 30);
+	drawn = random_below(&trial->random, 100);
+	trial->kind = drawn < 25 ? REWRITES : drawn < 50 ? MOVES : SLIPS;
+	const struct mutation *list = mutations(trial->kind, &count);
 	side_copy(&trial->after, &trial->before);
 	for (unsigned i = 0; i < times; i++)
-		if (!change_once(trial, trial->same ? rewrites : slips,
-				 trial->same ? rewrite_count : slip_count, tallies[trial->same]))
+		if (!change_once(trial, list, count, tallies[trial->kind]))
 			return i > 0;
 	return true;
 }
 
+/* Where chains differ: what it comes to. */
+static void count_move(const struct judgement *judgement)
+{
+	moved += judgement->answer != DIFFERENCE_NONE;
+	moved_same += judgement->answer != DIFFERENCE_NONE && judgement->fate == DIFFERENCE_NONE;
+	moved_differ += judgement->fate == DIFFERENCE_FOUND;
+	moved_undecided += judgement->fate == DIFFERENCE_UNDECIDED;
+	moved_shown += judgement->ways_differ;
+}
+
 static void count_answer(const struct trial *trial, const struct judgement *judgement)
 {
-	const struct mutation *list = trial->same ? rewrites : slips;
-	size_t count = trial->same ? rewrite_count : slip_count;
+	size_t count;
+	const struct mutation *list = mutations(trial->kind, &count);
 
+	if (trial->kind == MOVES)
+		count_move(judgement);
 	pairs++;
 	packets += judgement->packets;
 	regions += judgement->regions;
@@ -209,7 +234,7 @@ static void count_answer(const struct trial *trial, const struct judgement *judg
 	undecided += judgement->answer == DIFFERENCE_UNDECIDED;
 	for (size_t i = 0; i < count; i++)
 		if (trial->name_count == 1 && strcmp(list[i].name, trial->names[0]) == 0) {
-			struct tally *own = &tallies[trial->same][i];
+			struct tally *own = &tallies[trial->kind][i];
 			own->tried++;
 			own->answers[judgement->answer]++;
 			own->shown += judgement->engine_differs;
@@ -235,7 +260,7 @@ static void judge_trial(struct trial *trial, bool many)
 	    .sides = {&trial->before, &trial->after},
 	    .pool = &trial->pool,
 	    .effects = random_percent(&trial->random, 30),
-	    .same = trial->same,
+	    .same = trial->kind == REWRITES,
 	    .short_budget = random_percent(&trial->random, 5),
 	    .packets = many ? PACKETS_MANY : PACKETS,
 	    .seed = random_next(&trial->random),
@@ -243,7 +268,7 @@ static void judge_trial(struct trial *trial, bool many)
 	struct judgement judgement;
 	question.node_budget = question.short_budget ? NODES_SHORT : NODES;
 	/* Of a rewrite both ways, as none of them is the first by nature. */
-	if (trial->same && random_percent(&trial->random, 50)) {
+	if (trial->kind != SLIPS && random_percent(&trial->random, 50)) {
 		question.sides[0] = &trial->after;
 		question.sides[1] = &trial->before;
 	}
@@ -260,7 +285,7 @@ static void judge_trial(struct trial *trial, bool many)
 		properties[SOUND].compared += judgement.packets;
 		properties[CONFIRMED].compared += judgement.regions;
 		properties[SAID].compared += judgement.regions;
-		properties[SAME].compared += trial->same;
+		properties[SAME].compared += trial->kind == REWRITES;
 		if (judgement.failure)
 			properties[of_failure[judgement.failure]].wrong++;
 		count_answer(trial, &judgement);
@@ -292,9 +317,12 @@ static void print_tallies(void)
 	       " regions, %" PRIu64 " confirmed, %" PRIu64 " hang on unknowns, of %" PRIu64
 	       " the engine is unsure\n",
 	       pairs, refused, packets, shown, undecided, regions, confirmed, with_unknowns, unsure);
-	for (int same = 0; same < 2; same++)
-		for (size_t i = 0; i < (same ? rewrite_count : slip_count); i++) {
-			const struct tally *own = &tallies[same][i];
+	printf("# %" PRIu64 " rulesets with rules that moved: for packets on their whole way %" PRIu64
+	       " the same, %" PRIu64 " differ (%" PRIu64 " shown by a packet), %" PRIu64 " undecided\n",
+	       moved, moved_same, moved_differ, moved_shown, moved_undecided);
+	for (enum kind kind = 0; kind < KINDS; kind++)
+		for (size_t i = 0; i < sizeof(tallies[kind]) / sizeof(tallies[kind][0]); i++) {
+			const struct tally *own = &tallies[kind][i];
 			if (own->tried || own->refused)
 				printf("#   %-30s %6" PRIu64 " alone: %" PRIu64 " equal, %" PRIu64
 				       " differ (%" PRIu64 " shown by a packet), %" PRIu64
@@ -334,6 +362,8 @@ int main(int argc, char **argv)
 	properties[FOUND].compared = properties[DECIDED].compared = pairs;
 	properties[CONFIRMED].wrong += pairs >= 100 && unsure * 50 > regions;
 	properties[FOUND].wrong = pairs >= 100 && shown * 10 < pairs;
+	properties[MOVED].compared = pairs;
+	properties[MOVED].wrong = pairs >= 300 && (moved_same * 20 < moved || moved_differ * 20 < moved);
 	properties[DECIDED].wrong = pairs >= 100 && undecided * 4 > pairs;
 	/* Among a few pairs there may be none that differ, or none that was only rewritten. */
 	for (int i = CONFIRMED; i <= SAME && pairs && pairs < 100; i++)

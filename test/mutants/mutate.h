@@ -19,6 +19,10 @@ extern const size_t slip_count;
 extern const struct mutation rewrites[];
 extern const size_t rewrite_count;
 
+/* Rules in other hooks: these may mean the same on the whole way of packets. */
+extern const struct mutation moves[];
+extern const size_t move_count;
+
 /* The family that a line of a rule, or of an add, speaks of: by its colons. */
 enum family line_family(const char *line);
 bool prefix_read(enum family family, const char *word, struct pool_prefix *prefix);

@@ -424,6 +424,73 @@ static void budgets(void **state)
 	ruleset_free(after);
 }
 
+static enum difference_answer compare_texts(const char *before, const char *after, size_t nodes,
+					    enum hook hook, enum difference_answer *own)
+{
+	struct ruleset *first = load(before, NULL), *second = load(after, NULL);
+	const struct difference_options options = {.node_budget = nodes};
+	struct difference *difference = NULL;
+	assert_int_equal(difference_compute(first, second, &options, &difference), 0);
+	enum difference_answer answer = difference->answer;
+	for (size_t i = 0; i < difference->chain_count; i++)
+		if (difference->chains[i].hook == hook)
+			*own = difference->chains[i].answer;
+	difference_free(difference);
+	ruleset_free(first);
+	ruleset_free(second);
+	return answer;
+}
+
+/* More matches with a memory than there are variables, and no nodes. */
+static void the_same_to_the_letter(void **state)
+{
+	struct buffer one = {0}, other = {0};
+	enum difference_answer input;
+	(void)state;
+	buffer_puts(&one, V4 CHAINS("ACCEPT"));
+	for (unsigned i = 0; i < 17000; i++)
+		buffer_puts(&one, "-A INPUT -m limit --limit 5/sec -j ACCEPT\n");
+	buffer_puts(&other, one.data);
+	buffer_puts(&one, "COMMIT\n");
+	buffer_puts(&other, "-A INPUT -j DROP\nCOMMIT\n");
+	assert_int_equal(compare_texts(one.data, one.data, 1, HOOK_INPUT, &input), SAME);
+	assert_int_equal(input, SAME);
+	assert_int_equal(compare_texts(one.data, other.data, 0, HOOK_INPUT, &input), UNDECIDED);
+	buffer_fini(&one);
+	buffer_fini(&other);
+}
+
+/* Rules whose order matters, and so many kinds of packets that few nodes do not do. */
+static void add_tangle(struct buffer *out, unsigned rules, unsigned from)
+{
+	for (unsigned i = 0; i < rules; i++) {
+		unsigned number = (from + i) * 2654435761u;
+		buffer_printf(out, "-A INPUT -p tcp -m tcp --sport %u:%u --dport %u:%u -j %s\n",
+			      number % 20000, number % 20000 + 30000, number / 7 % 20000,
+			      number / 7 % 20000 + 30000, i % 2 ? "ACCEPT" : "DROP");
+	}
+}
+
+static void one_chain_leaves_nodes_to_others(void **state)
+{
+	struct buffer one = {0}, other = {0};
+	enum difference_answer output = UNDECIDED;
+	(void)state;
+	buffer_puts(&one, V4 CHAINS("ACCEPT"));
+	buffer_puts(&other, V4 CHAINS("ACCEPT"));
+	add_tangle(&one, 60, 0);
+	add_tangle(&other, 60, 60);
+	buffer_puts(&one, "-A OUTPUT -p tcp -m tcp --dport 25 -j DROP\nCOMMIT\n");
+	buffer_puts(&other, "-A OUTPUT -p tcp -m tcp --dport 25 -j ACCEPT\nCOMMIT\n");
+	enum difference_answer input;
+	compare_texts(one.data, other.data, 10000, HOOK_INPUT, &input);
+	assert_int_equal(input, UNDECIDED);
+	assert_int_equal(compare_texts(one.data, other.data, 10000, HOOK_OUTPUT, &output), DIFFERS);
+	assert_int_equal(output, DIFFERS);
+	buffer_fini(&one);
+	buffer_fini(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +503,8 @@ int main(void)
 	    cmocka_unit_test(effects),
 	    cmocka_unit_test(rewritten_packets),
 	    cmocka_unit_test(budgets),
+	    cmocka_unit_test(the_same_to_the_letter),
+	    cmocka_unit_test(one_chain_leaves_nodes_to_others),
 	};
 	return cmocka_run_group_tests_name("difference", tests, NULL, NULL);
 }

@@ -760,6 +760,49 @@ static void random_rulesets_do_the_same(void **state)
 	assert_true(lists >= rulesets);
 }
 
+/* What is proven within so many nodes, and the steps that were left out for it. */
+static enum difference_answer prove_within(const char *text, size_t nodes, unsigned *left_out)
+{
+	struct diagnostics *sink = diagnostics_new();
+	const struct difference_options proof = {.effects = true, .region_limit = 1, .node_budget = nodes};
+
+	before = load(&text, 1);
+	assert_int_equal(rewrite_compute(before, &options, &rewrite), 0);
+	assert_int_equal(rewrite_prove_less(&rewrite, &proof, sink, &after, &difference, left_out), 0);
+	diagnostics_free(sink);
+	return difference->answer;
+}
+
+/* Bans cost less than services in two dimensions; with still fewer nodes nothing is proven. */
+static void a_small_budget_takes_fewer_steps(void **state)
+{
+	struct buffer text = {0};
+	unsigned left_out = 0, proven = 0, partly = 0, undecided = 0;
+
+	buffer_puts(&text, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n");
+	for (unsigned i = 1; i <= 20; i++)
+		buffer_printf(&text, "-A INPUT -i eth0 -s 192.0.2.%u/32 -j DROP\n", i);
+	for (unsigned i = 1; i <= 20; i++)
+		buffer_printf(&text, "-A INPUT -i eth0 -s 192.0.2.%u/32 -j DROP\n", i);
+	for (unsigned i = 1; i <= 20; i++)
+		buffer_printf(&text,
+			      "-A INPUT -i eth1 -d 198.51.100.%u/32 -p tcp -m tcp --dport %u -j ACCEPT\n", i,
+			      1000 + 37 * i);
+	buffer_puts(&text, "COMMIT\n");
+	for (size_t nodes = 20; nodes < 20000; nodes += nodes / 10) {
+		enum difference_answer answer = prove_within(text.data, nodes, &left_out);
+		proven += answer == DIFFERENCE_NONE && !left_out;
+		partly += answer == DIFFERENCE_NONE && left_out;
+		undecided += answer == DIFFERENCE_UNDECIDED;
+		assert_true(answer != DIFFERENCE_FOUND);
+		assert_true(answer == DIFFERENCE_UNDECIDED || rewrite_changed(rewrite));
+		forget(state);
+	}
+	print_message("%u proven, %u with fewer steps, %u undecided\n", proven, partly, undecided);
+	assert_true(proven && partly && undecided);
+	buffer_fini(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -790,6 +833,7 @@ int main(void)
 	    cmocka_unit_test_teardown(what_is_met_most_comes_first, forget),
 	    cmocka_unit_test_teardown(its_own_output_it_leaves_alone, forget),
 	    cmocka_unit_test_teardown(random_rulesets_do_the_same, forget),
+	    cmocka_unit_test_teardown(a_small_budget_takes_fewer_steps, forget),
 	};
 	return cmocka_run_group_tests_name("rewrite", tests, NULL, NULL);
 }

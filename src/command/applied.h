@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What apply, try, confirm, rollback and set share: where states are kept, what a killed process left, and
+ * what was done in words. */
+#ifndef WEIR_COMMAND_APPLIED_H
+#define WEIR_COMMAND_APPLIED_H
+
+#include "kernel/state_switch.h"
+#include "ruleset/ruleset.h"
+
+struct json_object;
+
+#define STATE_OPTION_HELP                                                                                    \
+	"  --state DIR             where states are kept: " STATE_DIRECTORY                                  \
+	", in a network namespace with a\n"                                                                  \
+	"                          name " STATE_DIRECTORY "/netns/NAME\n"
+
+/* Opens and locks the store, and finishes what was left. EXIT_DONE, or the exit code. `trial`, when one is
+ * running: kind is STATE_PENDING_TRY; where it is NULL a running trial is a failure. `wait`: for the lock, in
+ * seconds. */
+int applied_open(const char *command, const char *directory, unsigned wait, struct state_store *store,
+		 struct state_pending *trial);
+
+/* Whether weir drops early at no interface: what XDP drops it drops by the rules that were there when it was
+ * attached, which are about to let more through. EXIT_DONE, or the exit code. */
+int applied_no_early_drop(const char *command);
+
+/* "weir: apply: ...: nothing was changed" */
+int applied_fail(const char *command, int error, const struct buffer *why);
+
+/* What is new on the way from one state of weir's tables to another: an array, or lines. */
+struct json_object *applied_changes_json(const struct nft_changes *changes);
+void applied_changes_print(const struct nft_changes *changes);
+
+/* Seconds until a deadline, at least 0. */
+uint64_t applied_seconds_left(uint64_t deadline);
+
+/* What `weir apply` and `weir try` do. `timeout` in seconds, 0: no trial. */
+struct apply_options {
+	const char *command; /* "apply", "try" */
+	const char *directory;
+	const char *const *paths;
+	size_t path_count;
+	bool dry_run, json;
+	uint64_t timeout;
+};
+int apply_run(const struct apply_options *options);
+
+/* try.c: starts the process that takes the trial back. Its lock is held before this returns. 0 or -errno. */
+int holder_start(struct state_store *store, uint64_t deadline);
+
+#endif

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * weir apply: rules into the kernel's nftables, in tables that are weir's own.
+ *
+ * What the rules become is loaded first where nobody is, read back from there, and compared with what the
+ * rules mean; only that is then put in force, in one transaction, and read back again. */
+#include "command/applied.h"
+#include "command/command.h"
+#include "kernel/nft_stage.h"
+#include "meaning/difference.h"
+#include "nftables/nft.h"
+#include "read/nft_read.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <time.h>
+
+static const char help[] =
+    "Usage: weir apply RULES... [options]\n"
+    "\n"
+    "Makes the rules those of the kernel: in nftables, in tables \"ip weir\" and \"ip6 weir\". Nothing else "
+    "is\n"
+    "touched. They are tried and proven in a network namespace of their own first, then switched in one "
+    "step;\n"
+    "what stays as it was keeps its counters. The last five states are kept: weir rollback.\n"
+    "\n"
+    "RULES: files of iptables-save, ip6tables-save, ipset save or nft, or a directory like /etc/iptables\n"
+    "\n"
+    "  --dry-run               try and prove it, and say what would change\n" STATE_OPTION_HELP
+    "  --json                  as JSON\n"
+    "  --help\n"
+    "\n"
+    "Exit status: 0 done, 2 bad usage or input, 3 the system refused, 4 not proven within the budget.\n";
+
+#define BEFORE_SIZE (4u << 20) /* bytes: what was there is kept once more, as it costs little */
+
+struct apply {
+	const struct apply_options *options;
+	struct ruleset *ruleset;
+	struct buffer script;
+	struct nft_image *image;
+	struct state_store store;
+	struct sysctls now, next; /* settings of the state in force, and of the new one */
+	struct arena *arena;
+	uint32_t current;
+};
+
+static int fail(const struct apply *apply, int code, const char *text)
+{
+	return command_fail(apply->options->command, code, "%s", text);
+}
+
+/* --- What it becomes */
+
+static int print_script(struct apply *apply)
+{
+	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	struct buffer text = {0};
+	static const struct nft_options options = {.counters = true};
+	int error = sink ? nft_print_with(apply->ruleset, &options, &apply->script, sink) : -ENOMEM;
+
+	if (sink)
+		diagnostics_print(sink, &text);
+	if (text.data)
+		fputs(text.data, stderr);
+	buffer_fini(&text);
+	if (error == -EINVAL)
+		return fail(apply, EXIT_USAGE,
+			    "the rules have no exact form in nftables: nothing was changed");
+	return error ? fail(apply, EXIT_SYSTEM, strerror(-error)) : EXIT_DONE;
+}
+
+static int stage(struct apply *apply)
+{
+	struct buffer why = {0};
+	int error, code = EXIT_DONE;
+
+	command_progress_start("trying the rules");
+	error = nft_stage((struct text){apply->script.data, apply->script.size}, &apply->image, &why);
+	command_progress_stop();
+	if (error)
+		code = command_fail(apply->options->command, EXIT_SYSTEM, "%s: nothing was changed",
+				    why.data ? why.data : strerror(-error));
+	buffer_fini(&why);
+	return code;
+}
+
+/* What the kernel took, as a ruleset. */
+static int read_back(struct apply *apply, struct ruleset **taken)
+{
+	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	struct buffer json = {0}, text = {0};
+	int error = sink ? nft_scratch_list((struct text){apply->script.data, apply->script.size},
+					    "nftables", sink, &json)
+			 : -ENOMEM;
+
+	if (!error)
+		error =
+		    rules_load_nft((struct text){json.data, json.size}, "nftables", NFT_TABLE, sink, taken);
+	if (error) {
+		diagnostics_print(sink, &text);
+		if (text.data)
+			fputs(text.data, stderr);
+		buffer_fini(&text);
+		fail(apply, EXIT_SYSTEM, "what the kernel took cannot be read back: nothing was changed");
+	}
+	buffer_fini(&json);
+	return error ? EXIT_SYSTEM : EXIT_DONE;
+}
+
+static int prove(struct apply *apply)
+{
+	static const struct difference_options all = {.effects = true, .region_limit = 1};
+	struct difference *difference __attribute__((cleanup(difference_cleanup))) = NULL;
+	struct ruleset *taken __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	int code, error;
+
+	command_progress_start("comparing what the kernel took with what the rules mean");
+	code = read_back(apply, &taken);
+	error = code ? 0 : difference_compute(apply->ruleset, taken, &all, &difference);
+	command_progress_stop();
+	if (error)
+		return fail(apply, EXIT_SYSTEM, strerror(-error));
+	if (code || difference->answer == DIFFERENCE_NONE)
+		return code;
+	for (size_t i = 0; i < difference->chain_count; i++) {
+		const struct difference_chain *chain = &difference->chains[i];
+		if (chain->answer == difference->answer)
+			return command_fail(
+			    apply->options->command, EXIT_UNDECIDED, "%s %s %s: %s (%s): nothing was changed",
+			    chain->family == FAMILY_IPV4 ? "IPv4" : "IPv6", table_names[chain->table],
+			    hook_names[chain->hook],
+			    chain->answer == DIFFERENCE_FOUND
+				? "the kernel would do other than the rules say; please report this"
+				: "what the kernel took could not be proven equal to the rules",
+			    chain->region_count ? chain->regions[0].words
+			    : chain->reason     ? chain->reason
+						: "");
+	}
+	return fail(apply, EXIT_UNDECIDED, "not proven equal to the rules: nothing was changed");
+}
+
+/* --- On disk */
+
+#define FILES 8
+
+struct files {
+	struct buffer texts[FILES];
+	struct state_file list[FILES];
+	size_t count;
+};
+
+static void add_file(struct files *files, const char *name, struct text text)
+{
+	files->list[files->count++] = (struct state_file){name, text};
+}
+
+static void add_buffer(struct files *files, const char *name, const struct buffer *text)
+{
+	add_file(files, name, (struct text){text->data ? text->data : "", text->size});
+}
+
+/* The rules as they were read: `weir diff DIRECTORY/states/NUMBER ...` takes them. */
+static void add_rules(struct files *files, const struct ruleset *ruleset)
+{
+	static const char *const names[FAMILY_COUNT] = {"rules.v4", "rules.v6"};
+
+	for (int family = 0; family < FAMILY_COUNT; family++) {
+		struct buffer *text = &files->texts[family];
+		if (!ruleset->has_family[family])
+			continue;
+		for (int id = 0; id < TABLE_COUNT; id++)
+			if (ruleset->tables[family][id].present)
+				table_print(&ruleset->tables[family][id], COUNTERS_NONE, text);
+		add_buffer(files, names[family], text);
+	}
+	ruleset_print_sets(ruleset, &files->texts[FAMILY_COUNT]);
+	if (files->texts[FAMILY_COUNT].size)
+		add_buffer(files, "ipsets", &files->texts[FAMILY_COUNT]);
+}
+
+static bool any_failed(const struct files *files)
+{
+	for (size_t i = 0; i < FILES; i++)
+		if (files->texts[i].failed)
+			return true;
+	return false;
+}
+
+/* What is there now is part of the state when it is small, or not what the state before says. */
+static int needs_before(struct apply *apply, const struct nft_image *live, bool *needed, struct buffer *why)
+{
+	struct nft_image *image __attribute__((cleanup(nft_image_cleanup))) = NULL;
+	struct buffer first = {0};
+	int error = 0;
+
+	*needed = true;
+	if (live->raw.size > BEFORE_SIZE && apply->current) {
+		error = state_image(&apply->store, apply->arena, apply->current, false, &image, why);
+		if (error == -EBADMSG)
+			return 0;
+		if (!error)
+			error = nft_image_differs(live, image, needed, &first);
+	}
+	buffer_fini(&first);
+	return error;
+}
+
+static int put_state(struct apply *apply, const struct nft_image *live, uint32_t number, struct buffer *why)
+{
+	struct state state = {.number = number, .previous = apply->current, .time = (int64_t)time(NULL)};
+	struct files files = {.count = 0};
+	struct buffer rules = {0}, sysctls = {0};
+	bool before;
+	int error = needs_before(apply, live, &before, why);
+
+	for (size_t i = 0; i < apply->options->path_count; i++)
+		buffer_printf(&rules, "%s%s", i ? " " : "", apply->options->paths[i]);
+	state.rules = rules.data ? rules.data : "";
+	sysctls_print(&apply->next, &sysctls);
+	add_buffer(&files, STATE_SCRIPT, &apply->script);
+	add_file(&files, STATE_IMAGE, apply->image->raw);
+	add_buffer(&files, STATE_SYSCTLS, &sysctls);
+	if (!error && before)
+		add_file(&files, STATE_BEFORE, live->raw);
+	add_rules(&files, apply->ruleset);
+	if (!error && (rules.failed || sysctls.failed || any_failed(&files)))
+		error = -ENOMEM;
+	if (!error)
+		error = state_put(&apply->store, &state, files.list, files.count, why);
+	for (size_t i = 0; i < FILES; i++)
+		buffer_fini(&files.texts[i]);
+	buffer_fini(&rules);
+	buffer_fini(&sysctls);
+	return error;
+}
+
+/* --- In force */
+
+struct trial {
+	struct state_store *store;
+	uint64_t deadline;
+};
+
+static int start_holder(void *context)
+{
+	const struct trial *trial = context;
+
+	return holder_start(trial->store, trial->deadline);
+}
+
+static void report(const struct apply *apply, const struct nft_changes *changes, uint32_t number, bool done)
+{
+	const struct apply_options *options = apply->options;
+
+	if (options->json) {
+		struct json_object *object = json_object_new_object();
+		json_object_object_add(object, "changed", json_object_new_boolean(done && number));
+		json_object_object_add(object, "state",
+				       json_object_new_int64(number ? number : apply->current));
+		json_object_object_add(object, "dry_run", json_object_new_boolean(options->dry_run));
+		if (options->timeout && number)
+			json_object_object_add(object, "confirm_within",
+					       json_object_new_int64((int64_t)options->timeout));
+		json_object_object_add(object, "changes", applied_changes_json(changes));
+		command_print_json(object);
+		return;
+	}
+	if (!changes->count && !number) {
+		puts(options->dry_run ? "Nothing would change."
+				      : "Nothing to change: the kernel has these rules.");
+		return;
+	}
+	puts(!changes->count ? "The kernel has these rules." : done ? "Applied:" : "Would change:");
+	applied_changes_print(changes);
+	if (done)
+		printf("State %" PRIu32 ".\n", number);
+	if (done && options->timeout)
+		printf("Taken back in %" PRIu64 " s unless: weir confirm\n", options->timeout);
+}
+
+static int move(struct apply *apply, const struct nft_image *live)
+{
+	struct trial trial = {.store = &apply->store,
+			      .deadline = state_clock() + apply->options->timeout * 1000000000};
+	struct state_move move = {.number = state_next(&apply->store)};
+	struct buffer why = {0};
+	int code = EXIT_DONE, error = put_state(apply, live, move.number, &why);
+
+	move.kind = apply->options->timeout ? STATE_PENDING_TRY : STATE_PENDING_APPLY;
+	move.source = move.number;
+	move.deadline = trial.deadline;
+	if (apply->options->timeout) {
+		move.ready = start_holder;
+		move.context = &trial;
+	}
+	if (!error) {
+		error = state_move(&apply->store, &move, &why);
+		if (error)
+			state_remove(&apply->store, move.number);
+	}
+	if (error) {
+		code = command_fail(apply->options->command, EXIT_SYSTEM, "%s: nothing was changed",
+				    why.data ? why.data : strerror(-error));
+	} else {
+		report(apply, move.changes, move.number, true);
+		state_prune(&apply->store, move.number, apply->current);
+	}
+	state_move_fini(&move);
+	buffer_fini(&why);
+	return code;
+}
+
+static bool same_settings(const struct sysctls *a, const struct sysctls *b)
+{
+	struct buffer left = {0}, right = {0};
+
+	sysctls_print(a, &left);
+	sysctls_print(b, &right);
+	bool same = left.size == right.size && (!left.size || memcmp(left.data, right.data, left.size) == 0);
+	buffer_fini(&left);
+	buffer_fini(&right);
+	return same;
+}
+
+/* Compares with what is in force, and puts it in force when it is anything else. */
+static int switch_over(struct apply *apply)
+{
+	struct nft_changes *changes __attribute__((cleanup(nft_changes_cleanup))) = NULL;
+	struct nft_image *live __attribute__((cleanup(nft_image_cleanup))) = NULL;
+	struct buffer why = {0};
+	int error = nft_image_read(&live, &why);
+
+	if (!error)
+		error = nft_changes_find(live, apply->image, &changes);
+	if (!error)
+		error = state_sysctls(&apply->store, apply->arena, apply->current, &apply->now, &why);
+	if (!error)
+		error = sysctls_remember(apply->arena, &apply->now, &apply->next, &why);
+	if (error) {
+		int code = command_fail(apply->options->command, EXIT_SYSTEM, "%s: nothing was changed",
+					why.data ? why.data : strerror(-error));
+		buffer_fini(&why);
+		return code;
+	}
+	bool same = !changes->count && same_settings(&apply->now, &apply->next);
+	if (same && (apply->current || apply->options->dry_run)) {
+		report(apply, changes, 0, false);
+		return EXIT_DONE;
+	}
+	if (apply->options->dry_run) {
+		report(apply, changes, 0, false);
+		return EXIT_DONE;
+	}
+	return move(apply, live);
+}
+
+static int open_store(struct apply *apply)
+{
+	struct buffer why = {0};
+	int error, code;
+
+	if (apply->options->dry_run) {
+		/* Nothing is written, and nobody kept from working; without states there are none. */
+		error = state_store_open(apply->options->directory, false, &apply->store, &why);
+		why.size = 0;
+		if (!error)
+			error = state_current(&apply->store, &apply->current, &why);
+		code = error && error != -ENOENT ? applied_fail(apply->options->command, error, &why)
+						 : EXIT_DONE;
+	} else {
+		code =
+		    applied_open(apply->options->command, apply->options->directory, 0, &apply->store, NULL);
+		error = code ? 0 : state_current(&apply->store, &apply->current, &why);
+		if (error)
+			code = applied_fail(apply->options->command, error, &why);
+	}
+	buffer_fini(&why);
+	return code;
+}
+
+int apply_run(const struct apply_options *options)
+{
+	struct apply apply = {.options = options, .store = STATE_STORE_NONE, .arena = arena_new()};
+	int code = apply.arena ? command_load(options->paths, options->path_count, false, &apply.ruleset)
+			       : EXIT_SYSTEM;
+
+	if (!code)
+		code = print_script(&apply);
+	if (!code)
+		code = open_store(&apply);
+	if (!code && !options->dry_run)
+		code = applied_no_early_drop(options->command);
+	if (!code)
+		code = stage(&apply);
+	if (!code)
+		code = prove(&apply);
+	if (!code)
+		code = switch_over(&apply);
+	state_store_close(&apply.store);
+	nft_image_free(apply.image);
+	buffer_fini(&apply.script);
+	ruleset_free(apply.ruleset);
+	if (apply.arena)
+		arena_free(apply.arena);
+	return code;
+}
+
+static int apply_main(int argc, char **argv)
+{
+	enum { DRY_RUN = 256, STATE, JSON };
+	static const struct option options[] = {{"dry-run", no_argument, NULL, DRY_RUN},
+						{"state", required_argument, NULL, STATE},
+						{"json", no_argument, NULL, JSON},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	struct apply_options asked = {.command = "apply"};
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case DRY_RUN:
+			asked.dry_run = true;
+			break;
+		case STATE:
+			asked.directory = optarg;
+			break;
+		case JSON:
+			asked.json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_DONE;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	asked.paths = (const char *const *)(argv + optind);
+	asked.path_count = (size_t)(argc - optind);
+	return apply_run(&asked);
+}
+
+const struct command command_apply = {
+    .name = "apply",
+    .main = apply_main,
+    .summary = "make rules those of the kernel, in one step, with a way back",
+};

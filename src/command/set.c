@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * weir set: members of the sets that are applied, by netlink: one or many thousand in one transaction. */
+#include "command/set.h"
+#include "command/applied.h"
+#include "command/command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+
+static const char help[] =
+    "Usage: weir set add SET MEMBER... [options]\n"
+    "       weir set del SET MEMBER...\n"
+    "       weir set test SET MEMBER...\n"
+    "       weir set list [SET]\n"
+    "       weir set flush SET\n"
+    "\n"
+    "Changes the members of a set that weir apply has put in force, in one transaction; all else stays as "
+    "it\n"
+    "is, counters too. What is added or taken away so lasts until the next weir apply.\n"
+    "\n"
+    "SET: its name in the policy, or in ipset. MEMBER: an address, network or range, in sets with ports\n"
+    "\"192.0.2.1 . tcp 443\" or 192.0.2.1,tcp:443; - reads lines from standard input, as list files have "
+    "them.\n"
+    "A set is the addresses in it: of 192.0.2.0/24 that is in, 192.0.2.7 can be taken away alone.\n"
+    "\n" STATE_OPTION_HELP "  --json                  as JSON\n"
+    "  --help\n"
+    "\n"
+    "Exit status: 0 done, or all are in the set; 1 test: not all are; 2 bad usage or input, 3 the system\n"
+    "refused.\n";
+
+#define LOCK_WAIT 10 /* s */
+#define TRIES 20
+
+enum verb { VERB_ADD, VERB_DEL, VERB_TEST, VERB_LIST, VERB_FLUSH, VERB_COUNT };
+static const char *const verb_names[VERB_COUNT] = {"add", "del", "test", "list", "flush"};
+
+struct set_command {
+	enum verb verb;
+	const char *directory;
+	bool json;
+	struct set_asked asked;
+	struct arena *arena;
+	struct nft_image *image;
+	struct nft_set *sets[FAMILY_COUNT]; /* found under that name */
+	struct nft_shape shapes[FAMILY_COUNT];
+	/* Results. */
+	size_t changed, unchanged;
+};
+
+static int fail(int code, const char *text)
+{
+	return command_fail("set", code, "%s", text);
+}
+
+/* --- Finding it */
+
+/* As ipset has it, as nft_print() names it, as a policy's. */
+static int make_candidates(struct set_asked *asked)
+{
+	for (enum family family = 0; family < FAMILY_COUNT; family++) {
+		char(*names)[NFT_NAME_MAXLEN] = asked->candidates[family];
+		int sizes[SET_CANDIDATES] = {snprintf(names[0], sizeof(names[0]), "%s", asked->name),
+					     snprintf(names[1], sizeof(names[1]), "set-%s", asked->name),
+					     snprintf(names[2], sizeof(names[2]), "weir-%s-%c", asked->name,
+						      family == FAMILY_IPV4 ? '4' : '6')};
+		for (size_t i = 0; i < SET_CANDIDATES; i++)
+			if (sizes[i] < 0 || sizes[i] >= NFT_NAME_MAXLEN)
+				return command_fail("set", EXIT_USAGE, "%s: a name too long for a set",
+						    asked->name);
+	}
+	return EXIT_DONE;
+}
+
+static int read_sets(struct set_command *command, bool members)
+{
+	const char *names[FAMILY_COUNT * SET_CANDIDATES];
+	struct buffer why = {0};
+	size_t count = 0;
+	int error, code = EXIT_DONE;
+
+	nft_image_free(command->image);
+	command->image = NULL;
+	for (int family = 0; family < FAMILY_COUNT && members; family++)
+		for (size_t i = 0; i < SET_CANDIDATES; i++)
+			names[count++] = command->asked.candidates[family][i];
+	error = nft_image_read_sets(names, count, &command->image, &why);
+	if (error)
+		code = applied_fail("set", error, &why);
+	buffer_fini(&why);
+	return code;
+}
+
+static struct nft_set *find_set(const struct set_command *command, enum family family)
+{
+	for (size_t i = 0; i < SET_CANDIDATES; i++) {
+		struct nft_set *set =
+		    nft_image_set(&command->image->tables[family], command->asked.candidates[family][i]);
+		if (set && !set->anonymous)
+			return set;
+	}
+	return NULL;
+}
+
+static int find_sets(struct set_command *command, bool members)
+{
+	int code = read_sets(command, members);
+
+	if (code)
+		return code;
+	for (enum family family = 0; family < FAMILY_COUNT; family++) {
+		command->sets[family] = find_set(command, family);
+		if (command->sets[family] && nft_set_shape(command->sets[family], &command->shapes[family]))
+			return command_fail("set", EXIT_USAGE,
+					    "%s is neither a set of addresses nor one of addresses and ports",
+					    command->asked.name);
+	}
+	if (!command->sets[FAMILY_IPV4] && !command->sets[FAMILY_IPV6])
+		return command_fail("set", EXIT_USAGE, "no set %s is applied: weir set list says which are",
+				    command->asked.name);
+	return EXIT_DONE;
+}
+
+static int check_asked(const struct set_command *command)
+{
+	for (enum family family = 0; family < FAMILY_COUNT; family++) {
+		const struct set_asked *asked = &command->asked;
+		if (!asked->count[family])
+			continue;
+		if (!command->sets[family])
+			return command_fail("set", EXIT_USAGE,
+					    "%s has no addresses of IPv%c: nothing was changed", asked->name,
+					    family == FAMILY_IPV4 ? '4' : '6');
+		for (size_t i = 0; i < asked->count[family] && command->verb == VERB_ADD; i++)
+			if (asked->members[family][i].timeout && !command->shapes[family].timeouts)
+				return command_fail(
+				    "set", EXIT_USAGE,
+				    "the members of %s have no time to go: nothing was changed", asked->name);
+	}
+	return EXIT_DONE;
+}
+
+/* --- Changing it */
+
+static int put_family(struct set_command *command, enum family family, struct nft_batch *batch)
+{
+	const struct nft_set *set = command->sets[family];
+	const struct nft_shape *shape = &command->shapes[family];
+	const struct nft_member *members = command->asked.members[family];
+	size_t count = command->asked.count[family];
+	struct nft_member_change change;
+	const struct nft_element **added;
+	int error = command->verb == VERB_ADD
+			? nft_members_add(command->arena, set, shape, members, count, &change)
+			: nft_members_remove(command->arena, set, shape, members, count, &change);
+
+	if (error)
+		return error;
+	added = arena_array(command->arena, change.added + 1, sizeof(*added));
+	if (!added)
+		return -ENOMEM;
+	for (size_t i = 0; i < change.added; i++)
+		added[i] = &change.add[i];
+	nft_put_elements(batch, family, set, true, change.remove, change.removed);
+	nft_put_elements(batch, family, set, false, added, change.added);
+	command->changed += change.changed;
+	command->unchanged += count - change.changed;
+	return 0;
+}
+
+static int change_once(struct set_command *command, struct buffer *why)
+{
+	struct nft_batch batch;
+	int error = 0;
+
+	command->changed = command->unchanged = 0;
+	nft_batch_begin(&batch, command->image->generation);
+	for (enum family family = 0; family < FAMILY_COUNT && !error; family++) {
+		if (command->verb == VERB_FLUSH && command->sets[family]) {
+			command->changed += command->sets[family]->count;
+			if (command->sets[family]->count)
+				nft_put_flush(&batch, family, command->sets[family]);
+		} else if (command->asked.count[family]) {
+			error = put_family(command, family, &batch);
+		}
+	}
+	if (error)
+		buffer_puts(why, error == -E2BIG ? "too many single addresses" : strerror(-error));
+	else
+		error = nft_batch_send(&batch, why);
+	nft_batch_fini(&batch);
+	return error;
+}
+
+/* What of the sets must be known: the elements that are asked for, or, where these do not do, all of them. */
+static int learn(struct set_command *command, bool all)
+{
+	int error = 0, code = find_sets(command, all);
+	bool whole = true;
+
+	for (enum family family = 0; family < FAMILY_COUNT && !code && !error && !all && whole; family++)
+		if (command->asked.count[family])
+			error = nft_members_fetch(command->arena, family, command->sets[family],
+						  &command->shapes[family], command->asked.members[family],
+						  command->asked.count[family], command->verb == VERB_ADD,
+						  &whole);
+	if (error)
+		return fail(EXIT_SYSTEM, strerror(-error));
+	return !code && !whole ? find_sets(command, true) : code;
+}
+
+/* As often as others change the rules meanwhile; with all members when a few were not enough. */
+static int change(struct set_command *command)
+{
+	struct buffer why = {0};
+	bool all = command->verb == VERB_FLUSH;
+	int error = -ERESTART, code = EXIT_DONE;
+
+	for (unsigned i = 0; i < TRIES && error == -ERESTART && !code; i++) {
+		why.size = 0;
+		code = learn(command, all);
+		if (!code)
+			error = change_once(command, &why);
+		if (!code && !all && (error == -EEXIST || error == -ENOTEMPTY || error == -ENOENT)) {
+			all = true;
+			error = -ERESTART;
+		}
+	}
+	if (!code && error)
+		code = command_fail("set", EXIT_SYSTEM, "%s: %s: nothing was changed", command->asked.name,
+				    why.data ? why.data : strerror(-error));
+	buffer_fini(&why);
+	return code;
+}
+
+static int report(const struct set_command *command)
+{
+	static const char *const done[VERB_COUNT] = {
+	    [VERB_ADD] = "added", [VERB_DEL] = "deleted", [VERB_FLUSH] = "deleted"};
+	static const char *const already[VERB_COUNT] = {[VERB_ADD] = "already in", [VERB_DEL] = "not in"};
+
+	if (command->json) {
+		struct json_object *object = json_object_new_object();
+		json_object_object_add(object, "set", json_object_new_string(command->asked.name));
+		json_object_object_add(object, "changed", json_object_new_int64((int64_t)command->changed));
+		json_object_object_add(object, "unchanged",
+				       json_object_new_int64((int64_t)command->unchanged));
+		return command_print_json(object);
+	}
+	printf("%s: %zu %s", command->asked.name, command->changed, done[command->verb]);
+	if (command->unchanged)
+		printf(", %zu %s", command->unchanged, already[command->verb]);
+	puts("");
+	return EXIT_DONE;
+}
+
+/* --- Looking at it */
+
+static int test_family(struct set_command *command, enum family family, struct json_object *array, bool *all)
+{
+	size_t count = command->asked.count[family];
+	bool *in = arena_array(command->arena, count + 1, sizeof(*in));
+	int error = in ? nft_members_test(command->arena, command->sets[family], &command->shapes[family],
+					  command->asked.members[family], count, in)
+		       : -ENOMEM;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		struct buffer text = {0};
+		set_member_text(&command->shapes[family], &command->asked.members[family][i], &text);
+		*all &= in[i];
+		if (array) {
+			struct json_object *object = json_object_new_object();
+			json_object_object_add(object, "member",
+					       json_object_new_string(text.data ? text.data : ""));
+			json_object_object_add(object, "in", json_object_new_boolean(in[i]));
+			json_object_array_add(array, object);
+		} else {
+			printf("%s is %s %s\n", text.data ? text.data : "", in[i] ? "in" : "not in",
+			       command->asked.name);
+		}
+		buffer_fini(&text);
+	}
+	return error;
+}
+
+static int test(struct set_command *command)
+{
+	struct json_object *array = command->json ? json_object_new_array() : NULL;
+	bool all = true;
+	int error = 0, code = EXIT_DONE;
+
+	for (enum family family = 0; family < FAMILY_COUNT && !error; family++)
+		if (command->asked.count[family])
+			error = test_family(command, family, array, &all);
+	if (array)
+		code = command_print_json(array);
+	if (error)
+		return fail(EXIT_SYSTEM, strerror(-error));
+	return code ? code : all ? EXIT_DONE : EXIT_FINDINGS;
+}
+
+static void print_member(const struct nft_shape *shape, const struct nft_member *member,
+			 struct json_object *array)
+{
+	const struct nft_element *element = member->element;
+	struct buffer text = {0};
+	char comment[256];
+	bool commented = set_member_comment(element, comment);
+
+	set_member_text(shape, member, &text);
+	if (array) {
+		struct json_object *object = json_object_new_object();
+		json_object_object_add(object, "member", json_object_new_string(text.data ? text.data : ""));
+		if (element->counted) {
+			json_object_object_add(object, "packets",
+					       json_object_new_int64((int64_t)element->packets));
+			json_object_object_add(object, "bytes",
+					       json_object_new_int64((int64_t)element->bytes));
+		}
+		if (commented)
+			json_object_object_add(object, "comment", json_object_new_string(comment));
+		json_object_array_add(array, object);
+	} else {
+		if (element->counted)
+			buffer_printf(&text, " packets %" PRIu64 " bytes %" PRIu64, element->packets,
+				      element->bytes);
+		if (commented)
+			buffer_printf(&text, " \"%s\"", comment);
+		for (size_t i = 0; i < text.size; i++) /* a comment is anybody's */
+			if ((unsigned char)text.data[i] < ' ' || text.data[i] == 127)
+				text.data[i] = '?';
+		puts(text.data ? text.data : "");
+	}
+	buffer_fini(&text);
+}
+
+static int list(struct set_command *command)
+{
+	struct json_object *array = command->json ? json_object_new_array() : NULL;
+	int error = 0, code = EXIT_DONE;
+
+	for (enum family family = 0; family < FAMILY_COUNT && !error; family++) {
+		const struct nft_set *set = command->sets[family];
+		struct nft_member *members;
+		if (!set)
+			continue;
+		error = nft_members(command->arena, set, &command->shapes[family], &members);
+		for (size_t i = 0; i < set->count && !error; i++)
+			print_member(&command->shapes[family], &members[i], array);
+	}
+	if (array)
+		code = command_print_json(array);
+	return error ? fail(EXIT_SYSTEM, strerror(-error)) : code;
+}
+
+/* The sets that there are. */
+static int list_names(struct set_command *command)
+{
+	struct json_object *array = json_object_new_array();
+	int code = read_sets(command, false);
+
+	for (int family = 0; family < FAMILY_COUNT && !code; family++)
+		for (size_t i = 0; i < command->image->tables[family].set_count; i++) {
+			const struct nft_set *set = &command->image->tables[family].sets[i];
+			if (set->anonymous)
+				continue;
+			/* By the name that ipset has for it. */
+			const char *name = strncmp(set->name, "set-", 4) == 0 ? set->name + 4 : set->name;
+			if (command->json) {
+				struct json_object *object = json_object_new_object();
+				json_object_object_add(object, "set", json_object_new_string(name));
+				json_object_object_add(
+				    object, "family",
+				    json_object_new_string(family == FAMILY_IPV4 ? "ipv4" : "ipv6"));
+				json_object_array_add(array, object);
+			} else {
+				puts(name);
+			}
+		}
+	if (command->json && !code)
+		return command_print_json(array);
+	json_object_put(array);
+	return code;
+}
+
+/* --- The command */
+
+static int take_members(struct set_command *command, const char *const *arguments, size_t count)
+{
+	bool ports = command->sets[FAMILY_IPV4] ? command->shapes[FAMILY_IPV4].ports
+						: command->shapes[FAMILY_IPV6].ports;
+	int code;
+
+	if (!count)
+		return fail(EXIT_USAGE, "no members given: name them, or - for standard input");
+	code = set_members_read(command->arena, arguments, count, ports, command->verb != VERB_TEST,
+				&command->asked);
+	return code ? code : check_asked(command);
+}
+
+static int run(struct set_command *command, const char *const *arguments, size_t count)
+{
+	struct state_store store = STATE_STORE_NONE;
+	bool changes = command->verb == VERB_ADD || command->verb == VERB_DEL || command->verb == VERB_FLUSH;
+	struct state_pending trial;
+	int code = EXIT_DONE;
+
+	if (command->verb == VERB_LIST && !command->asked.name)
+		return list_names(command);
+	code = make_candidates(&command->asked);
+	if (!code && changes)
+		code = applied_open("set", command->directory, LOCK_WAIT, &store, &trial);
+	if (!code && changes && command->verb != VERB_ADD)
+		code = applied_no_early_drop("set");
+	if (!code)
+		code = find_sets(command, command->verb == VERB_LIST);
+	if (!code && command->verb != VERB_LIST && command->verb != VERB_FLUSH)
+		code = take_members(command, arguments, count);
+	if (!code && changes)
+		code = change(command);
+	else if (!code && command->verb == VERB_TEST)
+		code = learn(command, false);
+	if (!code)
+		code = changes ? report(command) : command->verb == VERB_TEST ? test(command) : list(command);
+	state_store_close(&store);
+	return code;
+}
+
+static int take_verb(struct set_command *command, const char *name)
+{
+	for (enum verb verb = 0; verb < VERB_COUNT; verb++)
+		if (name && strcmp(name, verb_names[verb]) == 0) {
+			command->verb = verb;
+			return EXIT_DONE;
+		}
+	return command_fail("set", EXIT_USAGE, "%s%sexpected add, del, test, list or flush", name ? name : "",
+			    name ? ": " : "");
+}
+
+static int set_main(int argc, char **argv)
+{
+	enum { STATE = 256, JSON };
+	static const struct option options[] = {{"state", required_argument, NULL, STATE},
+						{"json", no_argument, NULL, JSON},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	struct set_command command = {.json = false};
+	int option, code;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case STATE:
+			command.directory = optarg;
+			break;
+		case JSON:
+			command.json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_DONE;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	code = take_verb(&command, optind < argc ? argv[optind] : NULL);
+	if (code)
+		return code;
+	if (optind + 1 < argc)
+		command.asked.name = argv[optind + 1];
+	else if (command.verb != VERB_LIST)
+		return fail(EXIT_USAGE, "no set given");
+	size_t count = argc > optind + 2 ? (size_t)(argc - optind - 2) : 0;
+	if (count && (command.verb == VERB_LIST || command.verb == VERB_FLUSH))
+		return command_fail("set", EXIT_USAGE, "%s takes no members", verb_names[command.verb]);
+	command.arena = arena_new();
+	code = command.arena ? run(&command, (const char *const *)(argv + optind + 2), count)
+			     : fail(EXIT_SYSTEM, "out of memory");
+	nft_image_free(command.image);
+	if (command.arena)
+		arena_free(command.arena);
+	return code;
+}
+
+const struct command command_set = {
+    .name = "set",
+    .main = set_main,
+    .summary = "members of the applied sets: add, del, test, list, flush",
+};

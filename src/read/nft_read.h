@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * nftables' rulesets as texts of iptables-save and ipset save, and so as the same ruleset structure as every
+ * other input.
+ *
+ * What is read: tables of the families ip, ip6 and inet. Their base chains become the built-in chains of the
+ * tables that iptables has at their priorities. What has no words in iptables becomes a match or a target
+ * that is not known. */
+#ifndef WEIR_READ_NFT_READ_H
+#define WEIR_READ_NFT_READ_H
+
+#include "base/diagnostic.h"
+#include "ruleset/ruleset.h"
+
+struct nft_texts {
+	struct buffer rules[FAMILY_COUNT]; /* empty: no table holds packets of that family */
+	struct buffer sets;
+};
+
+/* The JSON that `nft -j list ruleset` prints, of tables named `only` (NULL: of all). 0, -EINVAL with
+ * diagnostics, -ENOMEM. */
+int nft_read_json(struct text json, const char *name, const char *only, struct diagnostics *sink,
+		  struct nft_texts *texts);
+void nft_texts_fini(struct nft_texts *texts);
+/* The same as a ruleset. */
+int rules_load_nft(struct text json, const char *name, const char *only, struct diagnostics *sink,
+		   struct ruleset **ruleset);
+
+/* By content: {"nftables": ...}; a script, by its first words or its name. */
+bool nft_is_json(struct text text);
+bool nft_is_script(struct text text, const char *name);
+
+/* What nft(8) lists as JSON once it has loaded the script into a network namespace of its own, which nobody
+ * else sees, and which is gone then. `name` is the script's, for messages. 0; -EINVAL with what nft says of
+ * the script; -ENOENT, -EPERM and others with a diagnostic. */
+int nft_scratch_list(struct text script, const char *name, struct diagnostics *sink, struct buffer *json);
+
+#endif
