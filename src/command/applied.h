@@ -46,6 +46,9 @@ struct apply_options {
 };
 int apply_run(const struct apply_options *options);
 
+/* apply_settings.c: what policies among the files ask of the kernel's settings. 0 or -errno. */
+int apply_settings(struct arena *arena, const char *const *paths, size_t count, struct sysctls *settings);
+
 /* try.c: starts the process that takes the trial back. Its lock is held before this returns. 0 or -errno. */
 int holder_start(struct state_store *store, uint64_t deadline);
 

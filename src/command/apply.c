@@ -5,6 +5,7 @@
  * What the rules become is loaded first where nobody is, read back from there, and compared with what the
  * rules mean; only that is then put in force, in one transaction, and read back again. */
 #include "command/applied.h"
+#include "command/apply_members.h"
 #include "command/command.h"
 #include "kernel/nft_stage.h"
 #include "meaning/difference.h"
@@ -27,7 +28,8 @@ static const char help[] =
     "step;\n"
     "what stays as it was keeps its counters. The last five states are kept: weir rollback.\n"
     "\n"
-    "RULES: files of iptables-save, ip6tables-save, ipset save or nft, or a directory like /etc/iptables\n"
+    "RULES: a policy, files of iptables-save, ip6tables-save, ipset save or nft, or a directory like "
+    "/etc/iptables\n"
     "\n"
     "  --dry-run               try and prove it, and say what would change\n" STATE_OPTION_HELP
     "  --json                  as JSON\n"
@@ -40,7 +42,9 @@ static const char help[] =
 struct apply {
 	const struct apply_options *options;
 	struct ruleset *ruleset;
-	struct buffer script;
+	struct buffer script; /* whole */
+	struct large_sets large;
+	struct buffer tried; /* the script with a few members of large sets */
 	struct nft_image *image;
 	struct state_store store;
 	struct sysctls now, next; /* settings of the state in force, and of the new one */
@@ -55,14 +59,14 @@ static int fail(const struct apply *apply, int code, const char *text)
 
 /* --- What it becomes */
 
-static int print_script(struct apply *apply)
+static int print_script(struct apply *apply, struct buffer *script)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 	struct buffer text = {0};
 	static const struct nft_options options = {.counters = true};
-	int error = sink ? nft_print_with(apply->ruleset, &options, &apply->script, sink) : -ENOMEM;
+	int error = sink ? nft_print_with(apply->ruleset, &options, script, sink) : -ENOMEM;
 
-	if (sink)
+	if (sink && script == &apply->script)
 		diagnostics_print(sink, &text);
 	if (text.data)
 		fputs(text.data, stderr);
@@ -79,7 +83,7 @@ static int stage(struct apply *apply)
 	int error, code = EXIT_DONE;
 
 	command_progress_start("trying the rules");
-	error = nft_stage((struct text){apply->script.data, apply->script.size}, &apply->image, &why);
+	error = nft_stage((struct text){apply->tried.data, apply->tried.size}, &apply->image, &why);
 	command_progress_stop();
 	if (error)
 		code = command_fail(apply->options->command, EXIT_SYSTEM, "%s: nothing was changed",
@@ -88,15 +92,27 @@ static int stage(struct apply *apply)
 	return code;
 }
 
+/* Of a member that goes the list says how long it was to stay and how long it will from now on: that a moment
+ * has passed since it was added is no difference. No string of JSON has a quotation mark without a \ in
+ * front. */
+static void forget_passing(struct buffer *json)
+{
+	static const char word[] = "\"expires\": ", other[] = "\"expired\": ";
+
+	for (char *at = json->data; at && (at = strstr(at, word)); at += sizeof(word) - 1)
+		memcpy(at, other, sizeof(other) - 1);
+}
+
 /* What the kernel took, as a ruleset. */
 static int read_back(struct apply *apply, struct ruleset **taken)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 	struct buffer json = {0}, text = {0};
-	int error = sink ? nft_scratch_list((struct text){apply->script.data, apply->script.size},
-					    "nftables", sink, &json)
+	int error = sink ? nft_scratch_list((struct text){apply->tried.data, apply->tried.size}, "nftables",
+					    sink, &json)
 			 : -ENOMEM;
 
+	forget_passing(&json);
 	if (!error)
 		error =
 		    rules_load_nft((struct text){json.data, json.size}, "nftables", NFT_TABLE, sink, taken);
@@ -141,6 +157,25 @@ static int prove(struct apply *apply)
 						: "");
 	}
 	return fail(apply, EXIT_UNDECIDED, "not proven equal to the rules: nothing was changed");
+}
+
+/* What is to be in the kernel, tried and proven. */
+static int make_image(struct apply *apply)
+{
+	int code, error = large_sets_cut(apply->arena, apply->ruleset, &apply->large);
+
+	if (error)
+		return fail(apply, EXIT_SYSTEM, strerror(-error));
+	code = print_script(apply, &apply->tried);
+	if (!code)
+		code = stage(apply);
+	if (!code)
+		code = prove(apply);
+	large_sets_restore(&apply->large);
+	if (code)
+		return code;
+	error = large_sets_fill(&apply->large, &apply->image);
+	return error ? fail(apply, EXIT_SYSTEM, strerror(-error)) : EXIT_DONE;
 }
 
 /* --- On disk */
@@ -339,6 +374,9 @@ static int switch_over(struct apply *apply)
 	if (!error)
 		error = state_sysctls(&apply->store, apply->arena, apply->current, &apply->now, &why);
 	if (!error)
+		error = apply_settings(apply->arena, apply->options->paths, apply->options->path_count,
+				       &apply->next);
+	if (!error)
 		error = sysctls_remember(apply->arena, &apply->now, &apply->next, &why);
 	if (error) {
 		int code = command_fail(apply->options->command, EXIT_SYSTEM, "%s: nothing was changed",
@@ -389,20 +427,19 @@ int apply_run(const struct apply_options *options)
 			       : EXIT_SYSTEM;
 
 	if (!code)
-		code = print_script(&apply);
+		code = print_script(&apply, &apply.script);
 	if (!code)
 		code = open_store(&apply);
 	if (!code && !options->dry_run)
 		code = applied_no_early_drop(options->command);
 	if (!code)
-		code = stage(&apply);
-	if (!code)
-		code = prove(&apply);
+		code = make_image(&apply);
 	if (!code)
 		code = switch_over(&apply);
 	state_store_close(&apply.store);
 	nft_image_free(apply.image);
 	buffer_fini(&apply.script);
+	buffer_fini(&apply.tried);
 	ruleset_free(apply.ruleset);
 	if (apply.arena)
 		arena_free(apply.arena);

@@ -218,7 +218,7 @@ static int write_all(const struct optimizing *optimizing, const struct result *r
 static int write_nft(const struct optimizing *optimizing, const struct result *result)
 {
 	struct output_file file = {.name = "rules.nft"};
-	int code = optimize_nft(result->ruleset, result->after, &optimizing->difference, &file.text);
+	int code = optimize_nft(result->after, &optimizing->difference, &file.text);
 
 	if (!code && optimizing->directory)
 		code = output_write(
@@ -253,6 +253,16 @@ static void say_left_out(unsigned steps, struct buffer *out)
 		buffer_puts(out, "\n");
 }
 
+static struct json_object *left_out_json(unsigned steps)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned i = 0; i < REWRITE_STEP_COUNT; i++)
+		if (steps >> i & 1)
+			json_object_array_add(array, json_object_new_string(rewrite_step_names[i]));
+	return array;
+}
+
 static int say(const struct optimizing *optimizing, const struct result *result)
 {
 	struct buffer out = {0};
@@ -262,6 +272,8 @@ static int say(const struct optimizing *optimizing, const struct result *result)
 		    optimize_json(result->rewrite, result->costs, result->cost_count);
 		if (result->measured)
 			json_object_object_add(object, "measured", optimize_measured_json(result->measured));
+		if (result->left_out)
+			json_object_object_add(object, "left_out", left_out_json(result->left_out));
 		return command_print_json(object);
 	}
 	if (optimizing->explain)

@@ -21,10 +21,10 @@ struct json_object *optimize_json(const struct rewrite *rewrite, const struct re
 
 /* optimize.c: says where, and gives the exit code. */
 int optimize_not_proven(const struct difference *difference);
-/* optimize_nft.c: `after` in nftables' words, proven to do what `before` does. An exit code, after a message
- * when it is not EXIT_DONE. */
-int optimize_nft(const struct ruleset *before, const struct ruleset *after,
-		 const struct difference_options *options, struct buffer *script);
+/* optimize_nft.c: the rules in nftables' words, proven to do the same. An exit code, after a message when it
+ * is not EXIT_DONE. */
+int optimize_nft(const struct ruleset *rules, const struct difference_options *options,
+		 struct buffer *script);
 
 /* optimize_cost.c: both rulesets loaded in network namespaces, and packets sent to them. 0 with *measured,
  * which also says why nothing was measured; -errno when not even that could be. */

@@ -2,7 +2,8 @@
  *
  * weir optimize --output nft: the text for nft(8), and its proof. The kernel itself says what it took: the
  * text is loaded into a network namespace that nobody else sees, listed from there, read as a ruleset, and
- * compared with the input for all packets. */
+ * compared for all packets with the rules that it says in other words, which have been proven to do what the
+ * input does. */
 #include "command/command.h"
 #include "command/optimize.h"
 #include "nftables/nft.h"
@@ -27,14 +28,14 @@ static void say(const struct diagnostics *sink)
 	buffer_fini(&text);
 }
 
-static int make(const struct ruleset *after, struct buffer *script)
+static int make(const struct ruleset *rules, struct buffer *script)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 
 	if (!sink)
 		return fail_memory();
 	buffer_printf(script, "%s for nft -f\n", rewrite_mark);
-	int error = nft_print(after, script, sink);
+	int error = nft_print(rules, script, sink);
 	say(sink);
 	if (error == -EINVAL)
 		return command_fail("optimize", EXIT_UNDECIDED,
@@ -72,18 +73,17 @@ static int read_back(const struct buffer *script, struct ruleset **read)
 	    error == -EINVAL ? "nft does not take it" : strerror(-error));
 }
 
-int optimize_nft(const struct ruleset *before, const struct ruleset *after,
-		 const struct difference_options *options, struct buffer *script)
+int optimize_nft(const struct ruleset *rules, const struct difference_options *options, struct buffer *script)
 {
 	struct ruleset *read __attribute__((cleanup(ruleset_cleanup))) = NULL;
 	struct difference *difference __attribute__((cleanup(difference_cleanup))) = NULL;
-	int code = make(after, script);
+	int code = make(rules, script);
 
 	if (code)
 		return code;
-	command_progress_start("comparing what nftables would do with the input");
+	command_progress_start("comparing what nftables would do");
 	code = read_back(script, &read);
-	int error = code ? 0 : difference_compute(before, read, options, &difference);
+	int error = code ? 0 : difference_compute(rules, read, options, &difference);
 	command_progress_stop();
 	if (code || error)
 		return code ? code : fail_memory();

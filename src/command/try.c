@@ -27,7 +27,7 @@ static const char help[] =
     "process\n"
     "is killed, the next weir apply, try, confirm, rollback or set does, once the time is over.\n"
     "\n"
-    "RULES: files of iptables-save, ip6tables-save, ipset save or nft, or a directory like /etc/iptables\n"
+    "RULES: a policy, files of iptables-save, ip6tables-save, ipset save or nft, or a directory like /etc/iptables\n"
     "\n"
     "  --timeout SECONDS       60s (default), 5min\n" STATE_OPTION_HELP "  --json                  as JSON\n"
     "  --help\n"

@@ -52,11 +52,6 @@ static const struct nft_object *find_object(const struct nft_table *table, const
 
 /* --- Sets and objects */
 
-static bool same_member(const struct nft_element *a, const struct nft_element *b)
-{
-	return nft_element_compare(a, b) == 0 && text_equal(a->rest, b->rest);
-}
-
 static void count_members(const struct finder *finder, const struct nft_set *from, const struct nft_set *to,
 			  size_t *added, size_t *removed)
 {
@@ -66,7 +61,7 @@ static void count_members(const struct finder *finder, const struct nft_set *fro
 		int order = i == from->count ? 1
 			    : k == to->count ? -1
 					     : nft_element_compare(&from->elements[i], &to->elements[k]);
-		bool same = order == 0 && same_member(&from->elements[i], &to->elements[k]);
+		bool same = order == 0 && nft_element_same(&from->elements[i], &to->elements[k]);
 		*removed += order <= 0 && !same;
 		*added += order >= 0 && !same && !(finder->look && to->elements[k].timed);
 		i += order <= 0;

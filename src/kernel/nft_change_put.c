@@ -67,8 +67,10 @@ static void put_element(struct nft_batch *batch, const struct nft_set *set, cons
 	if (!remove) {
 		if (element->rest.size)
 			buffer_add(&batch->bytes, element->rest.data, element->rest.size);
-		if (element->expiration)
-			nft_put_copy(batch, element->expiration);
+		if (element->timeout)
+			nft_put_u64(batch, NFTA_SET_ELEM_TIMEOUT, element->timeout);
+		if (element->timed && element->expires)
+			nft_put_u64(batch, NFTA_SET_ELEM_EXPIRATION, element->expires);
 		if (element->counted && (element->packets || element->bytes))
 			put_counter(batch, NFTA_SET_ELEM_EXPR, element->packets, element->bytes);
 	}
@@ -157,7 +159,7 @@ static void put_members(struct putter *putter, const struct nft_change *change, 
 		int order = i == from->count ? 1
 			    : k == to->count ? -1
 					     : nft_element_compare(&from->elements[i], &to->elements[k]);
-		bool same = order == 0 && text_equal(from->elements[i].rest, to->elements[k].rest);
+		bool same = order == 0 && nft_element_same(&from->elements[i], &to->elements[k]);
 		if (remove && order <= 0 && !same)
 			list_add(&list, &from->elements[i]);
 		if (!remove && order >= 0 && !same) {

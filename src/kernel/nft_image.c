@@ -144,8 +144,7 @@ static void take_counter(const struct nlattr *expression, uint64_t *packets, uin
 
 int nft_element_parse(struct arena *arena, const struct nlattr *nest, struct nft_element *element)
 {
-	static const unsigned types[] = {NFTA_SET_ELEM_DATA, NFTA_SET_ELEM_TIMEOUT, NFTA_SET_ELEM_USERDATA,
-					 NFTA_SET_ELEM_OBJREF};
+	static const unsigned types[] = {NFTA_SET_ELEM_DATA, NFTA_SET_ELEM_USERDATA, NFTA_SET_ELEM_OBJREF};
 	const struct nlattr *attributes[NFTA_SET_ELEM_EXPRESSIONS + 1], *value[NFTA_DATA_MAX + 1], *inner;
 	struct nft_batch written = {0};
 	int error = 0;
@@ -164,8 +163,9 @@ int nft_element_parse(struct arena *arena, const struct nlattr *nest, struct nft
 	if (written.bytes.size || written.bytes.failed)
 		error = keep(arena, &written, &element->rest);
 	nft_batch_fini(&written);
-	element->expiration = attributes[NFTA_SET_ELEM_EXPIRATION];
 	element->timed = attributes[NFTA_SET_ELEM_EXPIRATION];
+	element->timeout = number64(attributes[NFTA_SET_ELEM_TIMEOUT]);
+	element->expires = number64(attributes[NFTA_SET_ELEM_EXPIRATION]);
 	if (attributes[NFTA_SET_ELEM_EXPR])
 		take_counter(attributes[NFTA_SET_ELEM_EXPR], &element->packets, &element->bytes,
 			     &element->counted);
@@ -222,6 +222,18 @@ int nft_element_compare(const struct nft_element *a, const struct nft_element *b
 	return compare_text(a->end, b->end);
 }
 
+/* A member goes at a time: how long it was to stay when it was added, and how long it stays from now on, are
+ * two ways to say so, and a moment passes between two that are asked. */
+#define MOMENT 5000 /* ms */
+
+bool nft_element_same(const struct nft_element *a, const struct nft_element *b)
+{
+	uint64_t apart = a->expires > b->expires ? a->expires - b->expires : b->expires - a->expires;
+
+	return nft_element_compare(a, b) == 0 && text_equal(a->rest, b->rest) && a->timed == b->timed &&
+	       (!a->timed || (a->timeout && a->timeout == b->timeout) || apart <= MOMENT);
+}
+
 static int compare_elements(const void *a, const void *b)
 {
 	return nft_element_compare(a, b);
@@ -235,7 +247,8 @@ static void finish_set(struct parser *parser, struct nft_set *set)
 		set->count = 0;
 		return;
 	}
-	qsort(set->elements, set->count, sizeof(*set->elements), compare_elements);
+	if (set->count)
+		qsort(set->elements, set->count, sizeof(*set->elements), compare_elements);
 	if (!set->pairs)
 		return;
 	for (size_t i = 0; i < set->count; i++) {
@@ -444,7 +457,9 @@ static void parse_pass(struct parser *parser, const char *raw, size_t size, bool
 		const struct nfgenmsg *general = mnl_nlmsg_get_payload(message);
 		unsigned type = message->nlmsg_type & 0xff;
 
-		if (mnl_nlmsg_get_payload_len(message) < sizeof(*general) ||
+		/* mnl_nlmsg_ok() takes a length with the highest bit set for a negative one */
+		if (message->nlmsg_len > (size_t)left ||
+		    mnl_nlmsg_get_payload_len(message) < sizeof(*general) ||
 		    message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES) {
 			fail(parser, -EBADMSG);
 			return;
@@ -496,23 +511,31 @@ int nft_image_parse(const char *raw, size_t size, struct nft_image **result)
 	return parser.error;
 }
 
-/* The image's arena keeps the bytes: parsed where they will stay. */
-static int parse_copy(const struct buffer *raw, struct nft_image **image, struct buffer *why)
+/* Parsed where the bytes will stay. */
+int nft_image_parse_copy(const struct buffer *raw, struct nft_image **image)
 {
 	struct arena *arena = arena_new();
-	char *copy = arena ? arena_copy(arena, raw->data, raw->size) : NULL;
+	char *copy = arena ? arena_copy(arena, raw->data ? raw->data : "", raw->size) : NULL;
 	struct nft_image *read = NULL;
 	int error = copy ? nft_image_parse(copy, raw->size, &read) : -ENOMEM;
 
 	if (error) {
 		if (arena)
 			arena_free(arena);
-		buffer_printf(why, "cannot make sense of nftables' rules: %s", strerror(-error));
 		return error;
 	}
 	read->bytes = arena;
 	*image = read;
 	return 0;
+}
+
+static int parse_read(const struct buffer *raw, struct nft_image **image, struct buffer *why)
+{
+	int error = nft_image_parse_copy(raw, image);
+
+	if (error)
+		buffer_printf(why, "cannot make sense of nftables' rules: %s", strerror(-error));
+	return error;
 }
 
 int nft_image_read(struct nft_image **image, struct buffer *why)
@@ -521,7 +544,7 @@ int nft_image_read(struct nft_image **image, struct buffer *why)
 	int error = nft_image_dump(&raw, why);
 
 	if (!error)
-		error = parse_copy(&raw, image, why);
+		error = parse_read(&raw, image, why);
 	buffer_fini(&raw);
 	return error;
 }
@@ -532,7 +555,7 @@ int nft_image_read_sets(const char *const *names, size_t count, struct nft_image
 	int error = nft_image_dump_sets(names, count, &raw, why);
 
 	if (!error)
-		error = parse_copy(&raw, image, why);
+		error = parse_read(&raw, image, why);
 	buffer_fini(&raw);
 	return error;
 }

@@ -23,11 +23,11 @@ struct nft_element {
 	struct text end;  /* of an interval: the first value behind it (data NULL: it is open); of a member
 			     with ranges the last ones; empty: a plain value */
 	uint32_t flags;   /* NFT_SET_ELEM_* */
-	struct text rest; /* attributes that tell it from others of that key: data, timeout, comment */
+	struct text rest; /* attributes that tell it from others of that key: data, comment */
 	uint64_t packets, bytes;
-	bool counted; /* has a counter */
-	bool timed;   /* goes by itself */
-	const struct nlattr *expiration;
+	bool counted;              /* has a counter */
+	bool timed;                /* goes by itself */
+	uint64_t timeout, expires; /* ms, in all and left; when it goes by itself */
 };
 
 struct nft_set {
@@ -91,7 +91,9 @@ int nft_image_dump_sets(const char *const *names, size_t count, struct buffer *r
 int nft_image_read_sets(const char *const *names, size_t count, struct nft_image **image, struct buffer *why);
 /* -EBADMSG: it is damaged. -ENOMEM. `raw` must stay. */
 int nft_image_parse(const char *raw, size_t size, struct nft_image **image);
-/* Both; the bytes are kept with the image. */
+/* The same; the image keeps a copy of them. */
+int nft_image_parse_copy(const struct buffer *raw, struct nft_image **image);
+/* Dumps and parses; the bytes are kept with the image. */
 int nft_image_read(struct nft_image **image, struct buffer *why);
 void nft_image_free(struct nft_image *image);
 static inline void nft_image_cleanup(struct nft_image **image)
@@ -105,5 +107,7 @@ struct nft_chain *nft_image_chain(const struct nft_table *table, const char *nam
 /* One element of a message; what it points to stays in the message, and in the arena. */
 int nft_element_parse(struct arena *arena, const struct nlattr *nest, struct nft_element *element);
 int nft_element_compare(const struct nft_element *a, const struct nft_element *b);
+/* The same value, and nothing about it is other but what was counted. */
+bool nft_element_same(const struct nft_element *a, const struct nft_element *b);
 
 #endif

@@ -90,7 +90,7 @@ struct text nft_member_key(struct arena *arena, const struct nft_set *set, const
 	return (struct text){(const char *)bytes, set->key_size};
 }
 
-/* Comment, timeout, and the mark of an interval that reaches the last address, as nft(8) writes them. */
+/* Comment, and the mark of an interval that reaches the last address, as nft(8) writes them. */
 static int make_rest(struct arena *arena, const struct nft_member *member, bool open, struct text *rest)
 {
 	struct nft_batch attributes = {0};
@@ -98,8 +98,6 @@ static int make_rest(struct arena *arena, const struct nft_member *member, bool 
 	const uint32_t flags = USERDATA_OPEN;
 	char head[2];
 
-	if (member->timeout)
-		nft_put_u64(&attributes, NFTA_SET_ELEM_TIMEOUT, (uint64_t)member->timeout * 1000);
 	if (member->comment && member->comment[0]) {
 		size_t size = strnlen(member->comment, COMMENT_MAX - 1);
 		head[0] = USERDATA_COMMENT;
@@ -127,7 +125,7 @@ static int make_rest(struct arena *arena, const struct nft_member *member, bool 
 	return failed ? -ENOMEM : 0;
 }
 
-/* What a part of a member that was there keeps: its comment and its time. */
+/* What a part of a member that was there keeps: its comment. */
 static int keep_rest(struct arena *arena, const struct nft_element *old, bool open, struct text *rest)
 {
 	struct nft_batch attributes = {0};
@@ -171,7 +169,9 @@ static int compare_members(const void *left, const void *right)
 	const struct nft_member *a = left, *b = right;
 	int order = compare_group(a, b);
 
-	return order ? order : (a->low > b->low) - (a->low < b->low);
+	if (!order)
+		order = (a->low > b->low) - (a->low < b->low);
+	return order ? order : (a->high < b->high) - (a->high > b->high); /* what holds others first */
 }
 
 int nft_members(struct arena *arena, const struct nft_set *set, const struct nft_shape *shape,
@@ -247,6 +247,9 @@ static int add_range(struct work *work, const struct nft_member *member, address
 	if (!element)
 		return -ENOMEM;
 	element->key = nft_member_key(work->arena, work->set, work->shape, low, member);
+	element->timeout = old ? old->timeout : (uint64_t)member->timeout * 1000;
+	element->timed = old && old->timed;
+	element->expires = old ? old->expires : 0;
 	if (pairs && !open)
 		element->end = nft_member_key(work->arena, work->set, work->shape, high + 1, member);
 	else if (work->shape->intervals && !pairs)
@@ -278,6 +281,20 @@ static bool before(const struct nft_member *there, const struct nft_member *aske
 static bool meets(const struct nft_member *there, const struct nft_member *asked)
 {
 	return compare_group(there, asked) == 0 && there->low <= asked->high && there->high >= asked->low;
+}
+
+/* Whether members from that one on hold all of it, one or several that touch. */
+static bool holds(const struct work *work, size_t at, const struct nft_member *asked)
+{
+	address low = asked->low;
+
+	for (; at < work->count && compare_group(&work->there[at], asked) == 0 && work->there[at].low <= low;
+	     at++) {
+		if (work->there[at].high >= asked->high)
+			return true;
+		low = work->there[at].high + 1;
+	}
+	return false;
 }
 
 /* Sets of single addresses. */
@@ -315,9 +332,8 @@ int nft_members_add(struct arena *arena, const struct nft_set *set, const struct
 		struct nft_member joined = asked[i];
 		while (at < work.count && before(&work.there[at], &joined))
 			at++;
-		if (at < work.count && meets(&work.there[at], &joined) && work.there[at].low <= joined.low &&
-		    work.there[at].high >= joined.high)
-			continue; /* all of it is there */
+		if (holds(&work, at, &joined))
+			continue;
 		change->changed++;
 		for (;;) {
 			for (; at < work.count && !error && meets(&work.there[at], &joined); at++) {
@@ -386,22 +402,15 @@ int nft_members_remove(struct arena *arena, const struct nft_set *set, const str
 int nft_members_test(struct arena *arena, const struct nft_set *set, const struct nft_shape *shape,
 		     const struct nft_member *asked, size_t count, bool *in)
 {
-	struct nft_member *there;
+	struct nft_member_change change;
+	struct work work;
 	size_t at = 0;
-	int error = nft_members(arena, set, shape, &there);
+	int error = begin_work(&work, arena, set, shape, &change);
 
 	for (size_t i = 0; i < count && !error; i++) {
-		address low = asked[i].low;
-		size_t next;
-		in[i] = false;
-		while (at < set->count && before(&there[at], &asked[i]))
+		while (at < work.count && before(&work.there[at], &asked[i]))
 			at++;
-		for (next = at; next < set->count && !in[i]; next++) {
-			if (compare_group(&there[next], &asked[i]) != 0 || there[next].low > low)
-				break;
-			in[i] = there[next].high >= asked[i].high;
-			low = there[next].high + 1;
-		}
+		in[i] = holds(&work, at, &asked[i]);
 	}
 	return error;
 }

@@ -65,8 +65,12 @@ void state_move_fini(struct state_move *move)
 {
 	nft_changes_free(move->changes);
 	nft_image_free(move->live);
+	nft_image_free(move->target);
+	if (move->arena)
+		arena_free(move->arena);
 	move->changes = NULL;
-	move->live = NULL;
+	move->live = move->target = NULL;
+	move->arena = NULL;
 }
 
 /* What a move works on. */
@@ -147,8 +151,7 @@ static int write_down(struct moving *moving, const struct state_move *move, stru
 
 int state_move(struct state_store *store, struct state_move *move, struct buffer *why)
 {
-	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
-	struct moving moving = {.store = store, .arena = arena};
+	struct moving moving = {.store = store, .arena = arena_new()};
 	struct state_pending pending = {.kind = move->kind,
 					.number = move->number,
 					.source = move->source,
@@ -156,8 +159,10 @@ int state_move(struct state_store *store, struct state_move *move, struct buffer
 					.deadline = move->deadline},
 			     nothing = {0};
 	struct buffer ignored = {0};
-	int error = arena ? load(&moving, move, why) : -ENOMEM;
+	int error = moving.arena ? load(&moving, move, why) : -ENOMEM;
 
+	move->arena = moving.arena;
+	move->target = moving.target;
 	pending.from = moving.from;
 	if (!error)
 		error = state_set_pending(store, &pending, why);
@@ -178,7 +183,6 @@ int state_move(struct state_store *store, struct state_move *move, struct buffer
 	if (error)
 		state_move_fini(move);
 	buffer_fini(&ignored);
-	nft_image_free(moving.target);
 	return error;
 }
 

@@ -26,7 +26,9 @@ struct state_move {
 	/* Called once the change is on record and before the kernel is changed; its error ends it all. */
 	int (*ready)(void *context);
 	void *context;
-	/* Results: what was done. */
+	/* Results: what was done, and what that points to. */
+	struct arena *arena;
+	struct nft_image *target;
 	struct nft_image *live;
 	struct nft_changes *changes;
 };

@@ -468,8 +468,6 @@ static int declare_rule(struct behaviour *behaviour, const struct rule *rule)
 			behaviour->needs |= LOOK_CHANGES;
 	}
 	behaviour->rewrites[rule->chain->table->id] |= behaviour_target_rewrites(&rule->target);
-	if (rule->target.type->rewrites & KNOWN_TCP_FLAGS) /* which other chains may look at */
-		behaviour->needs |= LOOK_CHANGES;
 	if (target_reads_state(&rule->target) || rule->chain->table->id == TABLE_NAT)
 		behaviour->needs |= LOOK_TRACKING;
 	if (!result && may_end(&rule->target) && !behaviour_target_predicate(behaviour, rule))

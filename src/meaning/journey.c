@@ -21,6 +21,7 @@
 struct compared {
 	struct difference_journey *journey;
 	bool done;
+	bool open; /* the same as far as verdicts go */
 	struct walk walks[2];
 	struct fates fates[2];
 };
@@ -78,6 +79,10 @@ static int travel(struct comparison *comparison, struct compared *compared, size
 		return -ENOMEM;
 	behaviour_look(comparison->behaviour, request->wanted | LOOK_TRACKING | LOOK_CHANGES, asked);
 	walk_touch(walk, request->delta, request->chains, request->chain_count);
+	if (variant > 0) {
+		memcpy(walk->has_stage, compared->walks[0].has_stage, sizeof(walk->has_stage));
+		memcpy(walk->stages, compared->walks[0].stages, sizeof(walk->stages));
+	}
 	return walk_fates(walk, &compared->fates[variant]);
 }
 
@@ -99,6 +104,8 @@ static void find_reached(struct comparison *comparison, bool *reached)
 	const struct journey_request *request = comparison->request;
 	for (size_t j = 0; j < comparison->count; j++) {
 		const struct walk *walk = &comparison->compared[j].walks[0];
+		if (!comparison->compared[j].done)
+			continue;
 		const struct way *way = &journey_ways[walk->journey];
 		for (size_t s = 0; s < way->count && walk->touched != DIAGRAM_FALSE; s++)
 			for (size_t side = 0; side < SIDES_MAX; side++)
@@ -129,27 +136,62 @@ static int find_hanging(struct comparison *comparison, const struct compared *co
 	return result;
 }
 
-static int find_asked(struct comparison *comparison)
+/* What one side alone has may say anything, asked or not; but for what it tells others. */
+static bool keep_shared(const struct comparison *comparison, bool *asked)
+{
+	bool any = false;
+	for (size_t i = 0; i < comparison->places; i++) {
+		const struct place *place = &comparison->behaviour->places.all[i];
+		any |= asked[i] &= place->paired || place->memory;
+	}
+	return any;
+}
+
+static int travel_all(struct comparison *comparison, const bool *asked, bool again)
+{
+	int result = 0;
+	for (size_t i = 0; i < comparison->count && !result; i++) {
+		struct compared *compared = &comparison->compared[i];
+		if (again && !compared->open)
+			continue;
+		compared->done = !is_late(comparison);
+		for (size_t variant = 0; variant < 2 && compared->done && !result; variant++)
+			result = travel(comparison, compared, variant, asked);
+	}
+	return result;
+}
+
+static bool all_open_same(const struct comparison *comparison)
+{
+	for (size_t i = 0; i < comparison->count; i++)
+		if (comparison->compared[i].open &&
+		    !(comparison->compared[i].done && is_same(&comparison->compared[i])))
+			return false;
+	return true;
+}
+
+/* Where all that touched packets may ask is asked the same, it does not matter what hangs on it: which is
+ * much more to find out. */
+static int compare_asked(struct comparison *comparison, bool *reached)
 {
 	const struct journey_request *request = comparison->request;
-	bool *reached = calloc(comparison->places + 1, sizeof(*reached));
-	int result = reached ? 0 : -ENOMEM;
-	if (!result)
-		find_reached(comparison, reached);
+	int result = 0;
+	find_reached(comparison, reached);
 	for (size_t i = 0; i < comparison->count && !result; i++)
-		result = find_hanging(comparison, &comparison->compared[i]);
-	bool any = !result && memchr(reached, 1, comparison->places + 1);
-	for (size_t i = 0; any && i < request->chain_count && !result; i++)
+		if (comparison->compared[i].done)
+			result = find_hanging(comparison, &comparison->compared[i]);
+	if (result || !keep_shared(comparison, reached))
+		return result;
+	result = travel_all(comparison, reached, true);
+	if (result || all_open_same(comparison))
+		return result;
+	find_reached(comparison, reached);
+	for (size_t i = 0; i < request->chain_count && !result; i++)
 		result = behaviour_hanging_others(comparison->behaviour, request->chains[i].table,
 						  request->chains[i].hook, request->wanted, reached,
 						  comparison->asked);
-	/* What one side alone has may say anything, asked or not; but for what it tells others. */
-	for (size_t i = 0; i < comparison->places; i++) {
-		const struct place *place = &comparison->behaviour->places.all[i];
-		comparison->asked[i] &= place->paired || place->memory;
-	}
-	free(reached);
-	return result;
+	bool any = keep_shared(comparison, comparison->asked);
+	return result ? result : travel_all(comparison, any ? comparison->asked : NULL, true);
 }
 
 /* --- answers
@@ -238,30 +280,17 @@ static int conclude(struct comparison *comparison, struct compared *compared)
 	return result;
 }
 
-static int travel_all(struct comparison *comparison, const bool *asked)
-{
-	int result = 0;
-	for (size_t i = 0; i < comparison->count && !result; i++) {
-		struct compared *compared = &comparison->compared[i];
-		if (asked && (!compared->done || !is_same(compared)))
-			continue;
-		compared->done = !is_late(comparison);
-		for (size_t variant = 0; variant < 2 && compared->done && !result; variant++)
-			result = travel(comparison, compared, variant, asked);
-	}
-	return result;
-}
-
 static int compare(struct comparison *comparison)
 {
-	bool open = false;
-	int result = travel_all(comparison, NULL);
-	for (size_t i = 0; i < comparison->count; i++)
-		open |= comparison->compared[i].done && is_same(&comparison->compared[i]);
+	bool open = false, *reached = calloc(comparison->places + 1, sizeof(*reached));
+	int result = reached ? travel_all(comparison, NULL, false) : -ENOMEM;
+	for (size_t i = 0; i < comparison->count; i++) {
+		struct compared *compared = &comparison->compared[i];
+		open |= compared->open = compared->done && is_same(compared);
+	}
 	if (!result && open && comparison->places)
-		result = find_asked(comparison);
-	if (!result && open && memchr(comparison->asked, 1, comparison->places + 1))
-		result = travel_all(comparison, comparison->asked);
+		result = compare_asked(comparison, reached);
+	free(reached);
 	for (size_t i = 0; i < comparison->count && !result; i++) {
 		struct compared *compared = &comparison->compared[i];
 		if (compared->done) {

@@ -70,12 +70,6 @@ static bool tracks(const struct event *event)
 	return event->tracks;
 }
 
-/* Changes a field of the diagram: the flags. */
-static bool changes_field(const struct event *event)
-{
-	return event->text && strncmp(event->text, "ECN", 3) == 0;
-}
-
 static bool is_untracked(const struct walk *walk, uint32_t trace)
 {
 	const struct event *event = find_event(walk, trace, tracks);
@@ -225,9 +219,7 @@ static diagram_node go_on(void *context, uint32_t value)
 	struct traces *traces = &walk->behaviour->traces;
 	struct end end = end_of(walk, value);
 	if (end.kind == END_ACCEPT) {
-		bool another =
-		    traces->traces[end.trace].rewritten || find_event(walk, end.trace, changes_field);
-		if (another && !going->last)
+		if (traces->traces[end.trace].rewritten && !going->last)
 			return compose_end(walk->unknown);
 		return compose_end(traces_end(traces, END_CONTINUE, NULL, end.trace));
 	}

@@ -22,7 +22,7 @@ bool walk_assembles(const struct walk *walk)
 static bool is_shared(const char *name)
 {
 	static const char *const types[] = {"mark", "set",      "mac",      "pkttype", "time",
-					    "cpu",  "addrtype", "devgroup", "physdev"};
+					    "cpu",  "addrtype", "devgroup", "physdev", "rpfilter"};
 	if (strncmp(name, "-m ", 3) != 0)
 		return false;
 	size_t size = strcspn(name + 3, " ");
@@ -77,28 +77,35 @@ void walk_look_later(struct walk *walk, const struct part *front, struct later *
 		gone[side] = walk_final(walk, walk_drop(walk, later->ends[side]));
 	later->doubtful = walk_unequal(walk, gone[0], gone[1]);
 	bool same = later->ends[0] == later->ends[1];
-	for (size_t side = 0; side < SIDES_MAX && !same && opaque; side++) {
-		later->ends[side] = walk_collapse(walk, later->ends[side], opaque);
-		later->doubtful = diagram_or(diagram, later->doubtful,
-					     walk_unknown(walk, later->ends[side], later->ends[side]));
+	for (size_t side = 0; side < SIDES_MAX; side++) {
+		if (!same && opaque)
+			later->ends[side] = walk_collapse(walk, later->ends[side], opaque);
+		later->unknown[side] = walk_unknown(walk, later->ends[side], later->ends[side]);
 	}
 	for (size_t side = 0; side < SIDES_MAX; side++)
 		dropped[side] = walk_dropped(walk, later->ends[side]);
 	later->unlike = diagram_or(diagram, diagram_minus(diagram, dropped[0], dropped[1]),
 				   diagram_minus(diagram, dropped[1], dropped[0]));
+	for (size_t side = 0; side < SIDES_MAX; side++)
+		later->unlike = diagram_or(diagram, later->unlike, later->unknown[side]);
 	free(opaque);
 }
 
-void walk_assemble(struct walk *walk, const struct part *front, const struct later *later,
-		   struct fates *fates)
+void walk_assemble(struct walk *walk, const struct part *front, struct fates *fates, struct later *later)
 {
 	struct diagram *diagram = walk->behaviour->fields->diagram;
 	diagram_node first = is_fragment(walk, FRAGMENT_FIRST);
 	for (size_t side = 0; side < SIDES_MAX; side++) {
 		diagram_node gone = walk_drop(walk, front->lock[side]);
-		diagram_node travels = walk_alike(walk, front->lock[side], front->lock[side]);
-		diagram_node where = diagram_and(diagram, walk_dropped(walk, later->ends[side]),
-						 diagram_and(diagram, first, travels));
+		diagram_node where = walk_alike(walk, front->lock[side], front->lock[side]);
+		where = diagram_and(diagram, first, where);
+		/* Where the whole is dropped all the same it does not matter. */
+		diagram_node doubtful = diagram_and(diagram, where, later->unknown[side]);
+		if (doubtful != DIAGRAM_FALSE)
+			doubtful =
+			    diagram_and(diagram, doubtful, walk_unequal(walk, gone, fates->full[side]));
+		later->doubtful = diagram_or(diagram, later->doubtful, doubtful);
+		where = diagram_and(diagram, where, walk_dropped(walk, later->ends[side]));
 		fates->full[side] = diagram_if(diagram, where, gone, fates->full[side]);
 		fates->full[side] = walk_as_first(walk, fates->full[side]);
 	}

@@ -148,6 +148,13 @@ void walk_touch(struct walk *walk, struct delta *delta, const struct difference_
 			own = any_of(walk, own, out_field, 1);
 		all = diagram_or(diagram, all, own);
 	}
+	if (walk_assembles(walk)) { /* of first fragments the later ones, too */
+		diagram_node later = compose_fix(walk->behaviour, all, FIELD_FRAGMENT, FRAGMENT_FIRST);
+		later = any_of(walk, later, walk_transport, WALK_TRANSPORT);
+		all =
+		    diagram_or(diagram, all,
+			       diagram_and(diagram, field_value(walk, FIELD_FRAGMENT, FRAGMENT_LATE), later));
+	}
 	walk->touched = all;
 	walk->behind = nat ? any_of(walk, all, nat_fields, 2) : all;
 	if (walk->journey == JOURNEY_LEAVING)
@@ -235,13 +242,40 @@ static struct part join(struct walk *walk, size_t slot, const struct part *f, st
 	return result;
 }
 
-static diagram_node stage_node(struct walk *walk, size_t side, size_t number)
+/* Packets of which the stage is asked, as it sees them. */
+diagram_node walk_asked(const struct walk *walk, size_t number)
+{
+	static const enum field in_field[] = {FIELD_IN};
+	const struct way *way = &journey_ways[walk->journey];
+	enum hook hook = way->stages[number].hook;
+	diagram_node asked = number < way->split ? walk->touched : walk->behind;
+	if (walk->journey == JOURNEY_LEAVING)
+		asked = any_of(walk, asked, in_field, 1);
+	if (hook == HOOK_PREROUTING || hook == HOOK_INPUT)
+		asked = any_of(walk, asked, out_field, 1);
+	return asked;
+}
+
+/* Elsewhere than where it is asked it travels on. */
+static void find_stage(struct walk *walk, size_t number)
 {
 	const struct stage *stage = &journey_ways[walk->journey].stages[number];
-	bool before = number < journey_ways[walk->journey].split;
-	diagram_node node = behaviour_chain(walk->behaviour, side, stage->table, stage->hook,
-					    before ? walk->touched : walk->behind);
-	return walk_stage_ends(walk, seen_at(walk, number, node), number);
+	diagram_node asked = walk_asked(walk, number);
+	diagram_node plain = compose_plain_end(walk->behaviour, END_ACCEPT);
+	for (size_t side = 0; side < SIDES_MAX; side++) {
+		diagram_node node = behaviour_chain(walk->behaviour, side, stage->table, stage->hook, asked);
+		node = diagram_if(diagram_of(walk), asked, node, plain);
+		node = walk_stage_ends(walk, seen_at(walk, number, node), number);
+		walk->stages[number][side] = node;
+	}
+	walk->has_stage[number] = true;
+}
+
+static diagram_node stage_node(struct walk *walk, size_t side, size_t number)
+{
+	if (!walk->has_stage[number])
+		find_stage(walk, number);
+	return walk->stages[number][side];
 }
 
 /* First packets of a connection meet the rules of nat. One that is related may be the first of its own
@@ -511,7 +545,7 @@ int walk_fates(struct walk *walk, struct fates *fates)
 	for (size_t side = 0; side < SIDES_MAX; side++)
 		fates->full[side] = whole.lock[side];
 	if (walk_assembles(walk))
-		walk_assemble(walk, &front, &later, fates);
+		walk_assemble(walk, &front, fates, &later);
 	for (size_t side = 0; side < SIDES_MAX; side++)
 		fates->final[side] = walk_final(walk, fates->full[side]);
 	fates->domain = find_domain(walk);

@@ -43,6 +43,9 @@ struct walk {
 	uint32_t seen;         /* the event: conntrack saw it */
 	bool *hanging;         /* variables on which something hung that is not in the fates any more */
 	diagram_node template; /* where the sides tell conntrack different things about the packet */
+	/* What the chains do, asked once for packets with a connection and without. */
+	bool has_stage[STAGES_MAX];
+	diagram_node stages[STAGES_MAX][SIDES_MAX];
 };
 
 /* What becomes of the packets at the end of the way. */
@@ -58,12 +61,14 @@ struct fates {
 /* Of the later fragments of first ones. */
 struct later {
 	diagram_node ends[SIDES_MAX];
-	diagram_node unlike;   /* dropped on one side alone */
-	diagram_node doubtful; /* it is not known, or they are asked otherwise */
+	diagram_node unlike;             /* dropped on one side alone */
+	diagram_node unknown[SIDES_MAX]; /* whether they are */
+	diagram_node doubtful;           /* it matters, or they are asked otherwise */
 };
 
 /* journey_path.c: 0 or -ENOMEM; nodes may be undecided. */
 int walk_fates(struct walk *walk, struct fates *fates);
+diagram_node walk_asked(const struct walk *walk, size_t number);
 /* Packets of which some stage may do something else; and what they may be behind NAT. */
 void walk_touch(struct walk *walk, struct delta *delta, const struct difference_chain *chains, size_t count);
 
@@ -74,8 +79,7 @@ diagram_node walk_later_fragment(struct walk *walk, diagram_node f);
 /* What becomes of later fragments before they are put together, `front` being that of all packets. */
 void walk_look_later(struct walk *walk, const struct part *front, struct later *later);
 /* Makes of the fates of first fragments those of the whole packet. */
-void walk_assemble(struct walk *walk, const struct part *front, const struct later *later,
-		   struct fates *fates);
+void walk_assemble(struct walk *walk, const struct part *front, struct fates *fates, struct later *later);
 /* Later ones in words: as the first. */
 diagram_node walk_as_first(struct walk *walk, diagram_node f);
 bool *walk_variables(const struct walk *walk, const enum field *list, size_t count, bool opaque);

@@ -128,6 +128,10 @@ static bool tcp_option(struct nft_asked *asked)
 	if (!nft_word(asked->words) || !nft_number(asked->words->word.data, UINT8_MAX, &option, NULL) ||
 	    option < 2)
 		return false;
+	/* nft lists "missing" without the protocol, and it holds for others, too: something else must ask for
+	 * TCP. */
+	if (asked->inverted)
+		nft_ask(asked, "tcp dport >= 0");
 	nft_ask(asked, "tcp option %u %s", (unsigned)option, asked->inverted ? "missing" : "exists");
 	return true;
 }
@@ -299,7 +303,8 @@ bool nft_match_dscp(struct nft_asked *asked)
 	return true;
 }
 
-/* The whole octet, for which nft(8) has no name; IPv6 has it from the fifth bit on. */
+/* Of the octet some bits: nft(8) lists all of it, or one of its two fields, as if it had been asked for DSCP
+ * and ECN. IPv6 has it from the fifth bit on. */
 bool nft_match_tos(struct nft_asked *asked)
 {
 	bool six = asked->rule->chain->table->family == FAMILY_IPV6;
@@ -308,13 +313,8 @@ bool nft_match_tos(struct nft_asked *asked)
 
 	if (!nft_word_is(asked->words, "--tos") || !nft_word(asked->words) ||
 	    !nft_number(asked->words->word.data, UINT8_MAX, &number, &end) || *end != '/' ||
-	    !nft_number(end + 1, UINT8_MAX, &mask, NULL) || !mask)
+	    !nft_number(end + 1, UINT8_MAX, &mask, NULL) || !mask || (mask & 0xfc) == 0xfc || mask == 3)
 		return false;
-	if (asked->inverted && mask == UINT8_MAX &&
-	    !six) { /* listed as if it were two conditions, of the bits' meanings */
-		nft_ask(asked, "@nh,8,8 != %u-%u", (unsigned)number, (unsigned)number);
-		return true;
-	}
 	struct buffer *value = nft_ask(asked, "@nh,%s & 0x%x %s", six ? "0,16" : "8,8",
 				       (unsigned)mask << (six ? 4 : 0), asked->inverted ? "!=" : "==");
 	if (value)

@@ -552,8 +552,7 @@ static bool looks_behind_authentication(const struct rule *rule)
 		struct set_question question;
 		if (match_set_question(&rule->matches[i], &question))
 			for (unsigned k = 0; k < question.set->dimensions; k++)
-				if (set_types[question.set->type].parts[k] == SET_PART_PORT ||
-				    set_types[question.set->type].parts[k] == SET_PART_BARE_PORT)
+				if (set_types[question.set->type].parts[k] == SET_PART_PORT)
 					return true;
 	}
 	return false;

@@ -34,9 +34,8 @@ bool nft_name_good(struct text name)
 /* What a packet is looked up by. */
 struct key {
 	struct buffer text;
-	bool ports;      /* with their protocol */
-	bool bare_ports; /* of TCP and UDP alike */
-	bool elsewhere;  /* an interface, which not every packet has */
+	bool ports;     /* with their protocol */
+	bool elsewhere; /* an interface, which not every packet has */
 };
 
 static bool key_part(struct key *key, enum set_part part, const char *header, bool source)
@@ -49,10 +48,6 @@ static bool key_part(struct key *key, enum set_part part, const char *header, bo
 	case SET_PART_PORT:
 		key->ports = true;
 		buffer_printf(&key->text, "meta l4proto . th %s", source ? "sport" : "dport");
-		return true;
-	case SET_PART_BARE_PORT:
-		key->bare_ports = true;
-		buffer_printf(&key->text, "th %s", source ? "sport" : "dport");
 		return true;
 	case SET_PART_INTERFACE:
 		key->elsewhere = true;
@@ -96,37 +91,32 @@ static bool has_no_ports(const struct rule *rule)
 static void look_up(const struct nft_asked *asked, const struct key *key, const struct set *set,
 		    bool inverted)
 {
-	if ((key->ports || key->bare_ports) && has_no_ports(asked->rule)) {
-		nft_ask(asked, "meta l4proto %s", key->bare_ports ? "{ tcp, udp }" : PROTOCOLS_WITH_PORTS);
+	if (key->ports && has_no_ports(asked->rule)) {
+		nft_ask(asked, "meta l4proto %s", PROTOCOLS_WITH_PORTS);
 		return;
 	}
-	if (key->bare_ports)
-		nft_ask(asked, "meta l4proto { tcp, udp }");
 	struct buffer *value = nft_ask(asked, "%s%s", key->text.data, inverted ? " !=" : "");
 	if (!value)
 		return;
 	buffer_puts(value, "@");
 	nft_set_name(set, value);
 	asked->to->stateful |= set->counters;
-	asked->to->transport |= key->ports || key->bare_ports;
+	asked->to->transport |= key->ports;
 }
 
 /* Packets that have no ports, later fragments of those that have, and those whose port is no member. */
 static bool look_up_inverted(const struct nft_asked *asked, const struct key *key, const struct set *set)
 {
-	const char *protocols = key->bare_ports ? "{ tcp, udp }" : PROTOCOLS_WITH_PORTS;
-
 	if (has_no_ports(asked->rule))
 		return true;
 	if (!nft_variants(asked, 3))
 		return false;
 	if (asked->nft->variant == 2) {
-		if (!key->bare_ports)
-			nft_ask(asked, "meta l4proto %s", protocols);
+		nft_ask(asked, "meta l4proto %s", PROTOCOLS_WITH_PORTS);
 		look_up(asked, key, set, true);
 		return true;
 	}
-	nft_ask(asked, "meta l4proto%s %s", asked->nft->variant == 0 ? " !=" : "", protocols);
+	nft_ask(asked, "meta l4proto%s %s", asked->nft->variant == 0 ? " !=" : "", PROTOCOLS_WITH_PORTS);
 	if (asked->nft->variant == 1 && asked->rule->chain->table->family == FAMILY_IPV4)
 		nft_ask(asked, "ip frag-off & 0x1fff != 0");
 	else
@@ -143,7 +133,7 @@ static bool match_set(const struct nft_asked *asked, const struct set_question *
 
 	if (done && question->inverted && key.elsewhere)
 		done = false;
-	else if (done && question->inverted && (key.ports || key.bare_ports))
+	else if (done && question->inverted && key.ports)
 		done = look_up_inverted(asked, &key, set);
 	else if (done)
 		look_up(asked, &key, set, question->inverted);
@@ -220,7 +210,7 @@ bool nft_target_set(struct nft *nft, const struct rule *rule, struct nft_words *
 	}
 	bool done = nft_set_fillable(set) &&
 		    make_key(set, rule->chain->table->family, source, dimensions, &key) && !key.elsewhere &&
-		    !key.bare_ports && (!key.ports || has_ports(rule));
+		    (!key.ports || has_ports(rule));
 	if (done) {
 		use_set(nft, set);
 		to->transport |= key.ports;

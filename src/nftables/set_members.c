@@ -13,7 +13,6 @@ bool nft_set_type_known(const struct set *set)
 {
 	switch (set->type) {
 	case SET_BITMAP_IP:
-	case SET_BITMAP_PORT:
 	case SET_HASH_IP:
 	case SET_HASH_NET:
 	case SET_HASH_IP_PORT:
@@ -151,9 +150,6 @@ static void print_part(const struct set *set, const struct set_member *member, u
 	case SET_PART_PORT:
 		nft_protocol(member->protocol, out);
 		buffer_printf(out, " . %u", member->port);
-		break;
-	case SET_PART_BARE_PORT:
-		buffer_printf(out, "%u", member->port);
 		break;
 	case SET_PART_INTERFACE:
 		buffer_printf(out, "\"%s\"", member->interface);
@@ -348,9 +344,6 @@ static void print_type(const struct set *set, enum family family, struct buffer 
 		switch (set_types[set->type].parts[i]) {
 		case SET_PART_PORT:
 			name = "inet_proto . inet_service";
-			break;
-		case SET_PART_BARE_PORT:
-			name = "inet_service";
 			break;
 		case SET_PART_INTERFACE:
 			name = "ifname";

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define COPIES_MAX (1u << 18)
-#define LINES_MAX (1u << 22) /* of all chains */
+#define LINES_MAX (1u << 20) /* of all chains */
 #define NAME_MAX_SIZE 28     /* XT_EXTENSION_MAXNAMELEN, without its end */
 
 /* --- From which hooks a chain is reached */
@@ -234,6 +234,86 @@ void listing_line_add(struct nft_reader *reader, struct nft_copy *copy, struct n
 	if (slot)
 		*slot = line;
 	reader->failed |= !slot || !line.options || !line.target;
+}
+
+/* --- Two lines as one */
+
+static const char *skip_blank_word(const char *at, const char *word)
+{
+	size_t size = strlen(word);
+
+	return strncmp(at, word, size) == 0 ? at + size : NULL;
+}
+
+/* "-m multiport --sports L" and "-m multiport ! --sports L -m multiport --dports L", or with tcp's and udp's
+ * own options: "--ports L", in what is the same before and behind. */
+static bool either_port(const char *a, const char *b, struct buffer *out)
+{
+	static const struct {
+		const char *first, *second, *third;
+		bool own;
+	} forms[] = {
+	    {" -m multiport --sports ", " -m multiport ! --sports ", " -m multiport --dports ", false},
+	    {" --sport ", " ! --sport ", " --dport ", true}};
+	size_t before = 0;
+
+	while (a[before] && a[before] == b[before])
+		before++;
+	for (size_t i = 0; i < 2; i++) {
+		const char *at = strstr(a, forms[i].first);
+		size_t start = at ? (size_t)(at - a) : SIZE_MAX;
+		if (start > before)
+			continue;
+		const char *list = at + strlen(forms[i].first);
+		size_t size = strcspn(list, " ");
+		const char *other = skip_blank_word(b + start, forms[i].second);
+		if (!other || strncmp(other, list, size) != 0)
+			continue;
+		other = skip_blank_word(other + size, forms[i].third);
+		if (!other || strncmp(other, list, size) != 0 || strcmp(other + size, list + size) != 0)
+			continue;
+		buffer_printf(out, "%.*s -m multiport --ports %.*s%s", (int)start, a, (int)size, list,
+			      list + size);
+		return true;
+	}
+	return false;
+}
+
+/* What counts would count both. */
+static bool counts(const char *options)
+{
+	static const char *const matches[] = {" -m limit", " -m nft", " -m hashlimit", " -m statistic",
+					      " -m set"};
+
+	for (size_t i = 0; i < sizeof(matches) / sizeof(*matches); i++)
+		if (strstr(options, matches[i]))
+			return true;
+	return false;
+}
+
+void listing_lines_join(struct nft_reader *reader, struct nft_copy *copy)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < copy->line_count; i++) {
+		struct nft_line *line = &copy->lines[i], *next = line + 1;
+		struct buffer joined = {0};
+		bool join = i + 1 < copy->line_count && line->jump == next->jump &&
+			    line->is_goto == next->is_goto && !line->late && !next->late &&
+			    !counts(line->options) && strcmp(line->target, next->target) == 0 &&
+			    either_port(line->options, next->options, &joined);
+		if (join) {
+			line->options =
+			    arena_copy(reader->arena, joined.data ? joined.data : "", joined.size);
+			line->packets += next->packets;
+			line->bytes += next->bytes;
+			reader->failed |= joined.failed || !line->options;
+			i++;
+		}
+		copy->lines[kept++] = *line;
+		buffer_fini(&joined);
+	}
+	copy->line_count = kept;
 }
 
 /* --- As text */

@@ -212,10 +212,11 @@ static bool option_of(struct nft_rule *rule, const struct nft_left *left, struct
 	return listing_value_range(left, json, &range) && option_number(rule, left, range, inverted, out);
 }
 
-/* A built-in chain takes no -i where packets leave, no -o where they arrive: there is no such device. */
+/* What the host makes itself came from no device, and what comes in goes to none. What is forwarded has both
+ * at POSTROUTING: ip_output(). */
 static bool no_device(const struct nft_rule *rule, enum nft_key key)
 {
-	unsigned without = key == NFT_IN    ? 1u << HOOK_OUTPUT | 1u << HOOK_POSTROUTING
+	unsigned without = key == NFT_IN    ? 1u << HOOK_OUTPUT
 			   : key == NFT_OUT ? 1u << HOOK_PREROUTING | 1u << HOOK_INPUT
 					    : 0;
 
@@ -517,8 +518,15 @@ static bool ask_compared(struct nft_rule *rule, const struct nft_left *left, con
 	struct address_range range;
 	struct buffer option = {0};
 	bool done = left->mask == left->max && listing_value_range(left, right, &range) &&
-		    compare(op, left, range, &range) && option_number(rule, left, range, false, &option);
+		    compare(op, left, range, &range);
 
+	if (done && left->key == NFT_TTL) {
+		const char *name = rule->family == FAMILY_IPV4 ? "ttl" : "hl";
+		buffer_printf(&option, " -m %s --%s-%s %u", name, name, op[0] == '<' ? "lt" : "gt",
+			      (unsigned)(op[0] == '<' ? range.high + 1 : range.low - 1));
+	} else if (done) {
+		done = option_number(rule, left, range, false, &option);
+	}
 	if (done)
 		buffer_add(&listing_segment(rule)->matches, option.data ? option.data : "", option.size);
 	rule->reader->failed |= option.failed;

@@ -471,9 +471,10 @@ static void print_slots(struct printing *printing)
 	struct nft_segment *segment = printing->segment;
 
 	for (size_t i = 0; i < 4; i++) {
-		buffer_add(&printing->out->header, segment->slots[i].data ? segment->slots[i].data : "",
-			   segment->slots[i].size);
-		printing->failed |= printing->inlined && segment->slots[i].size;
+		const struct buffer *slot = &segment->slots[i];
+		printing->failed |= printing->inlined && slot->size;
+		if (slot->size > 1) /* one blank: an axis has it */
+			buffer_add(&printing->out->header, slot->data, slot->size);
 	}
 	if (segment->fragment != FRAGMENT_ANY) {
 		buffer_puts(&printing->out->header, segment->fragment == FRAGMENT_LATER ? " -f" : " ! -f");

@@ -336,6 +336,8 @@ int listing_place(struct nft_reader *reader, enum family family)
 	for (size_t i = 0; i < reader->copy_count[family] && !reader->failed; i++)
 		translate(reader, reader->copies[family][i]);
 	for (size_t i = 0; i < reader->copy_count[family] && !reader->failed; i++)
+		listing_lines_join(reader, reader->copies[family][i]);
+	for (size_t i = 0; i < reader->copy_count[family] && !reader->failed; i++)
 		if (reader->copies[family][i]->for_late)
 			settle_late(reader, reader->copies[family][i]);
 	return reader->failed ? -ENOMEM : 0;

@@ -28,7 +28,7 @@ static struct json_object *parse(struct text json, struct nft_reader *reader)
 	}
 	root = json_tokener_parse_ex(tokener, json.data, (int)json.size);
 	enum json_tokener_error error = json_tokener_get_error(tokener);
-	if (error == json_tokener_continue || !root)
+	if (error == json_tokener_continue || (error == json_tokener_success && !root))
 		listing_error(reader, "nft-json", NULL, "this JSON is cut off, or nothing");
 	else if (error != json_tokener_success)
 		listing_error(reader, "nft-json", NULL, "this is not JSON, at byte %zu: %s",
@@ -41,13 +41,14 @@ static struct json_object *parse(struct text json, struct nft_reader *reader)
 }
 
 /* What the translation makes besides lives as long as the JSON, in it. */
-static bool add_own(struct json_object *root)
+static bool add_own(struct json_object *root, const char *name)
 {
-	struct json_object *nothing = json_object_new_array(), *kept = json_object_new_array();
+	struct json_object *list = json_object_new_array();
 
-	return json_object_is_type(root, json_type_object) && nothing && kept &&
-	       json_object_object_add(root, "weir-nothing", nothing) == 0 &&
-	       json_object_object_add(root, "weir-kept", kept) == 0;
+	if (list && json_object_object_add(root, name, list) == 0)
+		return true;
+	json_object_put(list);
+	return false;
 }
 
 static int translate(struct nft_reader *reader, struct nft_texts *texts, size_t errors)
@@ -91,9 +92,11 @@ int nft_read_json(struct text json, const char *name, const char *only, struct d
 	reader.root = parse(json, &reader);
 	if (!reader.root)
 		result = reader.failed ? -ENOMEM : -EINVAL;
-	else if (!add_own(reader.root))
+	else if (!json_object_is_type(reader.root, json_type_object))
 		listing_error(&reader, "nft-json", NULL, "this JSON is not a ruleset of nftables"),
 		    result = -EINVAL;
+	else if (!add_own(reader.root, "weir-nothing") || !add_own(reader.root, "weir-kept"))
+		result = -ENOMEM;
 	else
 		result = translate(&reader, texts, errors);
 	if (result == 0) {

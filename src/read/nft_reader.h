@@ -225,7 +225,7 @@ struct nft_target {
 	struct buffer text; /* " -j LOG ...", "" */
 	struct nft_copy *jump;
 	bool is_goto, is_return, ends; /* ends: no rule behind it is met */
-	bool tcp;                      /* for TCP alone; of others the next target */
+	bool tcp;                      /* asks for -p tcp in its line */
 };
 
 /* A rule as it is being translated, for one family. */
@@ -295,8 +295,25 @@ void listing_not_late(struct nft_rule *rule, struct nft_segment *segment);
 /* --- Statements: nft_statement.c */
 void listing_statement(struct nft_rule *rule, const char *name, struct json_object *value);
 void listing_verdict(struct nft_rule *rule, struct json_object *verdict);
-/* A segment that says what is done, of which no more is known than that the packet goes on. */
+/* A target as options; ends: no rule behind it is met. */
+void listing_put(struct nft_rule *rule, const char *options, bool ends);
+/* -j NFT: anything may happen, and it may go on. */
+void listing_put_unknown(struct nft_rule *rule, struct json_object *statement);
+bool listing_has_flag(struct json_object *flags, const char *flag);
+/* Of it no more is known than that the packet goes on. */
 void listing_effect(struct nft_rule *rule, struct json_object *json);
+
+/* nft_nat.c */
+void listing_reject(struct nft_rule *rule, struct json_object *value, struct json_object *statement);
+void listing_nat(struct nft_rule *rule, const char *name, struct json_object *value,
+		 struct json_object *statement);
+bool listing_put_addresses(struct nft_rule *rule, struct json_object *json, bool brackets,
+			   struct buffer *out);
+void listing_write(struct nft_rule *rule, struct json_object *value, struct json_object *statement);
+/* nft_count.c */
+void listing_add_to_set(struct nft_rule *rule, struct json_object *value, struct json_object *statement);
+void listing_limit(struct nft_rule *rule, struct json_object *value, struct json_object *statement);
+void listing_count_unknown(struct nft_rule *rule, struct json_object *statement);
 
 /* --- Chains: nft_chain.c */
 
@@ -342,6 +359,9 @@ struct nft_copy *listing_copy_part(struct nft_reader *reader, const struct nft_c
 struct nft_copy *listing_copy_base(struct nft_reader *reader, struct nft_chain *chain, enum family family,
 				   enum table_id table, bool builtin, struct nft_copy *next, bool last);
 void listing_line_add(struct nft_reader *reader, struct nft_copy *copy, struct nft_line line);
+/* Lines of which one matches where the source port is one of some, and the next where it is not, but the
+ * destination port is: as one, for what it asks besides is one question then. */
+void listing_lines_join(struct nft_reader *reader, struct nft_copy *copy);
 /* Hooks from which each chain is reached. */
 void listing_reach(struct nft_reader *reader);
 void listing_chains_print(struct nft_reader *reader, enum family family, struct buffer *out);

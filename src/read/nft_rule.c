@@ -31,7 +31,8 @@ static bool is(const char *text, const char *other)
 struct json_object *listing_expand(struct nft_rule *rule, struct json_object *what,
 				   struct json_object *elements)
 {
-	size_t count = json_object_array_length(elements);
+	size_t count =
+	    json_object_is_type(elements, json_type_array) ? json_object_array_length(elements) : 0;
 
 	if (rule->no_expansion || (rule->expanded && rule->expanded != what) || !count ||
 	    count > NFT_LINES_MAX)
@@ -71,7 +72,8 @@ static void put_line(struct emission *emission, struct nft_copy *to, const char 
 	struct buffer text = {0};
 
 	buffer_puts(&text, options);
-	if (target && target->tcp)
+	/* REJECT wants it in its own rule. */
+	if (target && target->tcp && !strstr(chars(&text), " -p "))
 		buffer_puts(&text, " -p 6");
 	put_comment(emission->rule, &text);
 	struct nft_line line = {
@@ -349,6 +351,10 @@ static bool is_condition(const char *name, struct json_object *value)
 	for (size_t i = 0; names[i]; i++)
 		if (is(name, names[i]))
 			return true;
+	if (is(name, "set") && listing_get(value, "stmt"))
+		return true;
+	if (is(name, "reject") && is(listing_string(listing_get(value, "type")), "tcp reset"))
+		return false; /* asked before all the rest */
 	return (is(name, "dnat") || is(name, "snat")) && listing_get(listing_get(value, "addr"), "map");
 }
 
@@ -448,6 +454,24 @@ static void add_rest(struct translation *translation)
 		jump_to(&rule->targets[rule->target_count++], translation->rest, false);
 }
 
+/* iptables takes no -i in the built-in chain POSTROUTING: it stands in a chain behind it. */
+static struct nft_copy *entry(struct emission *emission, struct translation *translation)
+{
+	struct nft_rule *rule = emission->rule;
+	struct nft_copy *copy = translation->copy, *part;
+	struct nft_target target;
+
+	if (!copy->builtin || copy->hooks != 1u << HOOK_POSTROUTING || !(rule->asked >> NFT_IN & 1))
+		return copy;
+	part = listing_copy_part(translation->reader, copy);
+	if (!part)
+		return copy;
+	settle_targets(emission, translation->statements);
+	jump_to(&target, part, false);
+	put_line(emission, copy, "", &target);
+	return part;
+}
+
 /* One element of what is expanded, or the only one. */
 static void translate_pick(struct translation *translation, bool late)
 {
@@ -470,11 +494,20 @@ static void translate_pick(struct translation *translation, bool late)
 		give_up(rule, translation->statements);
 	if (rule->never)
 		return;
-	if (late && !rule->copy->late)
-		listing_not_late(rule, &rule->segments[0]);
+	if (late && !rule->copy->late) {
+		struct nft_segment *first = &rule->segments[0];
+		struct buffer counts = first->last;
+		listing_not_late(rule, first);
+		/* What is not known is asked of those alone. */
+		first->last = first->matches;
+		first->matches = (struct buffer){0};
+		buffer_puts(&first->last, counts.data ? counts.data : "");
+		rule->reader->failed |= counts.failed || first->last.failed;
+		buffer_fini(&counts);
+	}
 	if (!rule->target_count)
 		rule->targets[rule->target_count++] = (struct nft_target){0};
-	emit(&emission, translation->copy, 0, translation->statements);
+	emit(&emission, entry(&emission, translation), 0, translation->statements);
 }
 
 static void translate_part(struct translation *translation)

@@ -208,7 +208,7 @@ static int tcp_option_number(const char *name)
 	return -1;
 }
 
-/* An option that is missing is so of all that is not TCP, too, and of later fragments. */
+/* An option that is missing is so of later fragments, too: nft_exthdr_tcp_eval(). */
 static bool special_tcp_option(struct special *special)
 {
 	struct nft_rule *rule = special->rule;
@@ -235,8 +235,9 @@ static bool special_tcp_option(struct special *special)
 	if (field || number < 2 || !is(special->op, "==") ||
 	    !json_object_is_type(special->right, json_type_boolean))
 		return false;
+	/* nft(8) asks for TCP before, and does not list it: expr_evaluate_exthdr(). */
+	listing_ask_protocol(rule, IPPROTO_TCP);
 	if (json_object_get_boolean(special->right)) {
-		listing_ask_protocol(rule, IPPROTO_TCP);
 		buffer_printf(&special->out, " -m tcp --tcp-option %d", number);
 	} else if (segment->ranged[NFT_SPORT] || segment->ranged[NFT_DPORT]) {
 		buffer_printf(&special->out, " -m tcp ! --tcp-option %d", number);
@@ -276,6 +277,12 @@ static bool special_payload(struct special *special)
 
 	if (listing_get(special->value, "base"))
 		return special_octet(special, UINT64_MAX);
+	if (is(field, "ecn") && (is(header, "ip") || is(header, "ip6")) &&
+	    special->rule->family == (is(header, "ip6") ? FAMILY_IPV6 : FAMILY_IPV4) &&
+	    read_range(special, 3, &low, &high) && low == high) {
+		buffer_printf(&special->out, " -m ecn%s --ecn-ip-ect %" PRIu64, not(special), low);
+		return true;
+	}
 	/* ip6 length: what is behind the header. */
 	if (!is(header, "ip6") || !is(field, "length") || special->rule->family != FAMILY_IPV6 ||
 	    !read_range(special, UINT16_MAX, &low, &high) || low + IPV6_HEADER > UINT16_MAX)

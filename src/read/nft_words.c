@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define WORDS_MAX 900 /* iptables takes words of up to 1023 bytes */
+#define WORDS_MAX 450 /* iptables takes words of up to 1023 bytes, and quotes take two */
 
 static bool is(const char *text, const char *other)
 {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -188,7 +189,8 @@ int program_fork(int (*function)(void *context, int output), void *context, unsi
 	if (pid == 0) {
 		setpgid(0, 0); /* what it runs is killed with it */
 		close(output[0]);
-		_exit(function(context, output[1]) & 0xff);
+		/* The child ends, not the program: nothing of the parent's is to be run or flushed. */
+		syscall(SYS_exit_group, function(context, output[1]) & 0xff);
 	}
 	int status = pid < 0 ? -errno : 0;
 	close(output[1]);

@@ -78,6 +78,7 @@ static int take_less(const struct rewrite *rewrite, size_t *drop, struct rewrite
 		if (!error && same_output(rewrite, *less)) {
 			rewrite_free(*less);
 			*less = NULL;
+			options.without &= ~step; /* it did nothing */
 		}
 	}
 	return error;

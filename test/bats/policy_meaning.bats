@@ -51,6 +51,14 @@ hosts() {
 in_a() { ip netns exec "$a" "$@"; }
 in_b() { ip netns exec "$b" "$@"; }
 
+# needs TABLE RULE...: skips where the kernel does not take such a rule
+needs() {
+	local table=$1
+	shift
+	in_a iptables -t "$table" -A "$@" 2>/dev/null || skip "the kernel does not take: iptables -t $table -A $*"
+	in_a iptables -t "$table" -D "$@"
+}
+
 # Loads the policy on standard input.
 policy() {
 	cat >"$dir/test.weir"
@@ -78,6 +86,7 @@ packets() { in_a "${tables:-iptables}-save" -c -t "$1" | sed -n "/$2/s/^\[\([0-9
 
 @test "stateless: served without a connection being tracked, both families and directions; own questions are tracked" {
 	hosts
+	needs raw PREROUTING -m addrtype --dst-type LOCAL -j CT --notrack
 	policy <<-'END'
 		stateless tcp, udp to self port 53
 		default drop
@@ -146,6 +155,7 @@ packets() { in_a "${tables:-iptables}-save" -c -t "$1" | sed -n "/$2/s/^\[\([0-9
 
 @test "limit: each source has its own burst" {
 	hosts
+	needs raw PREROUTING -m hashlimit --hashlimit-above 1/s --hashlimit-name weir-try -j DROP
 	policy <<-'END'
 		limit syn port 80 to 2/min burst 3 per source
 		allow tcp port 80
@@ -161,6 +171,7 @@ packets() { in_a "${tables:-iptables}-save" -c -t "$1" | sed -n "/$2/s/^\[\([0-9
 
 @test "balance: shares are exact, and go back the way they came" {
 	hosts
+	needs nat POSTROUTING -m statistic --mode nth --every 2 --packet 0 -j MASQUERADE
 	in_a sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 	policy <<-'END'
 		balance tcp to 192.0.2.1 port 25 round-robin {
@@ -196,6 +207,7 @@ packets() { in_a "${tables:-iptables}-save" -c -t "$1" | sed -n "/$2/s/^\[\([0-9
 
 @test "mirror: the receiver sees each packet of both directions once, and no copy of a copy" {
 	hosts
+	needs mangle PREROUTING -j TEE --gateway 192.0.2.2
 	policy <<-'END'
 		mirror tcp port 80 to 198.51.100.2 via far0 both directions
 		allow tcp port 80
@@ -223,6 +235,7 @@ packets() { in_a "${tables:-iptables}-save" -c -t "$1" | sed -n "/$2/s/^\[\([0-9
 
 @test "synproxy: what is above the limit is answered by cookies" {
 	hosts
+	needs filter INPUT -p tcp -m conntrack --ctstate INVALID -j SYNPROXY --sack-perm
 	in_a sh -c 'echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose; echo 1 >/proc/sys/net/ipv4/tcp_syncookies'
 	policy <<-'END'
 		limit syn port 80 to 1/min burst 1 per source with synproxy

@@ -432,6 +432,53 @@ static void chains_that_call_chains_end_within_a_bound(void **state)
 	buffer_fini(&rules);
 }
 
+static unsigned verdicts_of(const char *rules, const char *packet, enum origin origin)
+{
+	const struct engine_options options = {.path = PATH_INPUT};
+	struct packet parsed = packet_of(packet);
+	struct ruleset *ruleset = load_memory(rules);
+	struct engine *engine = NULL;
+	struct outcome outcome;
+	assert_int_equal(engine_new(ruleset, &options, &engine), 0);
+	assert_int_equal(engine_packet(engine, &parsed, origin, NULL, NULL, &outcome), 0);
+	engine_free(engine);
+	ruleset_free(ruleset);
+	return outcome.verdicts;
+}
+
+/* Whether a packet is the first one, which meets the policies of nat, is not known. */
+static void nat_may_drop_by_its_policy_at_every_hook(void **state)
+{
+#define NAT_POLICIES(input, output)                                                                          \
+	"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT " input " [0:0]\n:OUTPUT " output                            \
+	" [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+	static const char arriving[] =
+	    "family=4 in=eth0 proto=udp src=192.0.2.9 dst=192.0.2.1 sport=1 dport=53 ",
+			  leaving[] =
+			      "family=4 out=eth0 proto=udp src=192.0.2.1 dst=192.0.2.9 sport=53 dport=1 ";
+	char packet[200];
+	(void)state;
+	snprintf(packet, sizeof(packet), "%sstate=new", arriving);
+	assert_true(verdicts_of(NAT_POLICIES("DROP", "ACCEPT") "COMMIT\n", packet, ORIGIN_RECEIVED) &
+		    VERDICT_UNKNOWN);
+	assert_int_equal(verdicts_of(NAT_POLICIES("ACCEPT", "DROP") "COMMIT\n", packet, ORIGIN_RECEIVED),
+			 ACCEPT);
+	snprintf(packet, sizeof(packet), "%sstate=established", arriving);
+	assert_int_equal(verdicts_of(NAT_POLICIES("DROP", "ACCEPT") "COMMIT\n", packet, ORIGIN_RECEIVED),
+			 ACCEPT);
+	snprintf(packet, sizeof(packet), "%sstate=new", leaving);
+	assert_true(verdicts_of(NAT_POLICIES("ACCEPT", "DROP") "COMMIT\n", packet, ORIGIN_LEAVING) &
+		    VERDICT_UNKNOWN);
+	/* Rules of OUTPUT send what leaves somewhere else. */
+	assert_int_not_equal(
+	    verdicts_of(
+		NAT_POLICIES("ACCEPT", "ACCEPT") "-A OUTPUT -j DNAT --to-destination 192.0.2.7\nCOMMIT\n"
+						 "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d "
+						 "192.0.2.7/32 -j DROP\nCOMMIT\n",
+		packet, ORIGIN_LEAVING),
+	    ACCEPT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +498,7 @@ int main(void)
 	    cmocka_unit_test(what_another_program_gives_back_may_be_another_packet),
 	    cmocka_unit_test(headers_that_are_not_known_may_be_malformed),
 	    cmocka_unit_test(chains_that_call_chains_end_within_a_bound),
+	    cmocka_unit_test(nat_may_drop_by_its_policy_at_every_hook),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -372,7 +372,7 @@ static void what_changes_on_the_way(void **state)
 		 OPEN(MARKED("INPUT")),
 	     V4 RAW(MARKED("PREROUTING")) MANGLE("-A PREROUTING -j MARK --set-xmark 0x1/0xffffffff\n")
 		 OPEN(""),
-	     {UNDECIDED, SAME, UNASKED}},
+	     {UNDECIDED, UNASKED, UNASKED}},
 	    {"another route by a mark",
 	     V4 MANGLE("-A OUTPUT -d 192.0.2.1/32 -j MARK --set-xmark 0x1/0xffffffff\n")
 		 ROUTER("-A OUTPUT -o eth0 -j DROP\n"),
@@ -383,12 +383,6 @@ static void what_changes_on_the_way(void **state)
 	     V4 ROUTER("-A OUTPUT -o eth0 -j DROP\n"),
 	     V4 MANGLE("-A POSTROUTING -o eth0 -j DROP\n") ROUTER(""),
 	     {UNASKED, DIFFERS, SAME}},
-	    {"flags that ECN takes away",
-	     V4 MANGLE("-A PREROUTING -p tcp -j ECN --ecn-tcp-remove\n")
-		 OPEN("-A INPUT -p tcp -m tcp --tcp-flags SYN SYN -j DROP\n"),
-	     V4 RAW("-A PREROUTING -p tcp -m tcp --tcp-flags CWR CWR -j DROP\n")
-		 MANGLE("-A PREROUTING -p tcp -j ECN --ecn-tcp-remove\n") OPEN(""),
-	     {UNDECIDED, UNDECIDED, UNASKED}},
 	    {"a limit asked elsewhere",
 	     V4 OPEN("-A INPUT -p icmp -m limit --limit 5/sec -j ACCEPT\n-A INPUT -p icmp -j DROP\n"),
 	     V4 RAW("-A PREROUTING -p icmp -m limit --limit 5/sec -j ACCEPT\n-A PREROUTING -p icmp -j DROP\n")
@@ -457,6 +451,15 @@ static void fragments(void **state)
 	    {"later ones of what is dropped",
 	     V4 RAW("-A PREROUTING -s 198.51.100.7/32 -f -j DROP\n") OPEN("-A INPUT " BAN),
 	     V4 RAW("") OPEN("-A INPUT " BAN),
+	     {SAME, SAME, UNASKED}},
+	    {"unknown of them, but the whole is dropped",
+	     V4 RAW(
+		 "-A PREROUTING -m rpfilter --invert -j DROP\n-A PREROUTING -p ah -m ah --ahspi 5 -j DROP\n")
+		 OPEN("-A INPUT " BAN),
+	     V4 RAW(
+		 "-A PREROUTING " BAN
+		 "-A PREROUTING -m rpfilter --invert -j DROP\n-A PREROUTING -p ah -m ah --ahspi 5 -j DROP\n")
+		 OPEN(""),
 	     {SAME, SAME, UNASKED}},
 	    {"IPv6",
 	     V6 OPEN("-A INPUT -m frag --fragmore -j DROP\n"),

@@ -91,7 +91,7 @@ static const struct {
     {FAMILY_IPV4, "-A INPUT -p sctp -m sctp --dport 53:80 -j DROP\n",
      "\t\tmeta l4proto 132 sctp dport 53-80 drop\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m tcp ! --tcp-option 5 -j DROP\n",
-     "\t\tmeta l4proto tcp tcp option 5 missing drop\n"},
+     "\t\tmeta l4proto tcp tcp dport >= 0 tcp option 5 missing drop\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m tcpmss --mss 1:1400 -j DROP\n",
      "\t\tmeta l4proto tcp tcp option maxseg size 1-1400 drop\n"},
     {FAMILY_IPV4, "-A INPUT -m length --length 100 -j DROP\n", "\t\tip length 100 drop\n"},
@@ -100,7 +100,8 @@ static const struct {
     {FAMILY_IPV6, "-A INPUT -m hl ! --hl-eq 255 -j DROP\n", "\t\tip6 hoplimit != 255 drop\n"},
     {FAMILY_IPV4, "-A INPUT -m dscp --dscp 0x2e -j DROP\n", "\t\tip dscp 0x2e drop\n"},
     {FAMILY_IPV4, "-A INPUT -m tos --tos 0x10/0x3f -j DROP\n", "\t\t@nh,8,8 & 0x3f == 0x10 drop\n"},
-    {FAMILY_IPV6, "-A INPUT -m tos ! --tos 0x10 -j DROP\n", "\t\t@nh,0,16 & 0xff0 != 0x100 drop\n"},
+    {FAMILY_IPV6, "-A INPUT -m tos ! --tos 0x10/0x1e -j DROP\n", "\t\t@nh,0,16 & 0x1e0 != 0x100 drop\n"},
+    {FAMILY_IPV4, "-A INPUT -m tos --tos 0x10 -j DROP\n", NULL},
     {FAMILY_IPV6, "-A INPUT -m addrtype --dst-type LOCAL -j DROP\n", "\t\tfib daddr type { local } drop\n"},
     {FAMILY_IPV4, "-A INPUT -m addrtype --dst-type LOCAL --limit-iface-in -j DROP\n",
      "\t\tfib daddr . iif type { local } drop\n"},
@@ -222,14 +223,13 @@ static const struct {
      "\t\telements = {\n\t\t\t192.0.2.0-192.0.2.6,\n\t\t\t192.0.2.8-192.0.2.255\n\t\t}\n"},
     {"-A INPUT -m set --match-set e src -j DROP\n", "\t\ttype ipv4_addr\n\t\tflags timeout\n\t\telements = "
 						    "{\n\t\t\t192.0.2.1 timeout 60s,\n\t\t\t192.0.2.2\n"},
-    {"-A INPUT -m set --match-set f dst -j DROP\n", "\t\tmeta l4proto { tcp, udp } th dport @set-f drop\n"},
     /* What has no port is in no such set. */
     {"-A INPUT -m set ! --match-set i dst,dst -j DROP\n",
-     "\t\tmeta l4proto != { tcp, udp, udplite, sctp } drop\n"},
-    {"-A INPUT -m set ! --match-set f dst -j DROP\n",
-     "\t\tmeta l4proto != { tcp, udp } drop\n"
-     "\t\tmeta l4proto { tcp, udp } ip frag-off & 0x1fff != 0 drop\n"
-     "\t\tmeta l4proto { tcp, udp } th dport != @set-f drop\n"},
+     "\t\tmeta l4proto != { tcp, udp, udplite, sctp } drop\n"
+     "\t\tmeta l4proto { tcp, udp, udplite, sctp } ip frag-off & 0x1fff != 0 drop\n"
+     "\t\tmeta l4proto { tcp, udp, udplite, sctp } ip daddr . meta l4proto . th dport != @set-i drop\n"},
+    {"-A INPUT -p gre -m set --match-set i dst,dst -j DROP\n",
+     "\t\tmeta l4proto 47 meta l4proto { tcp, udp, udplite, sctp } drop\n"},
     {"-A INPUT -j SET --add-set h src --exist\n", "\t\tupdate @set-h { ip saddr }\n"},
     {"-A INPUT -j SET --add-set h src --timeout 9\n", "\t\tadd @set-h { ip saddr timeout 9s }\n"},
     {"-A INPUT -j SET --del-set h src\n", "\t\tdelete @set-h { ip saddr }\n"},
@@ -254,6 +254,7 @@ static void sets_that_nftables_has_not_are_refused(void **state)
 	static const char *const refused[] = {
 	    "-A INPUT -m set --match-set d src,dst -j DROP\n",
 	    "-A INPUT -m set ! --match-set b dst,dst -j DROP\n",
+	    "-A INPUT -m set --match-set f dst -j DROP\n",
 	    "-A INPUT -m set --match-set g src -j DROP\n",
 	    "-A INPUT -m set --match-set a src --return-nomatch -j DROP\n",
 	    "-A INPUT -m set --match-set b dst,dst --packets-gt 1 -j DROP\n",

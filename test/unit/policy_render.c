@@ -202,7 +202,7 @@ static void failsafe_comes_before_bans(void **state)
 	    policy, FAMILY_IPV4, "raw",
 	    "PREROUTING -p tcp -m tcp --dport 22 -s 203.0.113.0/24 -j ACCEPT\n"
 	    "PREROUTING ! -i lo -m set --match-set weir-bans-4 src -j DROP\n"
-	    "PREROUTING -p udp -m udp --dport 53 -j CT --notrack\n"
+	    "PREROUTING -p udp -m udp --dport 53 -m addrtype --dst-type LOCAL -j CT --notrack\n"
 	    "OUTPUT -p tcp -m tcp --sport 22 -d 203.0.113.0/24 -j ACCEPT\n"
 	    "OUTPUT -p udp -m udp --sport 53 -j CT --notrack\n"
 	    "OUTPUT -o lo -p udp -m udp --dport 53 -j CT --notrack\n"
@@ -233,26 +233,26 @@ static void blocks_of_what_leaves_and_passes(void **state)
 static void allow_deny_reject_in_order(void **state)
 {
 	(void)state;
-	expect_rules(
-	    "interface lan { eth0, wg* }\n"
-	    "deny tcp from 192.0.2.7-192.0.2.9\n"
-	    "allow tcp, udp on lan port 80, 443, 1000-2000\n"
-	    "reject from 192.0.2.0/24\nreject udp, tcp port 113\n"
-	    "allow ping\nallow icmp 3/4\nallow sctp source port 5\nallow out tcp to any port 25\n" BARE,
-	    FAMILY_IPV4, "filter",
-	    "INPUT -p tcp -m iprange --src-range 192.0.2.7-192.0.2.9 -j DROP\n"
-	    "INPUT -i eth0 -p tcp -m multiport --dports 80,443,1000:2000 -j ACCEPT\n"
-	    "INPUT -i eth0 -p udp -m multiport --dports 80,443,1000:2000 -j ACCEPT\n"
-	    "INPUT -i wg+ -p tcp -m multiport --dports 80,443,1000:2000 -j ACCEPT\n"
-	    "INPUT -i wg+ -p udp -m multiport --dports 80,443,1000:2000 -j ACCEPT\n"
-	    "INPUT -p tcp -s 192.0.2.0/24 -j REJECT --reject-with tcp-reset\n"
-	    "INPUT -s 192.0.2.0/24 -j REJECT --reject-with icmp-port-unreachable\n"
-	    "INPUT -p tcp -m tcp --dport 113 -j REJECT --reject-with tcp-reset\n"
-	    "INPUT -p udp -m udp --dport 113 -j REJECT --reject-with icmp-port-unreachable\n"
-	    "INPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT\n"
-	    "INPUT -p icmp -m icmp --icmp-type 3/4 -j ACCEPT\n"
-	    "INPUT -p sctp -m sctp --sport 5 -j ACCEPT\n"
-	    "OUTPUT -p tcp -m tcp --dport 25 -j ACCEPT\n");
+	expect_rules("interface lan { eth0, wg* }\n"
+		     "deny tcp from 192.0.2.7-192.0.2.9\n"
+		     "allow tcp, udp on lan port 80, 443, 1000-2000\n"
+		     "reject from 192.0.2.0/24\nreject udp, tcp port 113\n"
+		     "allow ping\nallow icmp 3/4\nallow sctp source port 5 port 6\nallow out tcp to any port "
+		     "25\n" BARE,
+		     FAMILY_IPV4, "filter",
+		     "INPUT -p tcp -m iprange --src-range 192.0.2.7-192.0.2.9 -j DROP\n"
+		     "INPUT -i eth0 -p tcp -m multiport --dports 80,443,1000:2000 -j ACCEPT\n"
+		     "INPUT -i eth0 -p udp -m multiport --dports 80,443,1000:2000 -j ACCEPT\n"
+		     "INPUT -i wg+ -p tcp -m multiport --dports 80,443,1000:2000 -j ACCEPT\n"
+		     "INPUT -i wg+ -p udp -m multiport --dports 80,443,1000:2000 -j ACCEPT\n"
+		     "INPUT -p tcp -s 192.0.2.0/24 -j REJECT --reject-with tcp-reset\n"
+		     "INPUT -s 192.0.2.0/24 -j REJECT --reject-with icmp-port-unreachable\n"
+		     "INPUT -p tcp -m tcp --dport 113 -j REJECT --reject-with tcp-reset\n"
+		     "INPUT -p udp -m udp --dport 113 -j REJECT --reject-with icmp-port-unreachable\n"
+		     "INPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT\n"
+		     "INPUT -p icmp -m icmp --icmp-type 3/4 -j ACCEPT\n"
+		     "INPUT -p sctp -m sctp --sport 5 --dport 6 -j ACCEPT\n"
+		     "OUTPUT -p tcp -m tcp --dport 25 -j ACCEPT\n");
 }
 
 static void limits(void **state)
@@ -264,7 +264,7 @@ static void limits(void **state)
 
 	snprintf(
 	    expected, sizeof(expected),
-	    "PREROUTING ! -i lo -p tcp -m tcp --dport 80 -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m hashlimit "
+	    "PREROUTING ! -i lo -p tcp -m tcp --dport 80 --tcp-flags FIN,SYN,RST,ACK SYN -m hashlimit "
 	    "--hashlimit-above 50/sec --hashlimit-burst 200 --hashlimit-mode srcip --hashlimit-srcmask 24 "
 	    "--hashlimit-name weir-limit-1%s10000 -j DROP\n",
 	    tail);
@@ -449,10 +449,10 @@ static void times_run_from_now(void **state)
 	    "set bans { timeout 1h; 192.0.2.1 until 1795000100; 192.0.2.2; 192.0.2.3 until 1895000000 }\n"
 	    "block from @bans\n",
 	    1795000000,
-	    "create weir-bans-4 hash:net family inet hashsize 1024 maxelem 65536 timeout 3600\n"
+	    "create weir-bans-4 hash:net family inet hashsize 1024 maxelem 65536 timeout 0\n"
 	    "add weir-bans-4 192.0.2.1 timeout 100\nadd weir-bans-4 192.0.2.2 timeout 0\n"
 	    "add weir-bans-4 192.0.2.3 timeout 2147483\n"
-	    "create weir-bans-6 hash:net family inet6 hashsize 1024 maxelem 65536 timeout 3600\n");
+	    "create weir-bans-6 hash:net family inet6 hashsize 1024 maxelem 65536 timeout 0\n");
 }
 
 /* --- Read back -------------------------------------------------------------------------------------------

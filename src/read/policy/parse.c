@@ -128,6 +128,9 @@ static int parse_device(struct policy_reader *reader, struct policy_interface *g
 		return policy_error(reader, token, "bad-interface", NULL,
 				    "%.*s cannot be a device's name (up to 15 characters; * may end it)",
 				    (int)token->text.size, token->text.data);
+	if (group->device_count == POLICY_DEVICES_MAX)
+		return policy_error(reader, token, "too-many-interfaces", NULL,
+				    "more than %d devices have one name", POLICY_DEVICES_MAX);
 	struct interface_match *device =
 	    arena_push(reader->arena, (void **)&group->devices, &group->device_count, &group->device_capacity,
 		       sizeof(*device));

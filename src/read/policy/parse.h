@@ -53,7 +53,7 @@ struct policy_reader {
 	struct diagnostics *sink;
 	const struct policy_options *options;
 	struct policy_tree *tree;
-	struct name_index *variables, *sets, *interfaces, *statements;
+	struct name_index *variables, *sets, *interfaces, *feeds, *statements;
 	/* The file that is read, and those that include it. */
 	const struct source *files[POLICY_INCLUDE_DEPTH];
 	size_t depth;

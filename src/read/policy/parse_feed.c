@@ -124,26 +124,22 @@ static int parse_item(struct policy_reader *reader, struct policy_feed *feed, un
 }
 
 /* The names of feeds are those of their copies on disk: each has its own. */
-static int check_name(struct policy_reader *reader, const struct policy_set *set,
-		      const struct policy_feed *feed, const struct policy_token *token)
+static int check_name(struct policy_reader *reader, const struct policy_feed *feed,
+		      const struct policy_token *token)
 {
-	const struct policy_feed *first = NULL;
+	const struct span *first = name_index_find(reader->feeds, feed->name);
 	struct diagnostic *said;
 
-	for (size_t i = 0; i < set->feed_count; i++)
-		if (text_equal(set->feeds[i].name, feed->name))
-			first = &set->feeds[i];
-	for (size_t i = 0; i < reader->tree->set_count; i++) {
-		const struct policy_set *other = reader->tree->sets[i];
-		for (size_t j = 0; j < other->feed_count; j++)
-			if (text_equal(other->feeds[j].name, feed->name))
-				first = &other->feeds[j];
+	if (!first) {
+		struct span *span = arena_alloc(reader->arena, sizeof(*span));
+		if (!span)
+			return -ENOMEM;
+		*span = token->span;
+		return name_index_add(reader->arena, &reader->feeds, feed->name, span);
 	}
-	if (!first)
-		return 0;
 	policy_error(reader, token, "defined-twice", &said, "there is a feed called %.*s already",
 		     (int)feed->name.size, feed->name.data);
-	diagnostic_label(said, first->span, "here");
+	diagnostic_label(said, *first, "here");
 	return -EINVAL;
 }
 
@@ -208,7 +204,7 @@ int parse_feed(struct policy_reader *reader, struct policy_set *set)
 	int result = parse_name(reader, "the feed's name", &fresh.name);
 
 	if (result == 0)
-		result = check_name(reader, set, &fresh, &token);
+		result = check_name(reader, &fresh, &token);
 	if (result == 0)
 		result = parse_items(reader, &fresh);
 	if (result < 0)

@@ -136,6 +136,10 @@ int parse_places(struct policy_reader *reader, struct policy_places *places)
 		any |= one_any;
 		if (one_any)
 			continue;
+		if (places->count == POLICY_ITEMS_MAX)
+			return policy_error(reader, &begin, "too-many-items", NULL,
+					    "more than %d addresses are a set: set NAME { ... }",
+					    POLICY_ITEMS_MAX);
 		struct policy_place *slot = arena_push(reader->arena, (void **)&places->places,
 						       &places->count, &places->capacity, sizeof(*slot));
 		if (!slot)
@@ -202,6 +206,9 @@ int parse_ports(struct policy_reader *reader, struct policy_ports *ports)
 		struct policy_port_range range;
 		if (token->kind != TOKEN_WORD)
 			return policy_expected(reader, "a port or a range of ports", NULL, 0);
+		if (ports->count == POLICY_ITEMS_MAX)
+			return policy_error(reader, token, "too-many-items", NULL,
+					    "more than %d ports in one list", POLICY_ITEMS_MAX);
 		const char *wrong = value_ports(token->text, &range);
 		if (wrong) {
 			struct diagnostic *said;

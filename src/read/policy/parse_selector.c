@@ -98,6 +98,9 @@ static int icmp_types(struct policy_reader *reader, struct policy_selector *sele
 		if (result < 0)
 			return result;
 		policy_take(reader);
+		if (selector->icmp_count > POLICY_ITEMS_MAX)
+			return policy_error(reader, policy_peek(reader), "too-many-items", NULL,
+					    "a statement has at most %d ICMP types", POLICY_ITEMS_MAX);
 	} while (policy_take_kind(reader, TOKEN_COMMA));
 	return 0;
 }
@@ -238,6 +241,9 @@ static int add_device(struct policy_reader *reader, struct policy_selector *sele
 		if (strcmp(selector->devices[i].name, device->name) == 0 &&
 		    selector->devices[i].wildcard == device->wildcard)
 			return 0;
+	if (selector->device_count == POLICY_DEVICES_MAX)
+		return policy_error(reader, policy_peek(reader), "too-many-interfaces", NULL,
+				    "a statement is about at most %d devices", POLICY_DEVICES_MAX);
 	struct interface_match *slot =
 	    arena_push(reader->arena, (void **)&selector->devices, &selector->device_count,
 		       &selector->device_capacity, sizeof(*slot));

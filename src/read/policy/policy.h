@@ -22,6 +22,9 @@
 #define POLICY_ELEMENTS_MAX ((size_t)1 << 22) /* elements of one set */
 #define POLICY_COMMENT_MAX 255                /* bytes: IPSET_MAX_COMMENT_SIZE */
 #define POLICY_RANGE_MAX 65536                /* addresses of one member of a set of addresses */
+#define POLICY_ITEMS_MAX                                                                                     \
+	4096 /* addresses, or ports, or ICMP types, in one statement; more belong into a set */
+#define POLICY_DEVICES_MAX 256 /* of one group, and of one statement */
 #define POLICY_BACKENDS_MAX 256
 #define POLICY_WEIGHT_MAX 256
 

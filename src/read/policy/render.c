@@ -191,7 +191,8 @@ static void finish(struct render *render, struct section *section, const char *w
 	render->failed |= section->text.failed || !name || !data || !text->lines;
 	if (render->failed || render->too_large)
 		return;
-	memcpy(text->lines, section->lines, section->line_count * sizeof(*text->lines));
+	if (section->line_count)
+		memcpy(text->lines, section->lines, section->line_count * sizeof(*text->lines));
 	text->line_count = section->line_count;
 	text->source = source_new(render->arena, name, data, section->text.size);
 	render->failed |= !text->source;

@@ -9,7 +9,6 @@
 #include "read/policy/render_private.h"
 
 #include <stdio.h>
-#include <string.h>
 
 struct mirror {
 	const struct policy_statement *statement;
@@ -25,15 +24,12 @@ static void pass_device(struct render *render, const struct mirror *mirror, cons
 			    "-A %s -%c %s -j RETURN", chain, option, device);
 }
 
-static void lead(struct render *render, const struct mirror *mirror, const char *chain, bool answers,
-		 const char *more, const char *target)
+static void lead(struct render *render, const struct mirror *mirror, const char *chain,
+		 const struct selector_place *place, const char *more, const char *target)
 {
-	struct selector_place place = {.family = mirror->family,
-				       .hook = strstr(chain, "-out") ? HOOK_POSTROUTING : HOOK_PREROUTING,
-				       .answers = answers};
 	struct conditions conditions = {0};
 
-	selector_conditions(render, &mirror->statement->selector, &place, &conditions);
+	selector_conditions(render, &mirror->statement->selector, place, &conditions);
 	for (size_t i = 0; i < conditions.count; i++)
 		render_rule(render, mirror->family, TABLE_MANGLE, mirror->statement->span, "-A %s%s%s %s",
 			    chain, conditions.texts[i], more, target);
@@ -60,6 +56,9 @@ static void put_mirror(struct render *render, const struct policy_statement *sta
 	const char *in = arena_printf(render->arena, "weir-mirror-%u-in", number);
 	const char *out = arena_printf(render->arena, "weir-mirror-%u-out", number);
 	const char *then = arena_printf(render->arena, "-g weir-mirror-%u", number);
+	const struct selector_place arriving = {.family = family, .hook = HOOK_PREROUTING},
+				    leaving = {.family = family, .hook = HOOK_POSTROUTING},
+				    answers = {.family = family, .hook = HOOK_POSTROUTING, .answers = true};
 
 	if (!mirror.name || !in || !out || !then) {
 		render->failed = true;
@@ -70,7 +69,7 @@ static void put_mirror(struct render *render, const struct policy_statement *sta
 	render_rule(render, family, TABLE_MANGLE, statement->span, "-A PREROUTING -j %s", in);
 	pass_device(render, &mirror, in, 'i', "lo");
 	pass_device(render, &mirror, in, 'i', statement->mirror.device);
-	lead(render, &mirror, in, false, "", then);
+	lead(render, &mirror, in, &arriving, "", then);
 	if (statement->both_directions) {
 		render_chain(render, family, TABLE_MANGLE, statement->span, out);
 		render_rule(render, family, TABLE_MANGLE, statement->span, "-A POSTROUTING -j %s", out);
@@ -78,8 +77,8 @@ static void put_mirror(struct render *render, const struct policy_statement *sta
 		pass_device(render, &mirror, out, 'o', statement->mirror.device);
 		/* What is passed on, and could be of both directions, has been copied when it arrived. */
 		if (!statement->selector.device_count)
-			lead(render, &mirror, out, false, " -m addrtype ! --src-type LOCAL", "-j RETURN");
-		lead(render, &mirror, out, true, "", then);
+			lead(render, &mirror, out, &leaving, " -m addrtype ! --src-type LOCAL", "-j RETURN");
+		lead(render, &mirror, out, &answers, "", then);
 	}
 	put_copy(render, &mirror);
 }

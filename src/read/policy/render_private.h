@@ -67,6 +67,7 @@ struct selector_place {
 	enum hook hook;
 	bool answers; /* packets of the other direction: source and destination are exchanged */
 	bool no_devices;
+	bool for_host;        /* where the statement says no destination: what is for the host itself */
 	bool not_lo;          /* not what goes over lo, where the statement names no device */
 	bool syn;             /* TCP segments that open a connection */
 	uint8_t protocol;     /* this one alone, which it names, or where it names none; 0: as it says */

@@ -132,7 +132,8 @@ static void put_limit(struct render *render, const struct policy_statement *stat
 
 static void put_arriving(struct render *render, enum family family, const struct work *work)
 {
-	const struct selector_place place = {.family = family, .hook = HOOK_PREROUTING},
+	/* Of what is passed on the answers would stay tracked: they come from outside. */
+	const struct selector_place place = {.family = family, .hook = HOOK_PREROUTING, .for_host = true},
 				    outside = {.family = family, .hook = HOOK_PREROUTING, .not_lo = true};
 	const struct policy_tree *tree = render->tree;
 

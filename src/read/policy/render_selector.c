@@ -122,7 +122,9 @@ static bool choose_places(struct render *render, const struct policy_places *pla
 			choices->count = 1;
 			break;
 		}
-	if (!places->count)
+	if (!places->count && side->place->for_host && !side->source)
+		choose_self(render, side, choices);
+	else if (!places->count)
 		choice_add(render, choices, "");
 	return choices->count;
 }
@@ -164,18 +166,18 @@ static const char *take(struct render *render, struct buffer *text)
 	return copy ? copy : "";
 }
 
-/* One range is the protocol's own option, several are lists of multiport. */
+/* One range is an option of the protocol's own match, several are lists of multiport. */
 static void choose_ports(struct render *render, const struct policy_ports *ports, uint8_t protocol,
 			 bool source, struct conditions *choices)
 {
-	const char *side = source ? "sport" : "dport", *name = protocol_name(protocol);
+	const char *side = source ? "sport" : "dport";
 
 	if (!ports->count)
 		choice_add(render, choices, "");
 	for (size_t i = 0; i < ports->count;) {
 		struct buffer text = {0};
-		if (ports->count == 1 && name) {
-			buffer_printf(&text, " -m %s --%s ", name, side);
+		if (ports->count == 1 && protocol_name(protocol)) {
+			buffer_printf(&text, " --%s ", side);
 			put_range(&text, ports->ranges[i++]);
 		} else {
 			buffer_printf(&text, " -m multiport --%ss ", side);
@@ -193,13 +195,39 @@ static void choose_ports(struct render *render, const struct policy_ports *ports
 	}
 }
 
+static bool is_own(const char *option)
+{
+	return option[0] && option[2] == '-';
+}
+
+/* The protocol's own match is named once, with all of its options. */
+static const char *transport(struct render *render, uint8_t protocol, bool syn, const char *const ports[2])
+{
+	const char *name = protocol_name(protocol);
+	struct buffer text = {0};
+
+	if (name)
+		buffer_printf(&text, " -p %s", name);
+	else
+		buffer_printf(&text, " -p %u", protocol);
+	if (syn || is_own(ports[0]) || is_own(ports[1]))
+		buffer_printf(&text, " -m %s", name);
+	for (size_t i = 0; i < 2; i++)
+		if (is_own(ports[i]))
+			buffer_puts(&text, ports[i]);
+	if (syn)
+		buffer_puts(&text, " --tcp-flags FIN,SYN,RST,ACK SYN");
+	for (size_t i = 0; i < 2; i++)
+		if (!is_own(ports[i]))
+			buffer_puts(&text, ports[i]);
+	return take(render, &text);
+}
+
 static void choose_transport(struct render *render, const struct policy_selector *selector,
 			     const struct selector_place *place, uint8_t protocol, struct conditions *choices)
 {
 	struct conditions sources = {0}, destinations = {0};
-	const char *name = protocol_name(protocol);
-	const char *syn =
-	    place->syn && protocol == IPPROTO_TCP ? " -m tcp --tcp-flags FIN,SYN,RST,ACK SYN" : "";
+	bool syn = place->syn && protocol == IPPROTO_TCP;
 
 	choose_ports(render, place->answers ? &selector->ports : &selector->source_ports, protocol, true,
 		     &sources);
@@ -207,11 +235,10 @@ static void choose_transport(struct render *render, const struct policy_selector
 		     &destinations);
 	for (size_t i = 0; i < sources.count; i++)
 		for (size_t j = 0; j < destinations.count; j++)
-			choice_add(render, choices,
-				   name ? arena_printf(render->arena, " -p %s%s%s%s", name, sources.texts[i],
-						       destinations.texts[j], syn)
-					: arena_printf(render->arena, " -p %u%s%s", protocol,
-						       sources.texts[i], destinations.texts[j]));
+			choice_add(
+			    render, choices,
+			    transport(render, protocol, syn,
+				      (const char *const[2]){sources.texts[i], destinations.texts[j]}));
 }
 
 /* The answer to a type of ICMP; -1: it has none. RFC 792, RFC 4443. */
@@ -283,6 +310,10 @@ static void choose_devices(struct render *render, const struct policy_selector *
 		choice_add(render, choices, !place->not_lo ? "" : out ? " ! -o lo" : " ! -i lo");
 	for (size_t i = 0; i < selector->device_count && !place->no_devices; i++) {
 		const struct interface_match *device = &selector->devices[i];
+		if (place->not_lo && !device->name[0]) { /* any */
+			choice_add(render, choices, out ? " ! -o lo" : " ! -i lo");
+			continue;
+		}
 		choice_add(render, choices,
 			   arena_printf(render->arena, " -%c %s%s", out ? 'o' : 'i', device->name,
 					device->wildcard ? "+" : ""));

@@ -205,9 +205,10 @@ static void put_head(struct filling *filling)
 		    type_name(set->type), filling->family == FAMILY_IPV4 ? "inet" : "inet6",
 		    round_up(count / 2, HASHSIZE, HASHSIZE_MAX),
 		    round_up(count * 2, MAXELEM, (size_t)1 << 31));
+	/* Members of the policy stay; those that are added later are given the time that the policy says, as
+	 * nftables has no member without one where the set has one for all. */
 	if (filling->timeouts)
-		section_add(filling->render, sets, " timeout %u",
-			    set->timeout > TIMEOUT_MAX ? TIMEOUT_MAX : set->timeout);
+		section_add(filling->render, sets, " timeout 0");
 	if (set->counters)
 		section_add(filling->render, sets, " counters");
 	if (filling->comments)
