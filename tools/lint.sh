@@ -40,6 +40,7 @@ if [ $quick = no ]; then
 	step cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j 2 -Isrc \
 		--enable=warning,performance,portability --suppress=missingIncludeSystem \
 		--suppress=normalCheckLevelMaxBranches -D__linux__ \
-		"-DLIBBPF_OPTS(type,name,...)=struct type name" $(find src -name '*.c' ! -name '*.bpf.c' | sort)
+		"-DLIBBPF_OPTS(type,name,...)=struct type name" "-Dmnl_attr_for_each(a,b,c)=while (mnl_next(&a, b, c))" \
+		"-Dmnl_attr_for_each_nested(a,b)=while (mnl_next(&a, b))" $(find src -name '*.c' ! -name '*.bpf.c' | sort)
 fi
 exit $status

@@ -235,8 +235,10 @@ static int needs_before(struct apply *apply, const struct nft_image *live, bool 
 	*needed = true;
 	if (live->raw.size > BEFORE_SIZE && apply->current) {
 		error = state_image(&apply->store, apply->arena, apply->current, false, &image, why);
-		if (error == -EBADMSG)
+		if (error == -EBADMSG || error == -ENOENT) {
+			why->size = 0;
 			return 0;
+		}
 		if (!error)
 			error = nft_image_differs(live, image, needed, &first);
 	}
@@ -372,7 +374,7 @@ static int switch_over(struct apply *apply)
 	if (!error)
 		error = nft_changes_find(live, apply->image, &changes);
 	if (!error)
-		error = state_sysctls(&apply->store, apply->arena, apply->current, &apply->now, &why);
+		error = state_sysctls_left(&apply->store, apply->arena, apply->current, &apply->now);
 	if (!error)
 		error = apply_settings(apply->arena, apply->options->paths, apply->options->path_count,
 				       &apply->next);

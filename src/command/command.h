@@ -26,11 +26,14 @@ struct command {
 extern const struct command command_attach, command_detach, command_status, command_counters, command_explain,
     command_replay, command_compile, command_cost, command_print, command_check, command_diff,
     command_optimize, command_export, command_apply, command_try, command_confirm, command_rollback,
-    command_set;
+    command_set, command_feed;
 
 /* RULES... and --live, shared by the commands: loads, prints diagnostics to standard error on failure.
  * Returns EXIT_DONE with *ruleset, or the exit code. */
 int command_load(const char *const *paths, size_t count, bool live, struct ruleset **ruleset);
+/* Files, policies with what their feeds had last below that directory of states; NULL: where weir apply keeps
+ * them, as in the functions above and below. */
+int command_load_states(const char *const *paths, size_t count, const char *states, struct ruleset **ruleset);
 /* The same to be shown alone: of --live, `beside` gets what iptables-nft holds where iptables-legacy holds
  * rules in a table of the same name; else NULL. */
 int command_load_beside(const char *const *paths, size_t count, bool live, struct ruleset **ruleset,

@@ -3,6 +3,7 @@
  * What the commands share: loading rules, messages, JSON. */
 #include "command/command.h"
 #include "command/reason.h"
+#include "kernel/state_store.h"
 #include "read/load.h"
 #include "ruleset/extension_type.h"
 
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int command_fail(const char *command, int code, const char *format, ...)
 {
@@ -36,8 +38,37 @@ int command_load(const char *const *paths, size_t count, bool live, struct rules
 	return command_load_beside(paths, count, live, ruleset, NULL);
 }
 
-int command_load_beside(const char *const *paths, size_t count, bool live, struct ruleset **ruleset,
-			struct ruleset **beside)
+/* Where the copies of feeds are that policies among the rules name; NULL: nowhere. */
+static char *feed_directory(const char *states)
+{
+	struct state_store store = STATE_STORE_NONE;
+	struct buffer why = {0};
+	char *path = NULL;
+	if (state_store_open(states, false, &store, &why) == 0) {
+		if (asprintf(&path, "%s/" STATE_FEEDS, store.path) < 0)
+			path = NULL;
+		/* Who may not look there reads policies as one does elsewhere: without. */
+		if (path && access(path, R_OK | X_OK) != 0) {
+			free(path);
+			path = NULL;
+		}
+	}
+	state_store_close(&store);
+	buffer_fini(&why);
+	return path;
+}
+
+static int load_files(const char *const *paths, size_t count, const char *states, struct diagnostics *sink,
+		      struct ruleset **ruleset)
+{
+	char *feeds = feed_directory(states);
+	int result = rules_load_feeds(paths, count, feeds, sink, ruleset);
+	free(feeds);
+	return result;
+}
+
+static int load(const char *const *paths, size_t count, bool live, const char *states,
+		struct ruleset **ruleset, struct ruleset **beside)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 	if (!sink)
@@ -47,7 +78,7 @@ int command_load_beside(const char *const *paths, size_t count, bool live, struc
 	if (!live && !count)
 		return command_fail("rules", EXIT_USAGE,
 				    "no rules given: name files, a directory, or --live");
-	int result = !live    ? rules_load(paths, count, sink, ruleset)
+	int result = !live    ? load_files(paths, count, states, sink, ruleset)
 		     : beside ? rules_load_live_beside(sink, ruleset, beside)
 			      : rules_load_live(sink, ruleset);
 	struct buffer text = {0};
@@ -63,6 +94,17 @@ int command_load_beside(const char *const *paths, size_t count, bool live, struc
 	if (diagnostics_errors(sink) == 0)
 		command_fail("rules", EXIT_USAGE, "%s", strerror(-result));
 	return live && result != -EINVAL ? EXIT_SYSTEM : EXIT_USAGE;
+}
+
+int command_load_beside(const char *const *paths, size_t count, bool live, struct ruleset **ruleset,
+			struct ruleset **beside)
+{
+	return load(paths, count, live, NULL, ruleset, beside);
+}
+
+int command_load_states(const char *const *paths, size_t count, const char *states, struct ruleset **ruleset)
+{
+	return load(paths, count, false, states, ruleset, NULL);
 }
 
 int command_print_json(struct json_object *object)

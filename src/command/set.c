@@ -181,8 +181,7 @@ static int change_once(struct set_command *command, struct buffer *why)
 	for (enum family family = 0; family < FAMILY_COUNT && !error; family++) {
 		if (command->verb == VERB_FLUSH && command->sets[family]) {
 			command->changed += command->sets[family]->count;
-			if (command->sets[family]->count)
-				nft_put_flush(&batch, family, command->sets[family]);
+			nft_put_flush(&batch, family, command->sets[family]);
 		} else if (command->asked.count[family]) {
 			error = put_family(command, family, &batch);
 		}

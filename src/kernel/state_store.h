@@ -23,6 +23,7 @@
 #define STATE_KEPT 5
 #define STATE_FILES_MAX 16
 #define STATE_DIRECTORY "/var/lib/weir"
+#define STATE_FEEDS "feeds" /* in it: src/feed/store.h */
 
 struct state_store {
 	char *path;
@@ -70,7 +71,7 @@ int state_read(struct state_store *store, struct arena *arena, uint32_t number, 
 void state_remove(struct state_store *store, uint32_t number);
 /* Removes those beyond the last STATE_KEPT, but not these two. */
 int state_prune(struct state_store *store, uint32_t keep, uint32_t keep_too);
-/* A number that no state has had. */
+/* Greater than the number of any state that there is, and of the one in force. */
 uint32_t state_next(struct state_store *store);
 
 /* 0: none. */

@@ -61,6 +61,19 @@ int state_sysctls(struct state_store *store, struct arena *arena, uint32_t numbe
 	return error;
 }
 
+int state_sysctls_left(struct state_store *store, struct arena *arena, uint32_t number,
+		       struct sysctls *sysctls)
+{
+	struct buffer why = {0};
+	int error = state_sysctls(store, arena, number, sysctls, &why);
+
+	buffer_fini(&why);
+	if (error != -ENOENT && error != -EBADMSG)
+		return error;
+	*sysctls = (struct sysctls){0};
+	return 0;
+}
+
 void state_move_fini(struct state_move *move)
 {
 	nft_changes_free(move->changes);
@@ -90,7 +103,7 @@ static int load(struct moving *moving, const struct state_move *move, struct buf
 		error = state_image(moving->store, moving->arena, move->source, move->before, &moving->target,
 				    why);
 	if (!error)
-		error = state_sysctls(moving->store, moving->arena, moving->from, &moving->now, why);
+		error = state_sysctls_left(moving->store, moving->arena, moving->from, &moving->now);
 	if (!error)
 		error = state_sysctls(moving->store, moving->arena, move->number, &moving->next, why);
 	return error;

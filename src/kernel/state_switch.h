@@ -58,6 +58,10 @@ int state_confirm(struct state_store *store, const struct state_pending *pending
 /* The tables of a state, or those before it; number 0: none at all. */
 int state_image(struct state_store *store, struct arena *arena, uint32_t number, bool before,
 		struct nft_image **image, struct buffer *why);
+/* The same of a state to be left: where it is damaged or gone, nothing is known of its settings, and they
+ * stay as they are. */
+int state_sysctls_left(struct state_store *store, struct arena *arena, uint32_t number,
+		       struct sysctls *sysctls);
 /* The settings of a state; number 0: none. */
 int state_sysctls(struct state_store *store, struct arena *arena, uint32_t number, struct sysctls *sysctls,
 		  struct buffer *why);

@@ -109,9 +109,8 @@ static void find_reached(struct comparison *comparison, bool *reached)
 		const struct way *way = &journey_ways[walk->journey];
 		for (size_t s = 0; s < way->count && walk->touched != DIAGRAM_FALSE; s++)
 			for (size_t side = 0; side < SIDES_MAX; side++)
-				behaviour_askers(
-				    comparison->behaviour, side, way->stages[s].table, way->stages[s].hook,
-				    s < way->split ? walk->touched : walk->behind, NULL, reached);
+				behaviour_askers(comparison->behaviour, side, way->stages[s].table,
+						 way->stages[s].hook, walk_asked(walk, s), NULL, reached);
 	}
 	behaviour_share_memory(request->behaviour, reached);
 }

@@ -279,7 +279,7 @@ bool nft_match_ttl(struct nft_asked *asked)
 								    : NULL;
 	if (!sign || !nft_word(asked->words) ||
 	    !nft_number(asked->words->word.data, UINT8_MAX, &number, NULL) ||
-	    (sign[1] == '<' && number == 0) || (sign[1] == '>' && number == UINT8_MAX))
+	    (strcmp(sign, " <") == 0 && number == 0) || (strcmp(sign, " >") == 0 && number == UINT8_MAX))
 		return false;
 	print_range(number, number, nft_ask(asked, "%s%s", key, sign));
 	if (!*sign)

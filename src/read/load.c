@@ -27,6 +27,7 @@ struct input {
 struct inputs {
 	struct input *inputs;
 	size_t count, capacity;
+	const char *feed_directory; /* of policies; NULL: none */
 };
 
 static struct text first_word(struct span line)
@@ -158,7 +159,7 @@ static int add_rendered(struct inputs *list, struct arena *arena, const struct p
 static int add_policy(struct inputs *list, size_t number, struct arena *arena, struct diagnostics *sink)
 {
 	const uint64_t now = (uint64_t)time(NULL);
-	const struct policy_options options = {.now = now};
+	const struct policy_options options = {.now = now, .feed_directory = list->feed_directory};
 	const struct policy_render_options render_options = {.now = now};
 	struct policy_tree *tree;
 	struct policy_rendering *rendering;
@@ -307,8 +308,14 @@ static int load_inputs(struct inputs *list, struct ruleset *fresh, int result, s
 
 int rules_load(const char *const *paths, size_t count, struct diagnostics *sink, struct ruleset **ruleset)
 {
+	return rules_load_feeds(paths, count, NULL, sink, ruleset);
+}
+
+int rules_load_feeds(const char *const *paths, size_t count, const char *feed_directory,
+		     struct diagnostics *sink, struct ruleset **ruleset)
+{
 	struct ruleset *fresh = ruleset_new();
-	struct inputs list = {0};
+	struct inputs list = {.feed_directory = feed_directory};
 	size_t errors = diagnostics_errors(sink);
 	int result = fresh ? 0 : -ENOMEM;
 	for (size_t i = 0; i < count && result == 0; i++)

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -345,6 +346,18 @@ void listing_write(struct nft_rule *rule, struct json_object *value, struct json
 		buffer_printf(&text, " -j DSCP --set-dscp 0x%02x", (unsigned)range.low);
 		listing_put(rule, text.data ? text.data : "", false);
 		rule->changed |= 1u << NFT_DSCP;
+		buffer_fini(&text);
+		return;
+	}
+	unsigned major, minor;
+	char rest;
+	const unsigned classified = 1u << HOOK_FORWARD | 1u << HOOK_OUTPUT | 1u << HOOK_POSTROUTING;
+	if (is(kind, "meta") && is(name, "priority") && !(rule->copy->hooks & ~classified) &&
+	    listing_string(to) && sscanf(listing_string(to), "%4x:%4x%c", &major, &minor, &rest) == 2) {
+		struct buffer text = {0};
+		buffer_printf(&text, " -j CLASSIFY --set-class %04x:%04x", major, minor);
+		listing_put(rule, text.data ? text.data : "", false);
+		rule->reader->failed |= text.failed;
 		buffer_fini(&text);
 		return;
 	}

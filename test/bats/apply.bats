@@ -196,6 +196,10 @@ talk() {
 	run -3 w rollback 6
 	[[ $output == *damaged* ]]
 	diff "$dir/third" <(held)
+	# what is lost keeps nobody from going on
+	rm -r "$state/states/8"
+	w apply "$dir/one"
+	diff "$dir/first" <(held)
 }
 
 @test "try is taken back when its time is over, stays when it is confirmed, ends with rollback" {
@@ -333,6 +337,25 @@ talk() {
 	[ "$(jq -c '[.changes[] | [.name, .added, .removed]]' <<<"$output")" = '[["set-banned",1,0]]' ]
 	w rollback
 	run -1 w set test banned 203.0.113.10
+}
+
+@test "where weir drops early, apply, rollback and what takes members away wait until it is detached" {
+	ip netns add "$space-b"
+	ip link add a0 netns "$space" type veth peer name b0 netns "$space-b" || skip "veth is not available"
+	ip -n "$space" link set a0 up
+	w apply "$dir/one"
+	inside "$weir" attach a0 "$dir/one" --trust-files --vouch hooks --forward no || skip "XDP is not permitted"
+	held >"$dir/before"
+	run -3 w apply "$dir/two"
+	[[ $output == *"weir detach a0 first"* ]]
+	run -3 w rollback
+	run -3 w set del banned 192.0.2.0/24
+	run -3 w set flush banned
+	diff "$dir/before" <(held)
+	w set add banned 198.51.100.99
+	w apply "$dir/two" --dry-run
+	inside "$weir" detach a0
+	w apply "$dir/two"
 }
 
 @test "two at once: the second says who is at work" {

@@ -2,8 +2,8 @@
  *
  * kill_at N COMMAND...: runs the command and kills it (SIGKILL) as it enters its N-th call of bpf(2),
  * sendto(2), mmap(2) or munmap(2) after it took a lock with flock(2); with "files" before N, of those that
- * change files, and sendto(2). What was done by then is what a kill between two steps leaves. Exit 0: killed there. Exit 1: the command ended before. Exit 2: could not
- * run it. */
+ * change files, and sendto(2). What was done by then is what a kill between two steps leaves. Exit 0: killed
+ * there. Exit 1: the command ended before. Exit 2: could not run it. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

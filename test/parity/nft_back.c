@@ -5,7 +5,7 @@
  * for the diff with effects, what was written.
  *
  * nft_back [COUNT [SEED [RULES...]]]: with a seed that a failure printed and 1, that ruleset alone. RULES:
- * files, of which each one is a ruleset. */
+ * files, of which each one is a ruleset. With NFT_BACK_ALL in the environment all that differ are shown. */
 #include "meaning/difference.h"
 #include "mutants/lines.h"
 #include "nftables/nft.h"

@@ -180,6 +180,16 @@ static void bans_that_move(void **state)
 	     V4 ROUTER("-A OUTPUT -d 198.51.100.7/32 -j DROP\n"),
 	     V4 MANGLE("-A POSTROUTING -d 198.51.100.7/32 -j DROP\n") ROUTER(""),
 	     {UNASKED, DIFFERS, SAME}},
+	    {"a policy before a rule by the device behind",
+	     V4 "*mangle\n:PREROUTING DROP [0:0]\n-A PREROUTING -p tcp -j ACCEPT\nCOMMIT\n" ROUTER(""),
+	     V4 "*mangle\n:PREROUTING DROP [0:0]\n-A PREROUTING -p tcp -j ACCEPT\nCOMMIT\n" ROUTER(
+		 "-A FORWARD -o eth0 -p tcp -j DROP\n"),
+	     {UNASKED, DIFFERS, UNASKED}},
+	    {"a policy that leaves nothing for it",
+	     V4 "*mangle\n:PREROUTING DROP [0:0]\n-A PREROUTING -p tcp -j ACCEPT\nCOMMIT\n" ROUTER(""),
+	     V4 "*mangle\n:PREROUTING DROP [0:0]\n-A PREROUTING -p tcp -j ACCEPT\nCOMMIT\n" ROUTER(
+		 "-A FORWARD -o eth0 -p udp -j DROP\n"),
+	     {UNASKED, SAME, UNASKED}},
 	    {"a policy",
 	     V4 RAW("") CLOSED("-A INPUT -p tcp -j ACCEPT\n"),
 	     V4

@@ -354,6 +354,34 @@ static void balances(void **state)
 	    "2001:db8::2 --ctorigdstport 25 -j SNAT --to-source 2001:db8::3\n");
 }
 
+static bool first_is_down(void *context, const struct policy_statement *balance, size_t backend)
+{
+	(void)context;
+	assert_int_equal(balance->kind, STATEMENT_BALANCE);
+	return backend == 0;
+}
+
+static void backends_that_are_down_get_nothing_new(void **state)
+{
+	const char *policy = "balance tcp to 192.0.2.10 port 25 { 192.0.2.21; 192.0.2.22; 192.0.2.23 }\n";
+	const struct policy_render_options options = {.backend_down = first_is_down};
+	struct rendered rendered = render_with(policy, &options);
+	struct buffer found = {0};
+	(void)state;
+
+	assert_non_null(rendered.rendering);
+	table_rules(&rendered.rendering->rules[FAMILY_IPV4], "nat", &found);
+	expect_text(
+	    policy, "nat", &found,
+	    "PREROUTING -p tcp -m tcp --dport 25 -d 192.0.2.10/32 -j weir-balance-1\n"
+	    "OUTPUT -p tcp -m tcp --dport 25 -d 192.0.2.10/32 -j weir-balance-1\n"
+	    "weir-balance-1 -p tcp -m statistic --mode nth --every 2 --packet 0 -j DNAT --to-destination "
+	    "192.0.2.22:25\n"
+	    "weir-balance-1 -p tcp -j DNAT --to-destination 192.0.2.23:25\n");
+	buffer_fini(&found);
+	rendered_fini(&rendered);
+}
+
 /* --- Shares ----------------------------------------------------------------------------------------------
  */
 
@@ -596,6 +624,7 @@ int main(void)
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(mirrors),
 	    cmocka_unit_test(balances),
+	    cmocka_unit_test(backends_that_are_down_get_nothing_new),
 	    cmocka_unit_test(turns_are_weights),
 	    cmocka_unit_test(parts_move_from_who_left_alone),
 	    cmocka_unit_test(sets_of_the_kernel),

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-static int read_regular(struct arena *arena, const char *path, struct source **source)
+int policy_read_regular(struct arena *arena, const char *path, struct source **source)
 {
 	struct stat status;
 
@@ -25,7 +25,7 @@ int policy_read_file(struct policy_reader *reader, const char *path, struct sour
 	const struct policy_options *options = reader->options;
 
 	return options->read ? options->read(options->context, reader->arena, path, source)
-			     : read_regular(reader->arena, path, source);
+			     : policy_read_regular(reader->arena, path, source);
 }
 
 static char *path_beside(struct arena *arena, const char *beside, struct text name)

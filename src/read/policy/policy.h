@@ -321,6 +321,9 @@ struct policy_options {
 	uint64_t now; /* seconds since 1970, for what expired; 0: nothing did */
 };
 
+/* How files are read when the options do not say otherwise: -EINVAL for what is no regular file. */
+int policy_read_regular(struct arena *arena, const char *path, struct source **source);
+
 /* Whether a text is a policy, by its first word. */
 bool policy_recognise(const struct source *source);
 
