@@ -6,7 +6,7 @@ BUILD ?= build
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 all: configure
-	ninja -C $(BUILD) src/command/weir doc/weir.8
+	ninja -C $(BUILD) src/command/weir doc/weir.8 doc/weir-policy.5
 	ln -sfn src/command/weir $(BUILD)/weir
 
 run: all

@@ -425,7 +425,8 @@ static int open_store(struct apply *apply)
 int apply_run(const struct apply_options *options)
 {
 	struct apply apply = {.options = options, .store = STATE_STORE_NONE, .arena = arena_new()};
-	int code = apply.arena ? command_load(options->paths, options->path_count, false, &apply.ruleset)
+	int code = apply.arena ? command_load_states(options->paths, options->path_count, options->directory,
+						     &apply.ruleset)
 			       : EXIT_SYSTEM;
 
 	if (!code)

@@ -47,8 +47,9 @@ static char *feed_directory(const char *states)
 	if (state_store_open(states, false, &store, &why) == 0) {
 		if (asprintf(&path, "%s/" STATE_FEEDS, store.path) < 0)
 			path = NULL;
-		/* Who may not look there reads policies as one does elsewhere: without. */
-		if (path && access(path, R_OK | X_OK) != 0) {
+		/* Who may not look there reads policies as one does elsewhere: without. Any other fault is
+		 * left to the reader, which refuses: a set is not to lose its members to it. */
+		if (path && access(path, R_OK | X_OK) != 0 && (errno == ENOENT || errno == EACCES)) {
 			free(path);
 			path = NULL;
 		}

@@ -272,6 +272,8 @@ static int say(const struct optimizing *optimizing, const struct result *result)
 		    optimize_json(result->rewrite, result->costs, result->cost_count);
 		if (result->measured)
 			json_object_object_add(object, "measured", optimize_measured_json(result->measured));
+		if (result->measured && optimizing->nft)
+			json_object_object_add(object, "measured_output", json_object_new_string("iptables"));
 		if (result->left_out)
 			json_object_object_add(object, "left_out", left_out_json(result->left_out));
 		return command_print_json(object);
@@ -283,6 +285,8 @@ static int say(const struct optimizing *optimizing, const struct result *result)
 		optimize_print_costs(result->costs, result->cost_count, &out);
 	if (result->measured)
 		optimize_print_measured(result->measured, &out);
+	if (result->measured && optimizing->nft)
+		buffer_puts(&out, "(the rules as iptables loads them were measured, not rules.nft)\n");
 	if (!rewrite_changed(result->rewrite))
 		buffer_puts(&out, "nothing to gain: the rules stay as they are\n");
 	say_left_out(result->left_out, &out);

@@ -4,17 +4,12 @@
 #ifndef WEIR_COMMAND_REASON_H
 #define WEIR_COMMAND_REASON_H
 
+#include "command/clean.h"
 #include "engine/engine.h"
 #include "ruleset/ruleset.h"
 
 struct json_object;
 
-/* Text of the input as it may go to a terminal or into JSON: control characters, and what is not UTF-8, as
- * '?'. */
-void clean_print(struct text text, struct buffer *out);
-/* The same, to standard output, and as a string of JSON. */
-void clean_put(struct text text);
-struct json_object *clean_json(struct text text);
 /* "rules.v4:12"; nothing for a span without a source. */
 void place_print(struct span span, struct buffer *out);
 /* "rule 3 of filter INPUT (rules.v4:12)" */

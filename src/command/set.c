@@ -204,7 +204,10 @@ static int learn(struct set_command *command, bool all)
 		if (command->asked.count[family])
 			error = nft_members_fetch(command->arena, family, command->sets[family],
 						  &command->shapes[family], command->asked.members[family],
-						  command->asked.count[family], command->verb == VERB_ADD,
+						  command->asked.count[family],
+						  command->verb == VERB_ADD   ? NFT_FETCH_ADD
+						  : command->verb == VERB_DEL ? NFT_FETCH_REMOVE
+									      : NFT_FETCH_TEST,
 						  &whole);
 	if (error)
 		return fail(EXIT_SYSTEM, strerror(-error));

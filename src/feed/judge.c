@@ -36,10 +36,21 @@ static address count_addresses(const struct policy_elements *elements)
 	return total;
 }
 
+/* Beyond that one reads powers of two more easily. */
+#define NUMBER_SHOWN ((address)1000000000000)
+
 void feed_number_print(address number, struct buffer *out)
 {
 	char digits[40];
 	size_t at = sizeof(digits);
+	unsigned power = 0;
+
+	if (number > NUMBER_SHOWN) {
+		while (number >> power > 1)
+			power++;
+		buffer_printf(out, "%s2^%u", (number & (number - 1)) ? "some " : "", power);
+		return;
+	}
 
 	do {
 		digits[--at] = (char)('0' + (int)(number % 10));

@@ -39,7 +39,7 @@ int feed_list_read(struct arena *arena, const struct feed_case *asked, const str
 int feed_judge(struct arena *arena, const struct feed_case *asked, const struct feed_list *before,
 	       const struct source *fresh, struct feed_change *change, struct buffer *why);
 
-/* Addresses are numbers of 128 bits. */
+/* In decimal, or "some 2^96". */
 void feed_number_print(address number, struct buffer *out);
 
 #endif

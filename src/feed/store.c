@@ -124,12 +124,11 @@ static int64_t number_of(struct json_object *object, const char *name)
 	return number > 0 ? number : 0;
 }
 
-static const struct feed_record no_record = {.url = "", .etag = "", .modified = "", .error = ""};
-
 static int take_record(struct arena *arena, struct json_object *object, struct feed_record *record)
 {
 	const char *sum = string_of(arena, object, "sum");
-	struct feed_record fresh = {.url = string_of(arena, object, "url"),
+	struct feed_record fresh = {.asked = string_of(arena, object, "asked"),
+				    .url = string_of(arena, object, "url"),
 				    .etag = string_of(arena, object, "etag"),
 				    .modified = string_of(arena, object, "modified"),
 				    .size = (uint64_t)number_of(object, "size"),
@@ -139,7 +138,7 @@ static int take_record(struct arena *arena, struct json_object *object, struct f
 				    .changed = number_of(object, "changed"),
 				    .error = string_of(arena, object, "error")};
 
-	if (!sum || !fresh.url || !fresh.etag || !fresh.modified || !fresh.error)
+	if (!sum || !fresh.asked || !fresh.url || !fresh.etag || !fresh.modified || !fresh.error)
 		return -ENOMEM;
 	fresh.sum = strtoull(sum, NULL, 16);
 	*record = fresh;
@@ -152,7 +151,7 @@ int feed_record_read(struct arena *arena, const struct feed_store *store, const 
 	char path[NAME_MAX + 1];
 	struct text text;
 
-	*record = no_record;
+	*record = FEED_RECORD_NONE;
 	if (!record_name(name, path))
 		return -ENAMETOOLONG;
 	int error = file_read(arena, store->directory, path, RECORD_SIZE_MAX, &text);
@@ -176,6 +175,7 @@ int feed_record_write(const struct feed_store *store, const char *name, const st
 		return -ENAMETOOLONG;
 	}
 	snprintf(sum, sizeof(sum), "%016" PRIx64, record->sum);
+	json_object_object_add(object, "asked", json_object_new_string(record->asked));
 	json_object_object_add(object, "url", json_object_new_string(record->url));
 	json_object_object_add(object, "etag", json_object_new_string(record->etag));
 	json_object_object_add(object, "modified", json_object_new_string(record->modified));
@@ -193,6 +193,11 @@ int feed_record_write(const struct feed_store *store, const char *name, const st
 }
 
 /* --- Copies -------------------------------------------------------------------------------------- */
+
+bool feed_copy_exists(const struct feed_store *store, const char *name)
+{
+	return faccessat(store->directory, name, F_OK, 0) == 0;
+}
 
 int feed_copy_read(struct arena *arena, const struct feed_store *store, const char *name, struct text *copy)
 {

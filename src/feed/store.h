@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct feed_store {
@@ -40,6 +41,7 @@ int feed_store_unmark(const struct feed_store *store);
 
 /* All strings are "" where there is nothing to be said, times 0. */
 struct feed_record {
+	const char *asked;           /* where the last fetch was from */
 	const char *url;             /* where the copy is from */
 	const char *etag, *modified; /* of the copy, as the server gave them */
 	uint64_t size, sum;          /* of the copy */
@@ -50,6 +52,9 @@ struct feed_record {
 	const char *error; /* of the last fetch, when it failed */
 };
 
+#define FEED_RECORD_NONE                                                                                     \
+	((struct feed_record){.asked = "", .url = "", .etag = "", .modified = "", .error = ""})
+
 /* What is missing or damaged is as if there were none: 0. -ENOMEM, -EIO and the like. */
 int feed_record_read(struct arena *arena, const struct feed_store *store, const char *name,
 		     struct feed_record *record);
@@ -58,6 +63,7 @@ uint64_t feed_sum(struct text text);
 /* Whether the record is of this copy. */
 bool feed_record_is_of(const struct feed_record *record, struct text copy);
 
+bool feed_copy_exists(const struct feed_store *store, const char *name);
 /* -ENOENT: there is none. */
 int feed_copy_read(struct arena *arena, const struct feed_store *store, const char *name, struct text *copy);
 int feed_copy_write(const struct feed_store *store, const char *name, struct text copy);

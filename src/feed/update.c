@@ -15,7 +15,7 @@ int64_t feed_due(const struct feed_record *record, const struct policy_feed *fee
 	uint32_t wait = failed && feed->every > FEED_RETRY ? FEED_RETRY : feed->every;
 
 	/* never, from elsewhere, or by a clock that was ahead */
-	if (!from || strcmp(record->url, feed->url) != 0 || from > now)
+	if (!from || strcmp(record->asked, feed->url) != 0 || from > now)
 		return 0;
 	return from + wait;
 }
@@ -119,6 +119,7 @@ static void write_record(struct work *work, struct feed_update *update)
 	bool good = update->outcome == FEED_SAME || update->outcome == FEED_CHANGED;
 
 	record->tried = (int64_t)work->asked->now;
+	record->asked = work->asked->feed->url;
 	record->error = update->why;
 	if (good) {
 		record->fetched = record->tried;
@@ -191,8 +192,14 @@ int feed_update(struct arena *arena, const struct feed_asked *asked, struct feed
 	int error = work.name ? bring(&work, &fresh) : -ENOMEM;
 
 	if (!error && work.why.size && fresh.outcome != FEED_SAME && fresh.outcome != FEED_CHANGED) {
-		fresh.why = arena_copy(arena, work.why.data, work.why.size);
-		if (!fresh.why)
+		char *why = arena_copy(arena, work.why.data, work.why.size);
+		/* one line, without what a server may have said to a terminal */
+		for (size_t i = 0; why && i < work.why.size; i++)
+			if ((unsigned char)why[i] < ' ' || why[i] == 0x7f)
+				why[i] = '?';
+		if (why)
+			fresh.why = why;
+		else
 			error = -ENOMEM;
 	}
 	if (!error)

@@ -3,8 +3,11 @@
  * Single elements of a set, asked for one by one: a dump of a set of intervals takes time by the square of
  * their number, as the kernel begins it anew for each of its messages.
  *
- * The kernel finds the element that holds a value (nft_rbtree_get(), nft_pipapo_get()). What lies between two
- * values it does not tell, but it takes no interval that overlaps another (nft_rbtree_insert()). */
+ * The kernel finds the element that holds a value (nft_rbtree_get(), nft_pipapo_get()), of a tree of
+ * intervals its begin. Asked for an end it may give that of another interval, where two of them touch, so
+ * that it is not asked: an interval ends where the value behind it is in none, or in one that begins there.
+ * What lies between two values it does not tell, but it takes no interval that overlaps another
+ * (nft_rbtree_insert()). */
 #include "kernel/netlink.h"
 #include "kernel/nft_batch.h"
 #include "kernel/nft_member.h"
@@ -50,8 +53,8 @@ static int take_element(const struct nlmsghdr *message, void *context)
 	return MNL_CB_STOP;
 }
 
-/* The element that holds the value; of a set of intervals its begin, or its end. */
-static int ask(struct fetch *fetch, struct text key, bool end)
+/* The element that holds the value; of a tree of intervals its begin. */
+static int ask(struct fetch *fetch, struct text key)
 {
 	char data[NETLINK_REQUEST_MAX + NFT_NAME_MAXLEN];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(data);
@@ -63,7 +66,7 @@ static int ask(struct fetch *fetch, struct text key, bool end)
 	if (!key.data)
 		return -ENOMEM;
 	message->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK; /* of an open interval's end nothing comes else */
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK; /* there may be no other answer */
 	general = mnl_nlmsg_put_extra_header(message, sizeof(*general));
 	*general =
 	    (struct nfgenmsg){.nfgen_family = fetch->family == FAMILY_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
@@ -75,8 +78,6 @@ static int ask(struct fetch *fetch, struct text key, bool end)
 	value = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
 	mnl_attr_put(message, NFTA_DATA_VALUE, key.size, key.data);
 	mnl_attr_nest_end(message, value);
-	if (end)
-		mnl_attr_put_u32(message, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
 	mnl_attr_nest_end(message, element);
 	mnl_attr_nest_end(message, list);
 	error = netlink_request(NETLINK_NETFILTER, message, take_element, NULL, fetch);
@@ -96,45 +97,101 @@ static int add(struct fetch *fetch, const struct nft_element *element)
 	return 0;
 }
 
-/* *high: where the element that holds the address ends, when *has. */
-static int fetch_at(struct fetch *fetch, const struct nft_member *member, address at, bool *has,
-		    address *high)
+/* Where the interval begins that holds the address. */
+static int begin_of(struct fetch *fetch, const struct nft_member *member, address at, bool *has,
+		    address *begin)
 {
-	struct text key = nft_member_key(fetch->arena, fetch->set, fetch->shape, at, member);
-	struct nft_element element;
-	int error = ask(fetch, key, false);
+	int error = ask(fetch, nft_member_key(fetch->arena, fetch->set, fetch->shape, at, member));
 
-	*has = fetch->has;
-	if (error || !fetch->has)
-		return error;
-	element = fetch->found;
-	if (fetch->set->pairs) {
-		if (element.flags & NFT_SET_ELEM_INTERVAL_END) {
-			*has = false;
-			return 0;
-		}
-		error = ask(fetch, key, true);
-		if (error)
-			return error;
-		/* Of the last interval there may be none. */
-		element.end = fetch->has ? fetch->found.key : (struct text){0};
-	}
-	*high = at;
-	if (element.end.size == fetch->set->key_size) {
-		*high = address_from_bytes(fetch->shape->family, (const uint8_t *)element.end.data);
-		*high -= fetch->set->pairs;
-	} else if (fetch->set->pairs) {
-		*high = family_max(fetch->shape->family);
-	}
+	*has = !error && fetch->has && !(fetch->found.flags & NFT_SET_ELEM_INTERVAL_END) &&
+	       fetch->found.key.size == fetch->set->key_size;
+	if (*has)
+		*begin = address_from_bytes(fetch->shape->family, (const uint8_t *)fetch->found.key.data);
+	return error;
+}
+
+/* What is asked for, as an interval: it is one, or part of one. */
+static int add_interval(struct fetch *fetch, const struct nft_member *member, struct nft_element element)
+{
+	element.key = nft_member_key(fetch->arena, fetch->set, fetch->shape, member->low, member);
+	element.end = (struct text){0};
+	if (member->high != family_max(fetch->shape->family))
+		element.end =
+		    nft_member_key(fetch->arena, fetch->set, fetch->shape, member->high + 1, member);
 	return add(fetch, &element);
 }
 
-static int fetch_member(struct fetch *fetch, const struct nft_member *member, bool adding, bool *whole)
+/* Of an interval that is to go all must be known: it is the one that is asked for. */
+static int fetch_whole_interval(struct fetch *fetch, const struct nft_member *member,
+				const struct nft_element *element, bool *whole)
+{
+	address behind = 0;
+	bool has;
+	int error;
+
+	*whole = false;
+	if (member->high == family_max(fetch->shape->family))
+		return 0;
+	error = begin_of(fetch, member, member->high + 1, &has, &behind);
+	if (error || (has && behind != member->high + 1))
+		return error;
+	*whole = true;
+	return add_interval(fetch, member, *element);
+}
+
+static int fetch_interval(struct fetch *fetch, const struct nft_member *member, enum nft_fetch_for what,
+			  bool *whole)
+{
+	address first = 0, last = 0;
+	bool has_first, has_last;
+	int error = begin_of(fetch, member, member->low, &has_first, &first);
+	struct nft_element element = fetch->found;
+
+	has_last = has_first;
+	last = first;
+	if (!error && member->low != member->high)
+		error = begin_of(fetch, member, member->high, &has_last, &last);
+	if (error)
+		return error;
+	bool one = has_first && has_last && first == last;
+	if (what == NFT_FETCH_REMOVE && one && first == member->low)
+		return fetch_whole_interval(fetch, member, &element, whole);
+	if (what != NFT_FETCH_REMOVE && one)
+		return add_interval(fetch, member, (struct nft_element){0});
+	/* A single address is in none; of a range both ends are, or only of one that is asked about. */
+	if (what == NFT_FETCH_REMOVE)
+		*whole = !has_first && member->low == member->high;
+	else if (what == NFT_FETCH_ADD)
+		*whole = !has_first && !has_last;
+	else
+		*whole = !has_first || !has_last;
+	return 0;
+}
+
+/* Sets of other kinds tell the element whole. *high: its last address. */
+static int fetch_at(struct fetch *fetch, const struct nft_member *member, address at, bool *has,
+		    address *high)
+{
+	int error = ask(fetch, nft_member_key(fetch->arena, fetch->set, fetch->shape, at, member));
+
+	*has = !error && fetch->has;
+	if (!*has)
+		return error;
+	*high = at;
+	if (fetch->found.end.size == fetch->set->key_size)
+		*high = address_from_bytes(fetch->shape->family, (const uint8_t *)fetch->found.end.data);
+	return add(fetch, &fetch->found);
+}
+
+static int fetch_member(struct fetch *fetch, const struct nft_member *member, enum nft_fetch_for what,
+			bool *whole)
 {
 	address high = member->low;
 	bool has;
 	int error = 0;
 
+	if (fetch->set->pairs)
+		return fetch_interval(fetch, member, what, whole);
 	if (!fetch->shape->intervals) {
 		if (member->high - member->low >= RANGE_MAX)
 			*whole = false;
@@ -146,12 +203,8 @@ static int fetch_member(struct fetch *fetch, const struct nft_member *member, bo
 		return error;
 	}
 	error = fetch_at(fetch, member, member->low, &has, &high);
-	if (error || member->low == member->high || (has && high >= member->high))
-		return error;
-	if (!adding || !fetch->set->pairs || has)
+	if (!error && member->low != member->high && (!has || high < member->high))
 		*whole = false; /* more may lie within it */
-	else
-		error = fetch_at(fetch, member, member->high, &has, &high);
 	return error;
 }
 
@@ -162,7 +215,7 @@ static int compare(const void *a, const void *b)
 
 int nft_members_fetch(struct arena *arena, enum family family, struct nft_set *set,
 		      const struct nft_shape *shape, const struct nft_member *asked, size_t count,
-		      bool adding, bool *whole)
+		      enum nft_fetch_for what, bool *whole)
 {
 	struct fetch fetch = {.arena = arena, .family = family, .set = set, .shape = shape};
 	size_t kept = 0;
@@ -170,7 +223,7 @@ int nft_members_fetch(struct arena *arena, enum family family, struct nft_set *s
 
 	*whole = count <= ASKED_MAX;
 	for (size_t i = 0; i < count && *whole && !error; i++)
-		error = fetch_member(&fetch, &asked[i], adding, whole);
+		error = fetch_member(&fetch, &asked[i], what, whole);
 	if (set->count)
 		qsort(set->elements, set->count, sizeof(*set->elements), compare);
 	for (size_t i = 0; i < set->count; i++)

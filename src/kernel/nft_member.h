@@ -56,12 +56,14 @@ int nft_members_remove(struct arena *arena, const struct nft_set *set, const str
 int nft_members_test(struct arena *arena, const struct nft_set *set, const struct nft_shape *shape,
 		     const struct nft_member *asked, size_t count, bool *in);
 
+enum nft_fetch_for { NFT_FETCH_ADD, NFT_FETCH_REMOVE, NFT_FETCH_TEST };
+
 /* In place of reading a set whole, which takes the kernel seconds where it has 100,000 intervals: puts those
- * of its elements into `set` (which has none) that hold the ends of what is asked for. Others may lie within
- * it: *whole is false then, and nothing follows from what was read, but for ranges that are to be added: of
- * those the kernel itself refuses what would overlap (-ENOTEMPTY, -EEXIST). */
+ * of its elements into `set` (which has none) that say of what is asked for whether it is in. Others may lie
+ * within it: *whole is false then, and nothing follows from what was read, but for ranges that are to be
+ * added: of those the kernel itself refuses what would overlap (-ENOTEMPTY, -EEXIST). */
 int nft_members_fetch(struct arena *arena, enum family family, struct nft_set *set,
 		      const struct nft_shape *shape, const struct nft_member *asked, size_t count,
-		      bool adding, bool *whole);
+		      enum nft_fetch_for what, bool *whole);
 
 #endif

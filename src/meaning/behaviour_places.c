@@ -295,14 +295,27 @@ static struct text *sorted_lines(const struct buffer *buffer, bool sort, size_t 
 	return list;
 }
 
-/* Whether both have the same members with the same timeouts: as ipset save prints them, in any order but for
- * lists. */
+/* As ipset save prints it, without what no packet meets: comments, how its memory is laid out, and how many
+ * it could take of what nobody adds. */
+static void print_met(const struct set *set, struct buffer *out)
+{
+	struct set met = *set;
+
+	met.comment = met.has_initval = false;
+	met.layout.comment = 0;
+	met.hashsize = met.bucketsize = 0;
+	if (!met.changing)
+		met.maxelem = 0;
+	ruleset_print_set(&met, out);
+}
+
+/* Whether both have the same members with the same timeouts, in any order but for lists. */
 static bool set_same(const struct set *a, const struct set *b)
 {
 	struct buffer left = {0}, right = {0};
 	size_t left_count = 0, right_count = 0;
-	ruleset_print_set(a, &left);
-	ruleset_print_set(b, &right);
+	print_met(a, &left);
+	print_met(b, &right);
 	struct text *left_lines = sorted_lines(&left, a->type != SET_LIST, &left_count);
 	struct text *right_lines = sorted_lines(&right, b->type != SET_LIST, &right_count);
 	bool same = !left.failed && !right.failed && left_lines && right_lines && left_count == right_count;

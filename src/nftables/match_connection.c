@@ -241,6 +241,10 @@ bool nft_match_conntrack(struct nft_asked *asked)
 	if (asked->inverted && !nft_word(asked->words))
 		return false;
 options:
+	/* Which of them is of which match is not told when it is listed. */
+	if (asked->to->connection)
+		return false;
+	asked->to->connection = true;
 	do {
 		if (!conntrack_option(asked, &has_protocol))
 			return false;

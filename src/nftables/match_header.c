@@ -2,8 +2,11 @@
  *
  * Matches of what stands in the packet's headers.
  *
- * Of later fragments, nftables finds no transport header either: nft_payload_eval() ends the rule there
- * (Linux 5.17, and the stable kernels of its time), as xt_tcp, xt_udp, icmp and multiport do. */
+ * xt_tcp, xt_udp, icmp and multiport do not match later fragments. nftables would not either, but that
+ * nft_payload_fast_eval() does not ask whether it has one before it, and takes what stands there for ports
+ * (seen with Linux 6.18); and an option of TCP that a later fragment has not is missing
+ * (nft_exthdr_tcp_eval()). So where fragments are not put together IPv4's rules ask for none
+ * (nft_ask_whole()), and those of IPv6 are in chains of their own (print.c). */
 #include "nftables/private.h"
 
 #include <inttypes.h>
@@ -322,11 +325,14 @@ bool nft_match_tos(struct nft_asked *asked)
 	return true;
 }
 
-/* Without the option nftables' does not match, and xt_tcpmss matches when inverted. */
+/* Without the option nftables' does not match, and xt_tcpmss matches when inverted. What a later fragment has
+ * xt_tcpmss takes for a header. */
 bool nft_match_tcpmss(struct nft_asked *asked)
 {
 	uint64_t low, high;
 
+	if (!asked->nft->joined && !asked->to->transport && asked->rule->fragment != FRAGMENT_NOT_LATER)
+		return false;
 	asked->to->transport = true;
 	if (asked->inverted || !nft_word_is(asked->words, "--mss") || !nft_word(asked->words) ||
 	    !read_range(asked->words->word.data, UINT16_MAX, &low, &high))

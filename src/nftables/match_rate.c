@@ -178,6 +178,8 @@ static bool hashlimit_option(struct nft_asked *asked, struct hashlimit_words *wo
 	return true;
 }
 
+/* A time that is not whole seconds nft(8) lists rounded, and it would not be what it was when that is loaded.
+ */
 static bool hashlimit_read(struct nft_asked *asked, struct hashlimit_words *words)
 {
 	unsigned bits = family_bits(asked->rule->chain->table->family);
@@ -192,7 +194,7 @@ static bool hashlimit_read(struct nft_asked *asked, struct hashlimit_words *word
 	while (nft_word(asked->words))
 		if (!hashlimit_option(asked, words))
 			return false;
-	return words->name[0] && words->burst && words->max && words->expire &&
+	return words->name[0] && words->burst && words->max && words->expire && words->expire % 1000 == 0 &&
 	       (words->sides[0] || words->sides[1]) && words->prefixes[0] && words->prefixes[0] <= bits &&
 	       words->prefixes[1] && words->prefixes[1] <= bits &&
 	       (uint64_t)HASHLIMIT_SCALE * words->unit->seconds % words->rate == 0 &&

@@ -199,6 +199,20 @@ static void ask_header(struct nft *nft, const struct rule *rule, struct nft_rule
 	}
 }
 
+/* As in nftables/match_header.c. */
+void nft_ask_whole(struct nft *nft, const struct rule *rule, struct nft_rule *to, size_t at)
+{
+	if (nft->joined || rule->chain->table->family != FAMILY_IPV4 || rule->fragment == FRAGMENT_NOT_LATER)
+		return;
+	struct buffer *value = nft_part(nft, rule, to, "ip frag-off & 0x1fff ==");
+	if (!value)
+		return;
+	buffer_puts(value, "0");
+	struct nft_part part = to->parts[to->part_count - 1];
+	memmove(&to->parts[at + 1], &to->parts[at], (to->part_count - 1 - at) * sizeof(part));
+	to->parts[at] = part;
+}
+
 /* --- Rules
  * -----------------------------------------------------------------------------------------------------------
  */
@@ -206,7 +220,8 @@ static void ask_header(struct nft *nft, const struct rule *rule, struct nft_rule
 static void rule_empty(struct nft_rule *rule)
 {
 	rule->part_count = 0;
-	rule->stateful = rule->transport = rule->single = rule->absent = rule->later = false;
+	rule->stateful = rule->transport = rule->single = rule->absent = rule->later = rule->connection =
+	    false;
 	rule->variants = 1;
 	rule->comment.size = rule->action.size = rule->verdict.size = 0;
 }
@@ -227,10 +242,14 @@ static void translate(struct nft *nft, const struct rule *rule, struct nft_rule 
 	ask_header(nft, rule, to);
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		const struct match *match = &rule->matches[i];
+		size_t before = to->part_count;
+		bool whole = to->transport;
 		if (match->type->name && strcmp(match->type->name, "set") == 0)
 			nft_match_set(nft, rule, match, to);
 		else
 			nft_match(nft, rule, match, to);
+		if (to->transport && !whole)
+			nft_ask_whole(nft, rule, to, before);
 	}
 	nft_target(nft, rule, to);
 	for (size_t i = 0; i < to->part_count; i++)
@@ -451,8 +470,11 @@ static void run_add(struct nft *nft, struct run *run, const struct rule *rule)
 		bool here = stands(nft, rule, next);
 		if (nft->failed || nft->refused)
 			return;
+		/* The chain for later fragments has the same maps. */
 		if (here)
 			run_take(nft, run, rule, first);
+		else
+			run_end(nft, run);
 		first &= !here;
 	} while (++nft->variant < variants);
 }
@@ -525,6 +547,30 @@ static bool makes_untracked(const struct ruleset *ruleset, enum family family)
 					return true;
 	}
 	return false;
+}
+
+/* What asks for connections turns their tracking on, in iptables and here (nf_ct_netns_get()), and that puts
+ * fragments together before any table sees them (nf_defrag_ipv4_enable()). */
+static bool asks_for_connections(const struct rule *rule)
+{
+	for (uint32_t i = 0; i < rule->match_count; i++) {
+		const char *name = rule->matches[i].type->name;
+		if (name && (strcmp(name, "state") == 0 || strcmp(name, "conntrack") == 0))
+			return true;
+	}
+	return rule->target.type->nat != NULL;
+}
+
+static bool joins_fragments(const struct ruleset *ruleset, enum family family)
+{
+	for (int id = 0; id < TABLE_COUNT; id++) {
+		const struct table *table = &ruleset->tables[family][id];
+		for (size_t i = 0; i < table->chain_count; i++)
+			for (size_t k = 0; k < table->chains[i]->rule_count; k++)
+				if (asks_for_connections(&table->chains[i]->rules[k]))
+					return true;
+	}
+	return makes_untracked(ruleset, family);
 }
 
 static bool has_counted(const struct ruleset *ruleset, enum family family)
@@ -621,6 +667,7 @@ static void print_family(struct nft *nft, enum family family, struct run *run)
 	nft->counters = nft->options->counters || has_counted(nft->ruleset, family);
 	memset(nft->sets_used, 0, nft->ruleset->set_count * sizeof(*nft->sets_used));
 	nft->out = &chains;
+	nft->joined = joins_fragments(nft->ruleset, family);
 	print_all_chains(nft, family, run);
 	nft->out = out;
 	buffer_printf(out, "\nadd table %s weir\ndelete table %s weir\ntable %s weir {\n", nft_header(family),

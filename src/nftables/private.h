@@ -18,9 +18,10 @@ struct nft_part {
 
 struct nft_rule {
 	size_t part_count;
-	bool transport; /* a condition looks at the header behind IP's */
-	bool stateful;  /* a condition counts, or remembers: it is asked where it stands */
-	bool single;    /* it counts for this rule alone: a copy of the rule would count by itself */
+	bool transport;  /* a condition looks at the header behind IP's */
+	bool stateful;   /* a condition counts, or remembers: it is asked where it stands */
+	bool single;     /* it counts for this rule alone: a copy of the rule would count by itself */
+	bool connection; /* a -m conntrack asked for more than states */
 	/* One rule may take several, of which a packet matches one at most: as many as this, made one after
 	 * the other with nft->variant. `absent`: this one matches nothing. `later`: only later fragments. */
 	unsigned variants;
@@ -40,6 +41,7 @@ struct nft {
 	const struct nft_options *options;
 	/* IPv6: some rule looks at the header behind IP's, and later fragments take chains of their own. */
 	bool transport, split, later;
+	bool joined;           /* connections are tracked, and fragments put together before any rule */
 	unsigned variant;      /* see struct nft_rule */
 	struct buffer objects; /* limits, by name, which a rule of IPv6 and its copy share; sets of addresses
 				  with limits */
@@ -111,6 +113,8 @@ nft_option nft_match_state, nft_match_conntrack, nft_match_connbytes, nft_match_
 /* match_rate.c */
 nft_option nft_match_limit, nft_match_statistic, nft_match_hashlimit;
 
+/* IPv4: what was asked from part `at` on looks behind IP's header, which later fragments do not have. */
+void nft_ask_whole(struct nft *nft, const struct rule *rule, struct nft_rule *to, size_t at);
 /* match.c, target.c: append to the rule, or refuse it. */
 void nft_match(struct nft *nft, const struct rule *rule, const struct match *match, struct nft_rule *to);
 void nft_target(struct nft *nft, const struct rule *rule, struct nft_rule *to);

@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define TIMEOUT_MAX 2147483 /* seconds: IPSET_MAX_TIMEOUT, which xt_set makes of longer ones */
+
 /* What ports of members are of; all other protocols have none there (set_members.c refuses them). */
 #define PROTOCOLS_WITH_PORTS "{ tcp, udp, udplite, sctp }"
 
@@ -205,12 +207,15 @@ bool nft_target_set(struct nft *nft, const struct rule *rule, struct nft_words *
 		if (nft_word_is(words, "--exist"))
 			renew = true;
 		else if (!nft_word_is(words, "--timeout") || !nft_word(words) || !set->has_timeout ||
-			 !nft_number(words->word.data, UINT32_MAX, &timeout, NULL) || !timeout)
+			 !nft_number(words->word.data, TIMEOUT_MAX, &timeout, NULL) || !timeout)
 			return false;
 	}
+	/* The rule of a later fragment does all but this: there is no such rule here. */
+	bool whole = nft->joined || to->transport || rule->fragment == FRAGMENT_NOT_LATER ||
+		     rule->chain->table->family != FAMILY_IPV4;
 	bool done = nft_set_fillable(set) &&
 		    make_key(set, rule->chain->table->family, source, dimensions, &key) && !key.elsewhere &&
-		    (!key.ports || has_ports(rule));
+		    (!key.ports || (has_ports(rule) && whole));
 	if (done) {
 		use_set(nft, set);
 		to->transport |= key.ports;

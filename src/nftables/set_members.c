@@ -43,7 +43,8 @@ static unsigned nets(const struct set *set)
 
 bool nft_set_fillable(const struct set *set)
 {
-	return !nets(set) && !set->counters && !set->forceadd;
+	/* A bitmap takes none that is out of its range. */
+	return !nets(set) && set->type != SET_BITMAP_IP && !set->counters && !set->forceadd;
 }
 
 bool nft_protocol_has_ports(uint8_t protocol)

@@ -66,6 +66,21 @@ static void reach_rules(struct reach *reach, const struct nft_chain *chain)
 		reach_json(reach, listing_get(chain->rules[i], "expr"), false);
 }
 
+/* What is asked in a chain for later fragments is the same as in the one that it is a copy of: they are
+ * compared (nft_place.c). */
+static void reach_late(struct nft_reader *reader)
+{
+	for (size_t i = 0; i < reader->chain_count; i++) {
+		struct nft_chain *chain = reader->chains[i];
+		struct nft_chain *other =
+		    strncmp(chain->name, "later-", 6) == 0 && !chain->base
+			? listing_find_chain(reader, chain->table, chain->name + strlen("later-"))
+			: NULL;
+		if (other && chain->hooks[FAMILY_IPV6])
+			chain->hooks[FAMILY_IPV6] |= other->hooks[FAMILY_IPV6];
+	}
+}
+
 void listing_reach(struct nft_reader *reader)
 {
 	/* A chain is put there once for each set of hooks that it is reached from, at most. */
@@ -90,6 +105,7 @@ void listing_reach(struct nft_reader *reader)
 					reach_rules(&reach, reach.work[--reach.count]);
 			}
 		}
+	reach_late(reader);
 }
 
 /* --- Names */

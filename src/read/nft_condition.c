@@ -5,9 +5,9 @@
  * Addresses, ports, protocols, ICMP and states are kept as ranges, of which two that are asked of one thing
  * become what both allow. For the others see option_of().
  *
- * Of later fragments of IPv4 what looks behind IP's header ends the rule, inverted or not
- * (nft_payload_eval(), from Linux 5.17), and so it is in iptables. Of those of IPv6 it reads bytes of IP's
- * own header (seen with Linux 6.18): what comes of it is not known. */
+ * Of later fragments, where nobody puts them together, what looks behind IP's header reads what stands there
+ * (nft_payload_fast_eval(), seen with Linux 6.18), or ends the rule (nft_payload_eval()): what comes of it is
+ * not known, but in iptables they have no ports. */
 #include "read/nft_reader.h"
 
 #include <errno.h>
@@ -309,6 +309,18 @@ static bool ask_flags(struct nft_rule *rule, const struct nft_left *left, const 
 	return true;
 }
 
+/* Of IPv6 one question has the same answer in both (nft_fib6_eval_type(), match_lookup_rt6()): whether the
+ * address is the host's own. */
+static bool asks_local(const struct nft_left *left, struct json_object *const *values, size_t count)
+{
+	const address local = 2;
+	struct address_range range;
+
+	return left->key != NFT_FIB_DESTINATION_IN && count == 1 &&
+	       listing_value_range(left, listing_element_value(values[0]), &range) && range.low == local &&
+	       range.high == local;
+}
+
 static bool ask_fib(struct nft_rule *rule, const struct nft_left *left, struct json_object *const *values,
 		    size_t count, bool inverted)
 {
@@ -316,7 +328,7 @@ static bool ask_fib(struct nft_rule *rule, const struct nft_left *left, struct j
 	struct buffer *out = &listing_segment(rule)->matches;
 	struct address_range range;
 
-	if (rule->family != FAMILY_IPV4 || !count || count > 16 ||
+	if ((rule->family != FAMILY_IPV4 && !asks_local(left, values, count)) || !count || count > 16 ||
 	    (left->key == NFT_FIB_DESTINATION_IN && (rule->copy->hooks & ~arriving)))
 		return false;
 	for (size_t i = 0; i < count; i++)

@@ -116,8 +116,10 @@ void listing_add_to_set(struct nft_rule *rule, struct json_object *value, struct
 	/* Where nothing times out, nothing is renewed, and it is the same with and without. */
 	if (done && is(op, "update"))
 		buffer_puts(&text, " --exist");
-	if (done && adds && listing_number(listing_get(inner, "timeout"), 2147483, &timeout))
-		buffer_printf(&text, " --timeout %" PRIu64, timeout);
+	if (adds && listing_get(inner, "timeout")) {
+		done = done && listing_number(listing_get(inner, "timeout"), 2147483, &timeout);
+		buffer_printf(&text, " --timeout %" PRIu64, done ? timeout : 0);
+	}
 	if (done)
 		listing_put(rule, text.data ? text.data : "", false);
 	else

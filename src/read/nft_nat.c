@@ -324,13 +324,35 @@ static bool write_mark(struct nft_rule *rule, bool connection, struct json_objec
 	return true;
 }
 
+/* Targets of the table mangle alone. */
+static bool write_field(struct nft_rule *rule, const struct nft_left *left, struct json_object *to)
+{
+	struct address_range range;
+	struct buffer text = {0};
+
+	if ((left->key != NFT_DSCP && left->key != NFT_TTL) || left->mask != left->max ||
+	    rule->copy->table != TABLE_MANGLE || !listing_value_range(left, to, &range) ||
+	    range.low != range.high)
+		return false;
+	if (left->key == NFT_DSCP)
+		buffer_printf(&text, " -j DSCP --set-dscp 0x%02x", (unsigned)range.low);
+	else
+		buffer_printf(&text,
+			      rule->family == FAMILY_IPV4 ? " -j TTL --ttl-set %u" : " -j HL --hl-set %u",
+			      (unsigned)range.low);
+	listing_put(rule, text.data ? text.data : "", false);
+	rule->changed |= 1u << left->key;
+	rule->reader->failed |= text.failed;
+	buffer_fini(&text);
+	return true;
+}
+
 void listing_write(struct nft_rule *rule, struct json_object *value, struct json_object *statement)
 {
 	struct json_object *key = listing_get(value, "key"), *to = listing_get(value, "value"), *inner;
 	const char *kind = listing_only_key(key, &inner), *name = listing_string(listing_get(inner, "key"));
 	const char *field = listing_string(listing_get(inner, "field"));
 	struct nft_left left;
-	struct address_range range;
 
 	listing_left(key, &left);
 	if (is(name, "mark") && (is(kind, "meta") || is(kind, "ct")) &&
@@ -340,15 +362,8 @@ void listing_write(struct nft_rule *rule, struct json_object *value, struct json
 		rule->never = true;
 		return;
 	}
-	if (is(kind, "payload") && left.key == NFT_DSCP && rule->copy->table == TABLE_MANGLE &&
-	    listing_value_range(&left, to, &range) && range.low == range.high) {
-		struct buffer text = {0};
-		buffer_printf(&text, " -j DSCP --set-dscp 0x%02x", (unsigned)range.low);
-		listing_put(rule, text.data ? text.data : "", false);
-		rule->changed |= 1u << NFT_DSCP;
-		buffer_fini(&text);
+	if (is(kind, "payload") && write_field(rule, &left, to))
 		return;
-	}
 	unsigned major, minor;
 	char rest;
 	const unsigned classified = 1u << HOOK_FORWARD | 1u << HOOK_OUTPUT | 1u << HOOK_POSTROUTING;

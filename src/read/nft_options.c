@@ -463,6 +463,10 @@ static void print_states(struct printing *printing)
 			buffer_printf(&printing->out->matches, "%s%s", comma, states[i].name);
 			comma = ",";
 		}
+	/* A packet without a connection xt_conntrack asks for its state alone, and nftables ends the rule at
+	 * what else is asked: so does a match of its own. */
+	if (asked && options->size && (bits & (1 | 64)))
+		buffer_puts(&printing->out->matches, " -m conntrack");
 	buffer_puts(&printing->out->matches, options->data ? options->data : "");
 }
 

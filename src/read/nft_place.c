@@ -311,6 +311,25 @@ static void add_uncalled(struct nft_reader *reader, enum family family)
 	}
 }
 
+/* What is said already from one place may be called from another, where it is not. */
+static void show_called(struct nft_reader *reader, enum family family)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < reader->copy_count[family]; i++) {
+			const struct nft_copy *copy = reader->copies[family][i];
+			for (size_t k = 0; !copy->hidden && k < copy->line_count; k++) {
+				struct nft_copy *to = copy->lines[k].jump;
+				again |= to && to->hidden;
+				if (to)
+					to->hidden = false;
+			}
+		}
+	}
+}
+
 int listing_place(struct nft_reader *reader, enum family family)
 {
 	struct placed *placed = arena_array(reader->arena, reader->chain_count + 1, sizeof(*placed));
@@ -340,5 +359,6 @@ int listing_place(struct nft_reader *reader, enum family family)
 	for (size_t i = 0; i < reader->copy_count[family] && !reader->failed; i++)
 		if (reader->copies[family][i]->for_late)
 			settle_late(reader, reader->copies[family][i]);
+	show_called(reader, family);
 	return reader->failed ? -ENOMEM : 0;
 }

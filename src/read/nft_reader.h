@@ -234,7 +234,7 @@ struct nft_rule {
 	struct nft_copy *copy;
 	struct nft_table *table;
 	enum family family;
-	bool late;      /* IPv6: as later fragments meet it */
+	bool late;      /* as later fragments meet it */
 	bool transport; /* some condition looks behind IP's header */
 	bool never;
 	bool unknown_order; /* too many parts */

@@ -472,6 +472,15 @@ static struct nft_copy *entry(struct emission *emission, struct translation *tra
 	return part;
 }
 
+/* ip frag-off & 0x1fff == 0 */
+static bool asks_for_whole(const struct nft_rule *rule)
+{
+	for (size_t i = 0; i < rule->segment_count; i++)
+		if (rule->segments[i].fragment == FRAGMENT_NOT_LATER)
+			return true;
+	return false;
+}
+
 /* One element of what is expanded, or the only one. */
 static void translate_pick(struct translation *translation, bool late)
 {
@@ -497,7 +506,12 @@ static void translate_pick(struct translation *translation, bool late)
 	if (late && !rule->copy->late) {
 		struct nft_segment *first = &rule->segments[0];
 		struct buffer counts = first->last;
-		listing_not_late(rule, first);
+		if (rule->family == FAMILY_IPV6)
+			listing_not_late(rule, first);
+		else if (asks_for_whole(rule))
+			return;
+		else
+			first->fragment = FRAGMENT_LATER;
 		/* What is not known is asked of those alone. */
 		first->last = first->matches;
 		first->matches = (struct buffer){0};
@@ -514,7 +528,7 @@ static void translate_part(struct translation *translation)
 {
 	struct nft_rule *rule = translation->rule;
 	struct nft_copy *copy = translation->copy;
-	bool six = copy->family == FAMILY_IPV6 && !translation->reader->conntrack[FAMILY_IPV6];
+	bool late = !translation->reader->conntrack[copy->family] && !copy->no_late;
 
 	rule->copy = copy;
 	rule->expanded = NULL;
@@ -526,7 +540,7 @@ static void translate_part(struct translation *translation)
 			translate_pick(translation, false);
 			transport = rule->transport && !rule->never;
 		}
-		if (copy->late || (transport && six && !copy->no_late))
+		if (copy->late || (transport && late))
 			translate_pick(translation, true);
 	} while (++rule->pick < rule->expanded_count && !translation->reader->failed);
 }

@@ -17,6 +17,7 @@
 #define NAME_MAX_SIZE 31         /* IPSET_MAXNAMELEN */
 #define SET_LINES_MAX (1u << 23) /* of all sets */
 #define MAXELEM 65536            /* ipset's default */
+#define TIMEOUT_MAX 2147483      /* seconds, of ipset */
 #define COMMENT_MAX 255          /* IPSET_MAX_COMMENT_SIZE */
 
 static bool is(const char *text, const char *other)
@@ -195,10 +196,27 @@ struct writer {
 	const char *name;
 	struct json_object *options; /* the element with what it has besides; NULL: nothing */
 	bool timeout, counters, comments;
+	uint64_t default_timeout; /* 0: none */
 	struct buffer lines;
 	size_t count;
 	bool many;
 };
+
+/* What is left of it, in seconds. nft(8) rounds down: what was put in a moment ago has all of its time, and
+ * what is about to go has not gone, for which 0 would stand as if it stayed. */
+static bool read_timeout(const struct writer *writer, uint64_t *left)
+{
+	uint64_t whole = writer->default_timeout;
+	bool given = listing_number(listing_get(writer->options, "timeout"), UINT32_MAX, &whole);
+
+	if (!listing_number(listing_get(writer->options, "expires"), UINT32_MAX - 1, left)) {
+		*left = whole;
+		return given;
+	}
+	if (*left < whole || !whole)
+		++*left;
+	return true;
+}
 
 static void write_options(struct writer *writer)
 {
@@ -207,11 +225,11 @@ static void write_options(struct writer *writer)
 	const char *comment = listing_string(listing_get(writer->options, "comment"));
 	struct buffer *out = &writer->lines;
 
-	if (writer->timeout &&
-	    (listing_number(listing_get(writer->options, "expires"), UINT32_MAX, &number) ||
-	     listing_number(listing_get(writer->options, "timeout"), UINT32_MAX, &number)))
-		/* What is about to go has not gone: 0 would stand for what stays. */
-		buffer_printf(out, " timeout %" PRIu64, number > 2147483 ? 2147483 : number ? number : 1);
+	if (writer->timeout && read_timeout(writer, &number))
+		buffer_printf(out, " timeout %" PRIu64,
+			      number > TIMEOUT_MAX ? TIMEOUT_MAX
+			      : number             ? number
+						   : 1);
 	else if (writer->timeout)
 		buffer_puts(out, " timeout 0");
 	if (writer->counters && listing_number(listing_get(counter, "packets"), UINT64_MAX, &number) &&
@@ -397,9 +415,10 @@ static bool write_set(struct nft_rule *rule, const struct shape *shape, struct j
 	struct nft_reader *reader = rule->reader;
 	struct json_object *set = named ? named->json : NULL;
 	struct writer writer = {.reader = reader, .shape = shape, .family = rule->family, .name = name};
-	uint64_t timeout = 0;
+	uint64_t timeout = 0, size = 0;
 	bool given = listing_number(listing_get(set, "timeout"), UINT32_MAX, &timeout);
 
+	writer.default_timeout = timeout;
 	writer.timeout =
 	    given || has_flag(set, "timeout") || any_has(elements, "timeout") || any_has(elements, "expires");
 	writer.counters = counts(set) || any_has(elements, "counter");
@@ -409,10 +428,16 @@ static bool write_set(struct nft_rule *rule, const struct shape *shape, struct j
 		struct buffer *out = &reader->set_text;
 		buffer_printf(out, "create %s %s family %s", name, shape->type,
 			      rule->family == FAMILY_IPV4 ? "inet" : "inet6");
-		if (writer.count > MAXELEM)
-			buffer_printf(out, " maxelem %zu", writer.count);
+		/* It matters to rules that add to it. */
+		if (!named || !named->changed || !listing_number(listing_get(set, "size"), UINT32_MAX, &size))
+			size = MAXELEM;
+		if (size < writer.count)
+			size = writer.count;
+		if (size != MAXELEM)
+			buffer_printf(out, " maxelem %" PRIu64, size);
 		if (writer.timeout)
-			buffer_printf(out, " timeout %" PRIu64, timeout > 2147483 ? 2147483 : timeout);
+			buffer_printf(out, " timeout %" PRIu64,
+				      timeout > TIMEOUT_MAX ? TIMEOUT_MAX : timeout);
 		buffer_printf(out, "%s%s\n", writer.counters ? " counters" : "",
 			      writer.comments ? " comment" : "");
 		buffer_add(out, writer.lines.data ? writer.lines.data : "", writer.lines.size);

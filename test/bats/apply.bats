@@ -269,6 +269,11 @@ talk() {
 	held | grep -q 'elements' # nft reads it, too
 	seq -f '198.18.0.%.0f' 0 255 | w set add banned -
 	w set test banned 198.18.0.0/24
+	seq -f '198.18.0.%.0f' 3 2 254 >"$dir/odd"
+	run -0 w set del banned - <"$dir/odd"
+	[ "$output" = "banned: 126 deleted" ]
+	run -1 w set test banned 198.18.0.3 198.18.0.4
+	[ "${lines[1]}" = "198.18.0.4 is in banned" ]
 	w set del banned 198.18.0.0/24
 	run -1 w set test banned 198.18.0.9
 	run -2 w set add banned 2001:db8::1

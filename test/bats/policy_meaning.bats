@@ -242,8 +242,9 @@ packets() { in_a "${tables:-iptables}-save" -c -t "$1" | sed -n "/$2/s/^\[\([0-9
 		allow tcp port 80
 		default drop
 	END
-	in_a perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1);
-		while (my $c = $s->accept) { print $c "page\n"; close $c }' &
+	ip netns exec "$a" timeout 60 perl -MIO::Socket::INET -e '
+		my $s = IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1);
+		while (my $c = $s->accept) { print $c "page\n"; close $c }' 3>&- &
 	server=$!
 	sleep 0.2
 	for i in 1 2 3; do
@@ -270,7 +271,7 @@ packets() { in_a "${tables:-iptables}-save" -c -t "$1" | sed -n "/$2/s/^\[\([0-9
 	diff "$dir/sets" <(sets)
 	[ "$(tcp "$b" 192.0.2.1 80)" = refused ]
 	before=$(packets filter 'dport 80')
-	(for i in {1..15}; do in_a sh "$dir/out/refresh.sh" || exit 1; done) &
+	(for i in {1..15}; do in_a sh "$dir/out/refresh.sh" || exit 1; done) 3>&- &
 	refreshing=$!
 	lost=0
 	while kill -0 $refreshing 2>/dev/null; do

@@ -327,6 +327,7 @@ static int try_seed(uint64_t seed)
 	    .session = random_percent(&random, 40),
 	    .leaving = random_percent(&random, 15),
 	    .security = random_percent(&random, 20),
+	    .timed = random_percent(&random, 30),
 	};
 	static struct extension_choice choice;
 

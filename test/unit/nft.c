@@ -51,12 +51,15 @@ static const struct {
     {FAMILY_IPV6, "-A INPUT -s 2001:db8::/32 -p tcp -m tcp --dport 80:90 -j ACCEPT\n",
      "\t\tip6 saddr 2001:db8::/32 meta l4proto tcp tcp dport 80-90 accept\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m tcp ! --sport 1 --tcp-flags SYN,ACK SYN -j x\n",
-     "\t\tmeta l4proto tcp tcp sport != 1-1 tcp flags & 0x12 == 0x2 jump filter-x\n"},
-    {FAMILY_IPV4, "-A INPUT -p udp -m udp -g x\n", "\t\tmeta l4proto udp udp dport >= 0 goto filter-x\n"},
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp sport != 1-1 tcp flags & 0x12 == 0x2 jump "
+     "filter-x\n"},
+    {FAMILY_IPV4, "-A INPUT -p udp -m udp -g x\n",
+     "\t\tmeta l4proto udp ip frag-off & 0x1fff == 0 udp dport >= 0 goto filter-x\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m multiport ! --dports 80,1:5,3:9 -j RETURN\n",
-     "\t\tmeta l4proto tcp tcp dport != { 1-9, 80 } return\n"},
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp dport != { 1-9, 80 } return\n"},
     {FAMILY_IPV4, "-A INPUT -p icmp -m icmp --icmp-type 3/4\n",
-     "\t\tmeta l4proto icmp icmp type . icmp code { 3 . 4 } counter packets 0 bytes 0\n"},
+     "\t\tmeta l4proto icmp ip frag-off & 0x1fff == 0 icmp type . icmp code { 3 . 4 } counter packets 0 "
+     "bytes 0\n"},
     {FAMILY_IPV6, "-A INPUT -p ipv6-icmp -m icmp6 ! --icmpv6-type 128 -j DROP\n",
      "\t\tmeta l4proto icmpv6 icmpv6 type != 128 drop\n"},
     {FAMILY_IPV4, "-A INPUT -f -m conntrack ! --ctstate NEW,INVALID -j DROP\n",
@@ -68,7 +71,7 @@ static const struct {
     {FAMILY_IPV6, "-A INPUT -m limit --limit 5/min -j LOG\n",
      "\t\tlimit name \"limit-filter-INPUT-1-0\" log\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m tcp --dport 113 -j REJECT --reject-with tcp-reset\n",
-     "\t\tmeta l4proto tcp tcp dport 113 reject with tcp reset\n"},
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp dport 113 reject with tcp reset\n"},
     {FAMILY_IPV4, "-A INPUT -j REJECT\n", "\t\treject with icmp port-unreachable\n"},
     {FAMILY_IPV4,
      "-A INPUT -s 192.0.2.1 -j ACCEPT\n-A INPUT -s 192.0.2.2 -j DROP\n-A INPUT -s 192.0.2.3 -j x\n",
@@ -82,18 +85,20 @@ static const struct {
     {FAMILY_IPV6, "-A INPUT -p udp -m udp --dport 53 -j ACCEPT\n-A INPUT -s 2001:db8::1/128 -j DROP\n",
      "\tchain later-filter-INPUT {\n\t\tip6 saddr 2001:db8::1 drop\n\t}\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m multiport --ports 80,90 -j DROP\n",
-     "\t\tmeta l4proto tcp tcp sport { 80, 90 } drop\n"
-     "\t\tmeta l4proto tcp tcp sport != { 80, 90 } tcp dport { 80, 90 } drop\n"},
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp sport { 80, 90 } drop\n"
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp sport != { 80, 90 } tcp dport { 80, 90 } drop\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m multiport ! --ports 80 -j DROP\n",
-     "\t\tmeta l4proto tcp tcp sport != 80-80 tcp dport != 80-80 drop\n"},
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp sport != 80-80 tcp dport != 80-80 drop\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m tcp ! --dport 0:65535 -j DROP\n",
-     "\t\tmeta l4proto tcp tcp dport 0 tcp dport != 0 drop\n"},
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp dport 0 tcp dport != 0 drop\n"},
     {FAMILY_IPV4, "-A INPUT -p sctp -m sctp --dport 53:80 -j DROP\n",
-     "\t\tmeta l4proto 132 sctp dport 53-80 drop\n"},
+     "\t\tmeta l4proto 132 ip frag-off & 0x1fff == 0 sctp dport 53-80 drop\n"},
     {FAMILY_IPV4, "-A INPUT -p tcp -m tcp ! --tcp-option 5 -j DROP\n",
-     "\t\tmeta l4proto tcp tcp dport >= 0 tcp option 5 missing drop\n"},
-    {FAMILY_IPV4, "-A INPUT -p tcp -m tcpmss --mss 1:1400 -j DROP\n",
-     "\t\tmeta l4proto tcp tcp option maxseg size 1-1400 drop\n"},
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp dport >= 0 tcp option 5 missing drop\n"},
+    {FAMILY_IPV4, "-A INPUT -p tcp -m tcp --tcp-flags SYN,RST SYN -m tcpmss --mss 1:1400 -j DROP\n",
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp flags & 0x6 == 0x2 tcp option maxseg size 1-1400 "
+     "drop\n"},
+    {FAMILY_IPV4, "-A INPUT -p tcp -m tcpmss --mss 1:1400 -j DROP\n", NULL},
     {FAMILY_IPV4, "-A INPUT -m length --length 100 -j DROP\n", "\t\tip length 100 drop\n"},
     {FAMILY_IPV6, "-A INPUT -m length ! --length 100:200 -j DROP\n", "\t\tip6 length != 60-160 drop\n"},
     {FAMILY_IPV4, "-A INPUT -m ttl --ttl-lt 5 -j DROP\n", "\t\tip ttl < 5 drop\n"},
@@ -108,6 +113,16 @@ static const struct {
     {FAMILY_IPV4, "-A INPUT -m policy --dir in --pol ipsec -j ACCEPT\n", "\t\tmeta ipsec exists accept\n"},
     {FAMILY_IPV4, "-A INPUT -m conntrack --ctstate NEW --ctproto 17 --ctorigdstport 53 -j DROP\n",
      "\t\tct state { new } ct protocol udp ct original proto-dst 53 drop\n"},
+    /* Where connections are tracked there are no later fragments. */
+    {FAMILY_IPV4, "-A INPUT -m state --state NEW -j DROP\n-A INPUT -p tcp -m tcp --dport 80 -j DROP\n",
+     "\t\tmeta l4proto tcp tcp dport 80 drop\n"},
+    /* What counts stands where it stood. */
+    {FAMILY_IPV4, "-A INPUT -p tcp -m limit --limit 5/min -m tcp --dport 80 -j DROP\n",
+     "\t\tmeta l4proto tcp limit rate 5/minute burst 5 packets ip frag-off & 0x1fff == 0 tcp dport 80 "
+     "drop\n"},
+    {FAMILY_IPV4, "-A INPUT ! -f -p tcp -m tcp --dport 80 -j DROP\n",
+     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp dport 80 drop\n"},
+    {FAMILY_IPV4, "-A INPUT -m conntrack --ctdir REPLY -m conntrack --ctproto 6 -j DROP\n", NULL},
     /* A packet without connection is asked for its state alone. */
     {FAMILY_IPV4, "-A INPUT -m conntrack --ctstate NEW,INVALID --ctproto 6 -j DROP\n",
      "\t\tct state { invalid } drop\n\t\tct state { new } ct protocol tcp drop\n"},
@@ -151,6 +166,11 @@ static const struct {
      "-A INPUT -m hashlimit --hashlimit-upto 1/sec --hashlimit-burst 5 --hashlimit-mode srcport "
      "--hashlimit-name h -j DROP\n",
      NULL},
+    /* nft -j lists whole seconds. */
+    {FAMILY_IPV4,
+     "-A INPUT -m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name h "
+     "--hashlimit-htable-expire 31991 -j DROP\n",
+     NULL},
     /* One name, two ways to count. */
     {FAMILY_IPV4,
      "-A INPUT -m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name h -j DROP\n"
@@ -193,7 +213,8 @@ static const char sets[] =
     "create f bitmap:port range 0-100\nadd f 80\n"
     "create g hash:net family inet timeout 0\nadd g 192.0.2.0/24 timeout 60\nadd g 192.0.2.7\n"
     "create h hash:ip family inet timeout 60\n"
-    "create i hash:ip,port family inet\nadd i 192.0.2.1,tcp:80\n";
+    "create i hash:ip,port family inet\nadd i 192.0.2.1,tcp:80\n"
+    "create j bitmap:ip range 192.0.2.0-192.0.2.255\n";
 
 static void sets_have_no_overlaps(void **state)
 {
@@ -210,7 +231,8 @@ static void sets_have_no_overlaps(void **state)
 			       "\t\t\t192.0.2.0/24,\n\t\t\t198.51.100.1\n\t\t}\n\t}\n"));
 	assert_non_null(strstr(out.data, "192.0.2.1 . tcp . 80 counter packets 5 bytes 6"));
 	assert_non_null(strstr(out.data, "\t\tip saddr != @set-a drop\n"));
-	assert_non_null(strstr(out.data, "\t\tip daddr . meta l4proto . th dport @set-b accept\n"));
+	assert_non_null(strstr(
+	    out.data, "\t\tip frag-off & 0x1fff == 0 ip daddr . meta l4proto . th dport @set-b accept\n"));
 	buffer_fini(&out);
 }
 
@@ -227,7 +249,8 @@ static const struct {
     {"-A INPUT -m set ! --match-set i dst,dst -j DROP\n",
      "\t\tmeta l4proto != { tcp, udp, udplite, sctp } drop\n"
      "\t\tmeta l4proto { tcp, udp, udplite, sctp } ip frag-off & 0x1fff != 0 drop\n"
-     "\t\tmeta l4proto { tcp, udp, udplite, sctp } ip daddr . meta l4proto . th dport != @set-i drop\n"},
+     "\t\tip frag-off & 0x1fff == 0 meta l4proto { tcp, udp, udplite, sctp } ip daddr . meta l4proto . th "
+     "dport != @set-i drop\n"},
     {"-A INPUT -p gre -m set --match-set i dst,dst -j DROP\n",
      "\t\tmeta l4proto 47 meta l4proto { tcp, udp, udplite, sctp } drop\n"},
     {"-A INPUT -j SET --add-set h src --exist\n", "\t\tupdate @set-h { ip saddr }\n"},
@@ -259,6 +282,9 @@ static void sets_that_nftables_has_not_are_refused(void **state)
 	    "-A INPUT -m set --match-set a src --return-nomatch -j DROP\n",
 	    "-A INPUT -m set --match-set b dst,dst --packets-gt 1 -j DROP\n",
 	    "-A INPUT -j SET --add-set a src\n",
+	    "-A INPUT -j SET --add-set j src\n",
+	    "-A INPUT -p tcp -j SET --add-set i src,dst\n",
+	    "-A INPUT -j SET --add-set h src --timeout 2147484\n",
 	    "-A INPUT -j SET --add-set d src,dst\n"};
 	(void)state;
 

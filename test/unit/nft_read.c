@@ -77,6 +77,10 @@ static const struct sample samples[] = {
     {MATCH("in", CT("state"), "[\"established\",\"related\"]") "," ACCEPT,
      "-A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n",
      "-A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n"},
+    /* Without a connection nothing but the state is asked in one match. */
+    {MATCH("==", CT("direction"), "\"reply\"") "," MATCH("in", CT("state"),
+							 "[\"new\",\"untracked\"]") "," DROP,
+     "-A INPUT -m conntrack --ctstate NEW,UNTRACKED -m conntrack --ctdir REPLY -j DROP\n", NULL},
     {MATCH("!=", CT("state"), "1") "," DROP,
      "-A INPUT -m conntrack --ctstate NEW,ESTABLISHED,RELATED,UNTRACKED -j DROP\n", NULL},
     {MATCH("in", PAYLOAD("tcp", "flags"), "[\"syn\",\"ack\"]") "," DROP,
@@ -91,7 +95,9 @@ static const struct sample samples[] = {
     /* What counts stands where it stood. */
     {"{\"limit\":{\"rate\":5,\"per\":\"second\",\"burst\":7}}," MATCH("==", PAYLOAD("tcp", "dport"),
 								      "22") "," ACCEPT,
-     "-A INPUT -m limit --limit 5/sec --limit-burst 7 -j nft-2\n-A nft-2 -p 6 -m tcp --dport 22 -j ACCEPT\n",
+     "-A INPUT -m limit --limit 5/sec --limit-burst 7 -j nft-2\n"
+     "-A INPUT -f -m limit --limit 5/sec --limit-burst 7 -j nft-3\n"
+     "-A nft-2 -p 6 -m tcp --dport 22 -j ACCEPT\n",
      NULL},
     {"{\"limit\":{\"rate\":5,\"per\":\"minute\",\"burst\":5,\"inv\":true}}," DROP,
      "-A INPUT -j nft-2\n-A nft-2 -m limit --limit 5/min --limit-burst 5 -j RETURN\n-A nft-2 -j DROP\n",
@@ -111,6 +117,14 @@ static const struct sample samples[] = {
      "-A INPUT -p 6 -j ACCEPT\n-A INPUT -j DROP\n", NULL},
     {"{\"mangle\":{\"key\":" META("mark") ",\"value\":{\"|\":[{\"&\":[" META("mark") ",255]},1]}}}",
      "-A INPUT -j MARK --set-xmark 0x1/0xffffff01\n", NULL},
+    {MATCH("==", "{\"fib\":{\"result\":\"type\",\"flags\":[\"daddr\"]}}", "\"local\"") "," DROP,
+     "-A INPUT -m addrtype --dst-type LOCAL -j DROP\n", "-A INPUT -m addrtype --dst-type LOCAL -j DROP\n"},
+    {MATCH("!=", "{\"fib\":{\"result\":\"type\",\"flags\":[\"saddr\"]}}", "2") "," DROP,
+     "-A INPUT -m addrtype ! --src-type LOCAL -j DROP\n",
+     "-A INPUT -m addrtype ! --src-type LOCAL -j DROP\n"},
+    /* Which other kinds xt_addrtype takes an address of IPv6 for is its own. */
+    {MATCH("==", "{\"fib\":{\"result\":\"type\",\"flags\":[\"daddr\"]}}", "\"multicast\"") "," DROP,
+     "-A INPUT -m addrtype --dst-type MULTICAST -j DROP\n", "-A INPUT -m nft --expression "},
     /* An answer is for its own family, and nft(8) does not list that it asks for TCP. */
     {"{\"reject\":{\"type\":\"icmpv6\",\"expr\":\"admin-prohibited\"}}", "",
      "-A INPUT -j REJECT --reject-with icmp6-adm-prohibited\n"},
@@ -121,8 +135,11 @@ static const struct sample samples[] = {
      NULL},
     {"{\"fwd\":{\"dev\":\"eth0\"}}", "-A INPUT -j NFT --statement", NULL},
     {"{\"xt\":null}", "-A INPUT -j NFT --statement", NULL},
-    /* Of later fragments of IPv6, which nobody puts together, nftables reads what is not there. */
-    {MATCH("==", PAYLOAD("udp", "dport"), "53") "," ACCEPT, "-A INPUT -p 17 -m udp --dport 53 -j ACCEPT\n",
+    /* Of later fragments, which nobody puts together, nftables reads what is not there. */
+    {MATCH("==", PAYLOAD("udp", "dport"), "53") "," ACCEPT,
+     "-A INPUT -p 17 -m udp --dport 53 -j ACCEPT\n-A INPUT -f -p 17 -m nft --expression \"udp dport == 53 "
+     "(of a "
+     "later fragment)\" -j ACCEPT\n",
      "-A INPUT -p 17 -m udp --dport 53 -j ACCEPT\n-A INPUT -p 17 -j nft-2\n"
      "-A nft-2 -p 17 -m udp -j RETURN\n-A nft-2 -m nft --expression \"udp dport == 53 (of a later "
      "fragment)\" -j ACCEPT\n"},
@@ -191,7 +208,7 @@ static const struct ruleset_sample rulesets[] = {
 		 LOOK_UP("!=", CONCAT(PAYLOAD("ip", "daddr"), PAYLOAD("udp", "dport"))) "]}",
      0,
      {"create s hash:ip,port family inet\nadd s 192.0.2.1,6:80\n", "add s-1 192.0.2.1,17:80\n",
-      "-A INPUT -p 6 -m set --match-set s dst,dst -j DROP\n"
+      "-A INPUT -p 6 -m set --match-set s dst,dst -j DROP\n",
       "-A INPUT -p 17 -m udp -m set ! --match-set s-1 dst,dst -j DROP\n"}},
     {"{\"nftables\":[" TABLE("ip") IN SET("\"ipv4_addr\"", "\"timeout\"",
 					  "{\"elem\":{\"val\":\"192.0.2.1\",\"timeout\":60,\"expires\":7,"
@@ -199,7 +216,16 @@ static const struct ruleset_sample rulesets[] = {
 	 LOOK_UP("==", PAYLOAD("ip", "saddr")) "]}",
      0,
      {"create s hash:ip family inet timeout 0 counters comment\n"
-      "add s 192.0.2.1 timeout 7 packets 1 bytes 2 comment \"a\"\n"}},
+      "add s 192.0.2.1 timeout 8 packets 1 bytes 2 comment \"a\"\n"}},
+    /* The hops that are left are written in the table that may. */
+    {"{\"nftables\":[" TABLE("ip") BASE("ip", "m", "filter", "prerouting", "-150", "accept")
+	 RULE("ip", "m", "{\"mangle\":{\"key\":" PAYLOAD("ip", "ttl") ",\"value\":5}}") "]}",
+     0,
+     {"-A PREROUTING -j TTL --ttl-set 5\n"}},
+    {"{\"nftables\":[" TABLE("ip")
+	 IN RULE("ip", "in", "{\"mangle\":{\"key\":" PAYLOAD("ip", "ttl") ",\"value\":5}}") "]}",
+     0,
+     {"-A INPUT -j NFT --statement "}},
     /* What rules add to a set is not known any more. */
     {"{\"nftables\":[" TABLE("ip") IN SET("\"ipv4_addr\"", "", "\"192.0.2.1\"") RULE(
 	 "ip", "in", "{\"set\":{\"op\":\"add\",\"elem\":" PAYLOAD("ip", "saddr") ",\"set\":\"@s\"}}") "]}",
