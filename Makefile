@@ -15,6 +15,11 @@ run: all
 check: packages
 	BUILD=$(BUILD) test/check.sh
 
+# With real servers and clients in network namespaces, as root; see test/e2e/. E2E_APPLIES (1000) makes it shorter.
+check-e2e: all
+	@tools/packages.sh --stopped packages-e2e.txt
+	BUILD=$(BUILD) test/e2e/run.sh
+
 bench: all
 	ninja -C $(BUILD)
 	bench/run.sh
@@ -46,4 +51,4 @@ packages:
 configure: packages
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
 
-.PHONY: all run check bench parity fuzz lint install clean packages configure
+.PHONY: all run check check-e2e bench parity fuzz lint install clean packages configure

@@ -1,9 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Installs those packages of packages.txt that are missing, and nothing else. Silent when none is.
+# Installs those packages of packages.txt that are missing, and nothing else. Silent when none is. --stopped: servers among
+# them are not started (Debian starts what it installs); at the next boot they are, unless they are disabled.
 set -eu
-list=${1:?usage: packages.sh packages.txt}
+stopped=no
+if [ "${1:-}" = --stopped ]; then
+	stopped=yes
+	shift
+fi
+list=${1:?usage: packages.sh [--stopped] packages.txt}
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
 	echo "weir: this is not a Debian system: please see to it that what $list names is there" >&2
@@ -37,6 +43,15 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root=sudo
 fi
 echo "weir: installing$missing"
+# What Debian asks before it starts a service (invoke-rc.d(8)); one that is there already has its own answer.
+policy=/usr/sbin/policy-rc.d
+if [ $stopped = yes ] && [ ! -e "$policy" ]; then
+	trap '$as_root rm -f "$policy"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+	$as_root chmod 755 "$policy"
+fi
 # Lists may be old or absent on a fresh machine; a failing update alone need not matter.
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update ||
 	echo "weir: apt-get update failed; trying with the lists as they are" >&2

@@ -223,4 +223,5 @@ static int print_main(int argc, char **argv)
 	return run((const char *const *)argv + optind, (size_t)(argc - optind), &printing);
 }
 
-const struct command command_print = {"print", print_main, "write the rules as iptables-save prints them, or for nft"};
+const struct command command_print = {"print", print_main,
+				      "write the rules as iptables-save prints them, or for nft"};

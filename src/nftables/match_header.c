@@ -4,8 +4,7 @@
  *
  * xt_tcp, xt_udp, icmp and multiport do not match later fragments. nftables would not either, but that
  * nft_payload_fast_eval() does not ask whether it has one before it, and takes what stands there for ports
- * (seen with Linux 6.18); and an option of TCP that a later fragment has not is missing
- * (nft_exthdr_tcp_eval()). So where fragments are not put together IPv4's rules ask for none
+ * (seen with Linux 6.18). So where fragments are not put together IPv4's rules ask for none
  * (nft_ask_whole()), and those of IPv6 are in chains of their own (print.c). */
 #include "nftables/private.h"
 
@@ -124,21 +123,6 @@ static unsigned flag_bits(const char *text)
 	return bits;
 }
 
-static bool tcp_option(struct nft_asked *asked)
-{
-	uint64_t option;
-
-	if (!nft_word(asked->words) || !nft_number(asked->words->word.data, UINT8_MAX, &option, NULL) ||
-	    option < 2)
-		return false;
-	/* nft lists "missing" without the protocol, and it holds for others, too: something else must ask for
-	 * TCP. */
-	if (asked->inverted)
-		nft_ask(asked, "tcp dport >= 0");
-	nft_ask(asked, "tcp option %u %s", (unsigned)option, asked->inverted ? "missing" : "exists");
-	return true;
-}
-
 /* tcp, udp, and their kind. A match that asks nothing still asks for a header that is there. */
 bool nft_match_ports(struct nft_asked *asked)
 {
@@ -152,8 +136,8 @@ bool nft_match_ports(struct nft_asked *asked)
 							     asked->inverted, asked->words->word.data);
 	if (strcmp(header, "tcp") != 0)
 		return false;
-	if (nft_word_is(asked->words, "--tcp-option"))
-		return tcp_option(asked);
+	/* Not --tcp-option: xt_tcp finds one that is cut off, or has no room for its length, and drops what
+	 * is too short for its options, all of which have none for nft_exthdr_tcp_eval(). */
 	if (!nft_word_is(asked->words, "--tcp-flags") || !nft_word(asked->words))
 		return false;
 	unsigned mask = flag_bits(asked->words->word.data);

@@ -15,7 +15,8 @@
  * -errno with a diagnostic when a file cannot be read. */
 int rules_load(const char *const *paths, size_t count, struct diagnostics *sink, struct ruleset **ruleset);
 
-/* The same, policies with the members that their feeds had last: copies at FEED_DIRECTORY/NAME. NULL: none. */
+/* The same, policies with the members that their feeds had last: copies at FEED_DIRECTORY/NAME. NULL: none.
+ */
 int rules_load_feeds(const char *const *paths, size_t count, const char *feed_directory,
 		     struct diagnostics *sink, struct ruleset **ruleset);
 

@@ -265,7 +265,7 @@ static void draw(struct trial *trial, const struct extension_choice *choice, str
 
 	pool_fill(&pool, random_percent(random, 50) ? FAMILY_IPV4 : FAMILY_IPV6, random);
 	trial->family = pool.family;
-	trial->nft = trial->bounds = true;
+	trial->nft = trial->fragments = trial->bounds = true;
 	trial->rules = (struct rules_options){
 	    .kernel = true,
 	    .stateful = random_percent(random, 60),

@@ -183,8 +183,8 @@ static enum readiness prepare(struct prediction *prediction, const struct sent_f
 		return NOT_SENT;
 	/* The flavours differ there (flavours.c). The engine is of x_tables. */
 	if (prediction->nft &&
-	    (plan->cut || plan->fragment != FRAME_WHOLE || packet->header_error || packet->transport_short ||
-	     (plan->family == FAMILY_IPV6 && plan->extensions & 8)))
+	    (plan->cut || (plan->fragment != FRAME_WHOLE && !prediction->fragments) || packet->header_error ||
+	     packet->transport_short || (plan->family == FAMILY_IPV6 && plan->extensions & 8)))
 		return NOT_SENT;
 	if (*way == WAY_UNSEEN) {
 		prediction->unseen++;

@@ -17,13 +17,14 @@ struct prediction {
 	const struct ruleset *ruleset;
 	enum family family;
 	bool forwarding;
-	bool tracked;  /* conntrack is in use */
-	bool session;  /* the packets are one capture: what is remembered and what conntrack makes of them is
-			  followed */
-	bool nft;      /* only frames that both flavours take alike */
-	bool in_front; /* only frames that weir counts as the rules do */
-	bool odd;      /* with those that are routed nowhere, and fragments */
-	bool lowers;   /* some rule may lower the TTL */
+	bool tracked;   /* conntrack is in use */
+	bool session;   /* the packets are one capture: what is remembered and what conntrack makes of them is
+			   followed */
+	bool nft;       /* only frames that both flavours take alike */
+	bool fragments; /* with nft: those, too */
+	bool in_front;  /* only frames that weir counts as the rules do */
+	bool odd;       /* with those that are routed nowhere, and fragments */
+	bool lowers;    /* some rule may lower the TTL */
 	/* Frames of which it is not certain what they are counted on are sent, too: what they perhaps are is
 	 * in `perhaps`. Else they are taken out. */
 	bool bounds;

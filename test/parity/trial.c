@@ -21,6 +21,7 @@ int trial_prepare(struct trial *trial, struct buffer *why)
 	    .tracked = trial->tracked,
 	    .session = trial->rules.session,
 	    .nft = trial->nft,
+	    .fragments = trial->fragments,
 	    .in_front = trial->in_front,
 	    .odd = trial->odd,
 	    .bounds = trial->bounds,

@@ -14,9 +14,10 @@ struct trial {
 	enum family family;
 	struct rules_options rules;
 	struct drawn_rules text;
-	bool nft;      /* loaded by iptables-nft, too */
-	bool in_front; /* with weir in front, too */
-	bool bounds;   /* see struct prediction */
+	bool nft;       /* loaded by iptables-nft, too */
+	bool fragments; /* with nft: they are sent, too */
+	bool in_front;  /* with weir in front, too */
+	bool bounds;    /* see struct prediction */
 	bool tracked;
 	/* With fragments, and packets that the routing drops: weir counts such where the kernel may not (it
 	 * puts fragments together, and has no rule for what has no route), so only verdicts are compared. */

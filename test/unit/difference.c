@@ -2,7 +2,7 @@
  *
  * Two rulesets that do the same, and two that do not: one thing is written in two ways, or is changed. */
 #include "meaning/difference.h"
-#include "read/load.h"
+#include "load_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,31 +37,13 @@ struct pair {
 	bool effects;
 };
 
-static struct ruleset *load(const char *rules, const char *sets)
-{
-	struct rules_text texts[2] = {{"rules", {rules, strlen(rules)}}};
-	size_t count = 1;
-	if (sets)
-		texts[count++] = (struct rules_text){"sets", {sets, strlen(sets)}};
-	struct diagnostics *sink = diagnostics_new();
-	struct ruleset *ruleset = NULL;
-	if (rules_load_texts(texts, count, sink, &ruleset)) {
-		struct buffer out = {0};
-		diagnostics_print(sink, &out);
-		print_error("%s\n%s", rules, out.data ? out.data : "");
-		buffer_fini(&out);
-		fail();
-	}
-	diagnostics_free(sink);
-	return ruleset;
-}
-
 static const char *const answers[] = {"equal", "different", "undecided"};
 
 static enum difference_answer answer_of(const struct pair *pair, bool turned)
 {
-	struct ruleset *before = load(pair->before, pair->sets_before);
-	struct ruleset *after = load(pair->after, pair->sets_after ? pair->sets_after : pair->sets_before);
+	struct ruleset *before = load_memory_sets(pair->before, pair->sets_before);
+	struct ruleset *after =
+	    load_memory_sets(pair->after, pair->sets_after ? pair->sets_after : pair->sets_before);
 	const struct difference_options options = {.effects = pair->effects};
 	struct difference *difference = NULL;
 	assert_int_equal(
@@ -403,9 +385,9 @@ static void rewritten_packets(void **state)
 
 static void budgets(void **state)
 {
-	struct ruleset *before = load(
+	struct ruleset *before = load_memory_sets(
 	    CLOSED("-A INPUT -s 192.0.2.0/24 -p tcp -m multiport --dports 22,80,443,8080 -j ACCEPT\n"), NULL);
-	struct ruleset *after = load(
+	struct ruleset *after = load_memory_sets(
 	    CLOSED("-A INPUT -s 192.0.2.0/25 -p tcp -m multiport --dports 22,80,443,8081 -j ACCEPT\n"), NULL);
 	const struct difference_options short_ones[] = {
 	    {.node_budget = 1}, {.node_budget = 20}, {.node_budget = 60}, {.time_budget = 1}};
@@ -427,7 +409,7 @@ static void budgets(void **state)
 static enum difference_answer compare_texts(const char *before, const char *after, size_t nodes,
 					    enum hook hook, enum difference_answer *own)
 {
-	struct ruleset *first = load(before, NULL), *second = load(after, NULL);
+	struct ruleset *first = load_memory_sets(before, NULL), *second = load_memory_sets(after, NULL);
 	const struct difference_options options = {.node_budget = nodes};
 	struct difference *difference = NULL;
 	assert_int_equal(difference_compute(first, second, &options, &difference), 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Chains that differ, and what it comes to for packets on their whole way. */
+#include "load_memory.h"
 #include "meaning/difference.h"
-#include "read/load.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,28 +44,10 @@ struct pair {
 	bool effects;
 };
 
-static struct ruleset *load(const char *rules, const char *sets)
-{
-	struct rules_text texts[2] = {{"rules", {rules, strlen(rules)}}};
-	size_t count = 1;
-	if (sets)
-		texts[count++] = (struct rules_text){"sets", {sets, strlen(sets)}};
-	struct diagnostics *sink = diagnostics_new();
-	struct ruleset *ruleset = NULL;
-	if (rules_load_texts(texts, count, sink, &ruleset)) {
-		struct buffer out = {0};
-		diagnostics_print(sink, &out);
-		print_error("%s\n%s", rules, out.data ? out.data : "");
-		buffer_fini(&out);
-		fail();
-	}
-	diagnostics_free(sink);
-	return ruleset;
-}
-
 static void find_answers(const struct pair *pair, bool turned, int answers[JOURNEY_COUNT])
 {
-	struct ruleset *before = load(pair->before, pair->sets), *after = load(pair->after, pair->sets);
+	struct ruleset *before = load_memory_sets(pair->before, pair->sets),
+		       *after = load_memory_sets(pair->after, pair->sets);
 	const struct difference_options options = {.effects = pair->effects, .journeys = true};
 	struct difference *difference = NULL;
 	assert_int_equal(
@@ -482,8 +464,8 @@ static void fragments(void **state)
 
 static void places(void **state)
 {
-	struct ruleset *before = load(V4 RAW(NOTRACK) CLOSED("-A INPUT " BAN KNOWN), NULL);
-	struct ruleset *after = load(V4 RAW(NOTRACK "-A PREROUTING " BAN) CLOSED(KNOWN), NULL);
+	struct ruleset *before = load_memory_sets(V4 RAW(NOTRACK) CLOSED("-A INPUT " BAN KNOWN), NULL);
+	struct ruleset *after = load_memory_sets(V4 RAW(NOTRACK "-A PREROUTING " BAN) CLOSED(KNOWN), NULL);
 	const struct difference_options options = {.journeys = true, .not_forwarding = true};
 	struct difference *difference = NULL;
 	(void)state;
@@ -506,11 +488,11 @@ static void places(void **state)
 
 static void budgets(void **state)
 {
-	struct ruleset *before =
-	    load(V4 OPEN("-A INPUT " BAN "-A INPUT -p tcp -m multiport --dports 22,80,443 -j DROP\n"), NULL);
-	struct ruleset *after = load(V4 RAW("-A PREROUTING " BAN)
-					 OPEN("-A INPUT -p tcp -m multiport --dports 22,80,443 -j DROP\n"),
-				     NULL);
+	struct ruleset *before = load_memory_sets(
+	    V4 OPEN("-A INPUT " BAN "-A INPUT -p tcp -m multiport --dports 22,80,443 -j DROP\n"), NULL);
+	struct ruleset *after = load_memory_sets(
+	    V4 RAW("-A PREROUTING " BAN) OPEN("-A INPUT -p tcp -m multiport --dports 22,80,443 -j DROP\n"),
+	    NULL);
 	(void)state;
 	for (size_t nodes = 1; nodes < 4000; nodes += nodes / 4 + 1) {
 		const struct difference_options options = {.journeys = true, .node_budget = nodes};

@@ -93,8 +93,8 @@ static const struct {
      "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp dport 0 tcp dport != 0 drop\n"},
     {FAMILY_IPV4, "-A INPUT -p sctp -m sctp --dport 53:80 -j DROP\n",
      "\t\tmeta l4proto 132 ip frag-off & 0x1fff == 0 sctp dport 53-80 drop\n"},
-    {FAMILY_IPV4, "-A INPUT -p tcp -m tcp ! --tcp-option 5 -j DROP\n",
-     "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp dport >= 0 tcp option 5 missing drop\n"},
+    {FAMILY_IPV4, "-A INPUT -p tcp -m tcp ! --tcp-option 5 -j DROP\n", NULL},
+    {FAMILY_IPV4, "-A INPUT -p tcp -m tcp --tcp-option 5 -j DROP\n", NULL},
     {FAMILY_IPV4, "-A INPUT -p tcp -m tcp --tcp-flags SYN,RST SYN -m tcpmss --mss 1:1400 -j DROP\n",
      "\t\tmeta l4proto tcp ip frag-off & 0x1fff == 0 tcp flags & 0x6 == 0x2 tcp option maxseg size 1-1400 "
      "drop\n"},
