@@ -6,7 +6,8 @@
  * What differs: a header that is cut off, or headers that make no sense, for which some matches of iptables
  * drop the packet at once, whatever the rule says, and nftables' do not match; and IPv6 with an
  * authentication header, behind which ip6tables looks (ip6_packet_match()), and nftables does not
- * (nft_set_pktinfo_ipv6(), IP6_FH_F_AUTH). */
+ * (nft_set_pktinfo_ipv6(), IP6_FH_F_AUTH). A set of addresses that rules fill takes 0.0.0.0 and ::, too,
+ * which ipset does not. */
 #ifndef WEIR_NFTABLES_NFT_H
 #define WEIR_NFTABLES_NFT_H
 
@@ -14,8 +15,8 @@
 #include "ruleset/ruleset.h"
 
 /* 0; -EINVAL with a diagnostic for each rule and set that nftables has no exact words for, -ENOMEM. A warning
- * where IPv6 has the difference above. *out is what it was unless 0 is returned. Without a rule, a set or a
- * policy there is a table all the same. */
+ * where one of the last two differences above is. *out is what it was unless 0 is returned. Without a rule, a
+ * set or a policy there is a table all the same. */
 int nft_print(const struct ruleset *ruleset, struct buffer *out, struct diagnostics *sink);
 
 /* Whose counters stand in the chains of the text, one after the other: a rule may have several, of which a

@@ -9,6 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* nft(8) takes the connection's for the packet's, of which only TCP can be reset. */
+static bool asks_for_another(const struct nft_rule *rule, const char *protocol)
+{
+	for (size_t i = 0; i < rule->part_count; i++)
+		if (rule->parts[i].key.data && strcmp(rule->parts[i].key.data, "ct protocol") == 0 &&
+		    strcmp(rule->parts[i].value.data, protocol) != 0)
+			return true;
+	return false;
+}
+
 static bool target_reject(struct nft_words *words, struct nft_rule *to)
 {
 	static const char *const answers[][2] = {{"icmp-net-unreachable", "icmp net-unreachable"},
@@ -26,7 +36,8 @@ static bool target_reject(struct nft_words *words, struct nft_rule *to)
 						 {"icmp6-reject-route", "icmpv6 reject-route"},
 						 {"tcp-reset", "tcp reset"}};
 
-	if (!nft_word(words) || !nft_word_is(words, "--reject-with") || !nft_word(words))
+	if (!nft_word(words) || !nft_word_is(words, "--reject-with") || !nft_word(words) ||
+	    (nft_word_is(words, "tcp-reset") && asks_for_another(to, "tcp")))
 		return false;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
 		if (nft_word_is(words, answers[i][0])) {

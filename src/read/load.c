@@ -92,7 +92,8 @@ static int read_failed(struct diagnostics *sink, const char *path, int error)
 		diagnostic_hint(
 		    diagnostic,
 		    "RULES are files that iptables-save, ip6tables-save or ipset save wrote, or a "
-		    "directory with rules.v4, rules.v6, ipsets; or a policy, *.weir; or a script of nft, "
+		    "directory with rules.v4, rules.v6, ipsets, or rules.nft; or a policy, *.weir; or a "
+		    "script of nft, "
 		    "*.nft, or what nft -j list ruleset prints");
 	return error;
 }
@@ -100,9 +101,11 @@ static int read_failed(struct diagnostics *sink, const char *path, int error)
 static int read_directory(struct inputs *list, struct arena *arena, const char *path,
 			  struct diagnostics *sink)
 {
-	static const char *const files[] = {"rules.v4", "rules.v6", "ipsets"};
+	static const char *const files[] = {"rules.v4", "rules.v6", "ipsets", "rules.nft"};
 	size_t found = 0;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (found && strcmp(files[i], "rules.nft") == 0)
+			break; /* the same rules in other words, or others: one of them has to be named */
 		bool slash = *path && path[strlen(path) - 1] == '/';
 		char *name = arena_printf(arena, "%s%s%s", path, slash ? "" : "/", files[i]);
 		struct source *source;

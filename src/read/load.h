@@ -11,8 +11,8 @@
  * the arguments; chains are linked, checked for loops and ordered. A file is ipset save (its first word is
  * create or add, or it has "create" lines), else iptables-save; of which family its comments say, else its
  * addresses, matches and targets (of both: an error that says so), else its name. A directory: rules.v4,
- * rules.v6, ipsets (each may be missing, not all). Returns 0; -EINVAL with diagnostics; -ENOMEM; another
- * -errno with a diagnostic when a file cannot be read. */
+ * rules.v6, ipsets (each may be missing, not all); without them rules.nft. Returns 0; -EINVAL with
+ * diagnostics; -ENOMEM; another -errno with a diagnostic when a file cannot be read. */
 int rules_load(const char *const *paths, size_t count, struct diagnostics *sink, struct ruleset **ruleset);
 
 /* The same, policies with the members that their feeds had last: copies at FEED_DIRECTORY/NAME. NULL: none.

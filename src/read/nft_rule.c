@@ -524,25 +524,34 @@ static void translate_pick(struct translation *translation, bool late)
 	emit(&emission, entry(&emission, translation), 0, translation->statements);
 }
 
-static void translate_part(struct translation *translation)
+/* Each element of what is expanded: whether one of them looks behind IP's header. As later fragments meet it
+ * other things may be expanded, or nothing. */
+static bool translate_picks(struct translation *translation, bool late)
 {
 	struct nft_rule *rule = translation->rule;
-	struct nft_copy *copy = translation->copy;
-	bool late = !translation->reader->conntrack[copy->family] && !copy->no_late;
+	bool transport = false;
 
-	rule->copy = copy;
 	rule->expanded = NULL;
 	rule->expanded_count = rule->pick = 0;
 	rule->no_expansion = false;
 	do {
-		bool transport = false;
-		if (!copy->late) {
-			translate_pick(translation, false);
-			transport = rule->transport && !rule->never;
-		}
-		if (copy->late || (transport && late))
-			translate_pick(translation, true);
+		translate_pick(translation, late);
+		transport |= rule->transport && !rule->never;
 	} while (++rule->pick < rule->expanded_count && !translation->reader->failed);
+	return transport;
+}
+
+static void translate_part(struct translation *translation)
+{
+	struct nft_copy *copy = translation->copy;
+	bool late = copy->late;
+
+	translation->rule->copy = copy;
+	if (!copy->late)
+		late = translate_picks(translation, false) && !translation->reader->conntrack[copy->family] &&
+		       !copy->no_late;
+	if (late)
+		translate_picks(translation, true);
 }
 
 void listing_rule_translate(struct nft_reader *reader, struct nft_copy *copy, struct json_object *json)

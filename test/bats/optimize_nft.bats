@@ -44,6 +44,7 @@ inside() {
 	[[ $stderr == *"warning[nft-authentication-header]"* ]]
 	grep -q "^# IPv6 packets with an authentication header" "$dir/out/rules.nft"
 	[ "$(ls "$dir/out")" = rules.nft ]
+	run -0 "$weir" diff "$examples/edge" "$dir/out"
 	"$weir" optimize "$examples/edge" --directory "$dir/ipt"
 	inside nft nft -f "$dir/out/rules.nft"
 	inside nft nft list ruleset >"$dir/once"
@@ -67,6 +68,30 @@ inside() {
 	kernel
 	"$weir" print "$examples/edge" --format nft >"$dir/edge.nft"
 	run -0 "$weir" diff --effects "$examples/edge" "$dir/edge.nft"
+	[[ $output == "Equal: "* ]]
+}
+
+# Linux takes what stands in a later fragment for ports.
+@test "a later fragment has no ports in either, whatever stands there" {
+	kernel
+	printf '*raw\n[1:1] -A PREROUTING -p tcp -m tcp\n[1:1] -A PREROUTING -p tcp -m tcp --dport 23130\n' >"$dir/rules.v4"
+	printf '[1:1] -A PREROUTING -p tcp -f\nCOMMIT\n' >>"$dir/rules.v4"
+	run -0 "$weir" optimize "$dir/rules.v4" --directory "$dir/out" --output nft
+	inside nft nft -f "$dir/out/rules.nft"
+	inside nft "$inject" stage weir0 || skip "no veth pair here"
+	inside nft ip link set weir0 address 02:57:45:49:52:01
+	inside nft "$WEIR_FRAMES" send weir-out "src=198.51.100.1 dst=192.0.2.1 proto=tcp fragment=later offset=5 payload=40"
+	inside nft nft list ruleset >"$dir/listed"
+	[ "$(grep -c 'counter packets 1 bytes 1$' "$dir/listed")" -eq 2 ]
+	[ "$(grep -c 'counter packets 2 ' "$dir/listed")" -eq 1 ]
+}
+
+@test "interfaces that a script names by their number are made where it is tried" {
+	kernel
+	printf '*mangle\n-A PREROUTING -s 192.0.2.1 -j TEE --gateway 192.0.2.9 --oif eth7\nCOMMIT\n' >"$dir/rules.v4"
+	run -0 "$weir" optimize "$dir/rules.v4" --directory "$dir/out" --output nft
+	grep -q 'dup to 192.0.2.9 device "eth7"' "$dir/out/rules.nft"
+	run -0 "$weir" diff --effects "$dir/rules.v4" "$dir/out/rules.nft"
 	[[ $output == "Equal: "* ]]
 }
 

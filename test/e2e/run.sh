@@ -15,7 +15,7 @@ trap 'rm -f "$results"' EXIT
 {
 	bats --tap --timing test/e2e
 	echo "exit $?"
-} | tee "$results" | grep -v '^exit '
+} | tee "$results" | grep --line-buffered -v '^exit '
 awk '/^ok .* # skip/ { skipped++; next }
 	/^ok / { passed++ }
 	/^not ok / { failed++; print "FAILED: " substr($0, 8) }

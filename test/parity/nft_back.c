@@ -98,6 +98,22 @@ static bool remove_refused(struct side *side, const struct diagnostics *sink)
 	return any;
 }
 
+/* Some match of the line is not one whose answer weir knows of any packet. */
+static bool asks_unknown(const char *line)
+{
+	static const char *const known[] = {"tcp", "udp", "multiport", "state", "iprange", "comment", "set"};
+
+	for (const char *at = strstr(line, " -m "); at; at = strstr(at + 1, " -m ")) {
+		size_t size = strcspn(at + 4, " "), i = 0;
+		while (i < sizeof(known) / sizeof(*known) &&
+		       (strlen(known[i]) != size || strncmp(known[i], at + 4, size) != 0))
+			i++;
+		if (i == sizeof(known) / sizeof(*known))
+			return true;
+	}
+	return false;
+}
+
 /* A rule that takes several in nftables asks what is not known once, and they each. */
 static bool remove_split(struct side *side, const struct ruleset *ruleset)
 {
@@ -112,7 +128,7 @@ static bool remove_split(struct side *side, const struct ruleset *ruleset)
 		if (counted.rules[i] != counted.rules[i + 1])
 			continue;
 		size_t line = source_locate(span.source, span.begin).line - 1;
-		if (line < side->tables.count)
+		if (line < side->tables.count && asks_unknown(side->tables.items[line]))
 			gone[line] = true;
 	}
 	for (size_t i = side->tables.count; gone && i-- > 0;)

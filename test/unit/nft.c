@@ -187,6 +187,7 @@ static const struct {
     {FAMILY_IPV4, "-A INPUT -j LOG --log-prefix \"$x\"\n", NULL},
     {FAMILY_IPV4, "-A INPUT -j NFLOG --nflog-range 9\n", NULL},
     {FAMILY_IPV4, "-A INPUT -p tcp -j SYNPROXY --mss 1460\n", NULL},
+    {FAMILY_IPV4, "-A INPUT -p tcp -m conntrack --ctproto 17 -j REJECT --reject-with tcp-reset\n", NULL},
 };
 
 static void rules_are_translated_or_refused(void **state)

@@ -135,6 +135,12 @@ static const struct sample samples[] = {
      NULL},
     {"{\"fwd\":{\"dev\":\"eth0\"}}", "-A INPUT -j NFT --statement", NULL},
     {"{\"xt\":null}", "-A INPUT -j NFT --statement", NULL},
+    /* All elements are asked, though for later fragments they are not told apart. */
+    {MATCH("==", PAYLOAD("udp", "dport"), "53") ",{\"vmap\":{\"key\":" META(
+	 "iifname") ",\"data\":{\"set\":[[\"a\"," DROP "],[\"b\"," ACCEPT "]]}}}",
+     "-A INPUT -i a -p 17 -m udp --dport 53 -j DROP\n-A INPUT -i b -p 17 -m udp --dport 53 -j ACCEPT\n"
+     "-A INPUT -f -p 17 -m nft --expression \"udp dport == 53 (of a later fragment)\" -j NFT --statement ",
+     "-A INPUT -i a -p 17 -m udp --dport 53 -j DROP\n-A INPUT -i b -p 17 -m udp --dport 53 -j ACCEPT\n"},
     /* Of later fragments, which nobody puts together, nftables reads what is not there. */
     {MATCH("==", PAYLOAD("udp", "dport"), "53") "," ACCEPT,
      "-A INPUT -p 17 -m udp --dport 53 -j ACCEPT\n-A INPUT -f -p 17 -m nft --expression \"udp dport == 53 "
