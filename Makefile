@@ -15,7 +15,7 @@ run: all
 check: packages
 	BUILD=$(BUILD) test/check.sh
 
-# With real servers and clients in network namespaces, as root; see test/e2e/. E2E_APPLIES (1000) makes it shorter.
+# With real servers and clients in network namespaces, as root; see test/e2e/. E2E_APPLIES (1000): how many applies under load.
 check-e2e: all
 	@tools/packages.sh --stopped packages-e2e.txt
 	BUILD=$(BUILD) test/e2e/run.sh

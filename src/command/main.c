@@ -25,8 +25,8 @@ static void print_help(FILE *out)
 {
 	fputs("usage: weir COMMAND ...\n"
 	      "\n"
-	      "Drops in XDP what a host's iptables rules would drop anyway; checks, compares and rewrites "
-	      "rules.\n"
+	      "A host's packet filter: drops in XDP what the rules would drop anyway; checks, compares and "
+	      "rewrites\nthem; applies a short policy, with a way back.\n"
 	      "\n",
 	      out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)

