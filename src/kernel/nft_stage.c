@@ -3,9 +3,14 @@
  * The namespace belongs to one thread (unshare(2) of a network namespace holds for the calling thread alone)
  * and to what it starts. It goes away with the thread. */
 #include "kernel/nft_stage.h"
+#include "kernel/netlink.h"
 #include "read/program.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -15,8 +20,11 @@
 
 #define OUTPUT_MAX (1u << 20)
 
+#define PEER_INDEX 0x7f000000 /* beyond those that a host comes to */
+
 struct stage {
 	struct text script;
+	const struct if_nameindex *links; /* of where we come from */
 	struct nft_image **image;
 	struct buffer *why;
 	int error;
@@ -37,6 +45,57 @@ static int write_script(struct text script, int *file)
 			return error;
 		}
 		at += (size_t)done;
+	}
+	return 0;
+}
+
+/* Whether the script says: device "name". */
+static bool is_named(struct text script, const char *name)
+{
+	char words[IF_NAMESIZE + 16];
+	int size = snprintf(words, sizeof(words), "device \"%s\"", name);
+
+	return memmem(script.data, script.size, words, (size_t)size) != NULL;
+}
+
+/* One end of a veth pair under that name and number: the kernel keeps the number in the rule (nft_dup_netdev,
+ * nft_dup_ipv4), and nft looks the name up. The other end must not take a number that is wanted. */
+static int add_link(const struct if_nameindex *link, int peer)
+{
+	char buffer[NETLINK_REQUEST_MAX];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	message->nlmsg_type = RTM_NEWLINK;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	struct ifinfomsg *about = mnl_nlmsg_put_extra_header(message, sizeof(*about));
+	about->ifi_index = (int)link->if_index;
+	mnl_attr_put_strz(message, IFLA_IFNAME, link->if_name);
+	struct nlattr *information = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
+	struct nlattr *data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+	struct nlattr *other = mnl_attr_nest_start(message, VETH_INFO_PEER);
+	struct ifinfomsg *other_end = mnl_nlmsg_put_extra_header(message, sizeof(*other_end));
+	other_end->ifi_index = peer;
+	mnl_attr_nest_end(message, other);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, information);
+	return netlink_request(NETLINK_ROUTE, message, NULL, NULL, NULL);
+}
+
+/* The interfaces that rules send copies to: nft wants them to be there. One that the host does not have is
+ * left to nft to complain of. */
+static int add_links(struct stage *stage)
+{
+	int peer = PEER_INDEX;
+
+	for (const struct if_nameindex *link = stage->links; link->if_index; link++) {
+		if (strcmp(link->if_name, "lo") == 0 || !is_named(stage->script, link->if_name))
+			continue;
+		int error = add_link(link, peer++);
+		if (error) {
+			buffer_printf(stage->why, "cannot make an interface \"%s\" to try the rules with: %s",
+				      link->if_name, strerror(-error));
+			return error;
+		}
 	}
 	return 0;
 }
@@ -78,7 +137,9 @@ static void *run(void *context)
 			      strerror(errno), errno == EPERM ? "; weir needs root (CAP_SYS_ADMIN)" : "");
 		return NULL;
 	}
-	stage->error = load(stage);
+	stage->error = add_links(stage);
+	if (!stage->error)
+		stage->error = load(stage);
 	if (!stage->error)
 		stage->error = nft_image_read(stage->image, stage->why);
 	return NULL;
@@ -86,14 +147,22 @@ static void *run(void *context)
 
 int nft_stage(struct text script, struct nft_image **image, struct buffer *why)
 {
-	struct stage stage = {.script = script, .image = image, .why = why};
+	struct if_nameindex *links = if_nameindex();
+	struct stage stage = {.script = script, .links = links, .image = image, .why = why};
 	pthread_t thread;
-	int error = pthread_create(&thread, NULL, run, &stage);
 
-	if (error) {
-		buffer_printf(why, "cannot start a thread: %s", strerror(error));
+	if (!links) {
+		int error = errno;
+		buffer_printf(why, "cannot list the interfaces: %s", strerror(error));
 		return -error;
 	}
-	pthread_join(thread, NULL);
+	int error = pthread_create(&thread, NULL, run, &stage);
+	if (error) {
+		buffer_printf(why, "cannot start a thread: %s", strerror(error));
+		stage.error = -error;
+	} else {
+		pthread_join(thread, NULL);
+	}
+	if_freenameindex(links);
 	return stage.error;
 }

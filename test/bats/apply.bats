@@ -156,6 +156,25 @@ talk() {
 	[ "$(inside cat "$setting")" = 0 ]
 }
 
+@test "a policy: limits by source, and copies sent by an interface of the host" {
+	inside ip link add far0 type veth peer name far1 || skip "no veth pair here"
+	cat >"$dir/edge.weir" <<-'END'
+		limit syn to self port 80 at 50/s burst 200 per source/24,/64
+		mirror tcp port 80 to 198.51.100.2 via far0 both directions
+		stateless tcp to self port 80
+		default drop
+	END
+	w apply "$dir/edge.weir"
+	held | grep -q 'dup to 198.51.100.2 device "far0"'
+	held | grep -q 'ip saddr & 255.255.255.0 limit rate over 50/second burst 200 packets'
+	run -0 w apply "$dir/edge.weir"
+	[[ $output == *"Nothing to change"* ]]
+	sed -i s/far0/far9/ "$dir/edge.weir"
+	run ! w apply "$dir/edge.weir"
+	[[ $output == *"Interface does not exist"* ]]
+	held | grep -q 'device "far0"'
+}
+
 @test "--dry-run says what would change and changes nothing" {
 	run -0 w apply "$dir/one" --dry-run
 	[[ $output == "Would change:"* ]]

@@ -257,8 +257,7 @@ static void allow_deny_reject_in_order(void **state)
 
 static void limits(void **state)
 {
-	const char *tail =
-	    " --hashlimit-htable-size 32768 --hashlimit-htable-max 262144 --hashlimit-htable-expire ";
+	const char *tail = " --hashlimit-htable-max 262144 --hashlimit-htable-expire ";
 	char expected[1024];
 	(void)state;
 

@@ -87,14 +87,14 @@ static void put_failsafes(struct render *render, enum family family, enum hook h
  * than the burst would have come back by itself. Milliseconds. */
 static uint64_t limit_expiry(const struct policy_limit *limit)
 {
-	uint64_t whole = (uint64_t)limit->burst * limit->second * 1000 / limit->rate;
+	uint64_t seconds = ((uint64_t)limit->burst * limit->second + limit->rate - 1) / limit->rate;
 
-	return whole < 10000 ? 10000 : whole > 86400000 ? 86400000 : whole;
+	return 1000 * (seconds < 10 ? 10 : seconds > 86400 ? 86400 : seconds);
 }
 
 /* A table of the kernel's own size holds 65,536 sources, and when it is full all new ones are dropped
- * (htable_create(), dsthash_alloc_init() in net/netfilter/xt_hashlimit.c). */
-#define LIMIT_BUCKETS 32768
+ * (htable_create(), dsthash_alloc_init() in net/netfilter/xt_hashlimit.c). Its hash has that size still:
+ * nftables, whose sets grow by themselves, has no word for it. */
 #define LIMIT_SOURCES 262144
 
 static void put_limit(struct render *render, const struct policy_statement *statement, enum family family)
@@ -118,9 +118,8 @@ static void put_limit(struct render *render, const struct policy_statement *stat
 	char *action = arena_printf(
 	    render->arena,
 	    " -m hashlimit --hashlimit-above %u/%s --hashlimit-burst %u %s--hashlimit-name "
-	    "%s --hashlimit-htable-size %u --hashlimit-htable-max %u "
-	    "--hashlimit-htable-expire %llu -j %s",
-	    limit->rate, unit, limit->burst, mode, name ? name : "", LIMIT_BUCKETS, LIMIT_SOURCES,
+	    "%s --hashlimit-htable-max %u --hashlimit-htable-expire %llu -j %s",
+	    limit->rate, unit, limit->burst, mode, name ? name : "", LIMIT_SOURCES,
 	    (unsigned long long)limit_expiry(limit), limit->with == LIMIT_SYNPROXY ? "CT --notrack" : "DROP");
 	if (!name || !action) {
 		render->failed = true;
