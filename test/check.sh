@@ -61,7 +61,7 @@ run() { # label, build directory, suites..., with options for meson setup in $op
 		suites="$suites --suite $suite"
 	done
 	# shellcheck disable=SC2086 # a list of options
-	meson test -C "$directory" --no-rebuild --print-errorlogs --num-processes 2 $suites
+	meson test -C "$directory" --no-rebuild --print-errorlogs --num-processes 3 $suites
 	collect "$label" "$directory/meson-logs/testlog.json"
 	for suite; do
 		require "$label" "$suite"
