@@ -619,6 +619,9 @@ static void say_authentication(struct nft *nft)
 					    "# IPv6 packets with an authentication header (AH): ip6tables "
 					    "looks at the "
 					    "protocol behind it, nftables takes AH for the protocol.\n");
+				/* Nobody had a policy's rules in ip6tables: its manual says it once. */
+				if (nft->ruleset->translated)
+					return;
 				diagnostic_add(
 				    nft->sink, SEVERITY_WARNING, "nft-authentication-header", rule->span,
 				    "IPv6 packets with an authentication header (AH): ip6tables looks at "
