@@ -123,7 +123,9 @@ void applied_changes_print(const struct nft_changes *changes)
 	buffer_fini(&text);
 }
 
-static bool drops_early(const struct link *link)
+/* 1: weir is there; 0: it is not; -errno: a program is there that could not be looked at, as with CAP_BPF
+ * alone: it may be weir's. */
+static int drops_early(const struct link *link)
 {
 	const uint32_t programs[] = {link->xdp_native, link->xdp_generic, link->xdp_offload};
 
@@ -133,9 +135,11 @@ static bool drops_early(const struct link *link)
 			continue;
 		int error = attachment_open(programs[i], &attachment);
 		if (!error || error == -EPROTO || error == -EBADMSG)
-			return true;
+			return 1;
+		if (error != -ENOENT)
+			return error;
 	}
-	return false;
+	return 0;
 }
 
 int applied_no_early_drop(const char *command)
@@ -149,12 +153,19 @@ int applied_no_early_drop(const char *command)
 		return command_fail(command, EXIT_SYSTEM,
 				    "cannot look for XDP programs: %s: nothing was changed",
 				    strerror(-error));
-	for (size_t i = 0; i < count; i++)
-		if (drops_early(&links[i]))
+	for (size_t i = 0; i < count; i++) {
+		error = drops_early(&links[i]);
+		if (error < 0)
+			return command_fail(command, EXIT_SYSTEM,
+					    "%s: cannot look at the XDP program there, which may be weir's: "
+					    "%s; nothing was changed",
+					    links[i].name, strerror(-error));
+		if (error)
 			return command_fail(
 			    command, EXIT_SYSTEM,
 			    "%s: weir drops early there, by the rules that were in force when it "
 			    "was attached: weir detach %s first; nothing was changed",
 			    links[i].name, links[i].name);
+	}
 	return EXIT_DONE;
 }

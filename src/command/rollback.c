@@ -137,6 +137,29 @@ static void report(const struct rollback *rollback, const struct nft_changes *ch
 	printf(rollback->dry_run ? "To state %" PRIu32 ".\n" : "State %" PRIu32 ".\n", number);
 }
 
+/* The image of a state names an interface by its number, which another may have by now, or none. */
+static void warn_of_copies(struct rollback *rollback, uint32_t number)
+{
+	static const char words[] = "device \"";
+	struct buffer why = {0};
+	struct text script;
+
+	if (number && !state_read(&rollback->store, rollback->arena, number, STATE_SCRIPT, &script, &why)) {
+		const char *end = script.data + script.size;
+		const char *name = memmem(script.data, script.size, words, sizeof(words) - 1);
+		if (name) {
+			name += sizeof(words) - 1;
+			const char *quote = memchr(name, '"', (size_t)(end - name));
+			command_fail(
+			    "rollback", EXIT_DONE,
+			    "copies are sent by %.*s again, which the kernel knows by its number: if it "
+			    "was made anew since, weir apply the rules of that state",
+			    (int)((quote ? quote : end) - name), name);
+		}
+	}
+	buffer_fini(&why);
+}
+
 /* What would change, without changing it. */
 static int rehearse(struct rollback *rollback, const struct state_move *move, struct buffer *why)
 {
@@ -161,6 +184,7 @@ static int end_trial(struct rollback *rollback, const struct state_pending *tria
 
 	if (error)
 		return fail(error, why);
+	warn_of_copies(rollback, trial->from);
 	if (rollback->json) {
 		struct json_object *object = json_object_new_object();
 		json_object_object_add(object, "state", json_object_new_int64(trial->from));
@@ -195,10 +219,12 @@ static int go_back(struct rollback *rollback, struct buffer *why)
 	if (rollback->dry_run)
 		return rehearse(rollback, &move, why);
 	error = state_move(&rollback->store, &move, why);
-	if (error)
+	if (error) {
 		code = fail(error, why);
-	else
+	} else {
 		report(rollback, move.changes, move.number);
+		warn_of_copies(rollback, move.number);
+	}
 	state_move_fini(&move);
 	return code;
 }
