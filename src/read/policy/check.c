@@ -361,6 +361,62 @@ static int check_block(struct policy_reader *reader, const struct policy_stateme
 	return 0;
 }
 
+static void say_idle(struct policy_reader *reader, struct span span, const char *words, const char *hint)
+{
+	diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_WARNING, "no-effect-yet", span, "%s", words),
+			"%s", hint);
+}
+
+/* What the language has, and nothing in weir does yet. */
+static void say_idle_statement(struct policy_reader *reader, const struct policy_statement *statement)
+{
+	if (statement->kind == STATEMENT_BALANCE && statement->balance.check_every)
+		say_idle(reader, statement->span,
+			 "backends are not checked: weir has no daemon, and all of them get connections",
+			 "take one that is down out of the policy, and apply it");
+	else if (statement->kind == STATEMENT_LIMIT && statement->limit.with == LIMIT_SYNCOOKIES)
+		say_idle(reader, statement->span,
+			 "with syncookies there is no rule that limits: nothing is dropped",
+			 "the kernel sends cookies by itself when a listener's queue is full: "
+			 "net.ipv4.tcp_syncookies");
+	else if (statement->kind == STATEMENT_LIMIT && statement->limit.with == LIMIT_SYNPROXY)
+		say_idle(reader, statement->span,
+			 "synproxy needs settings of the kernel that weir does not make",
+			 "set net.netfilter.nf_conntrack_tcp_loose=0 and net.ipv4.tcp_syncookies=1; it is "
+			 "for what "
+			 "is delivered to the host itself");
+}
+
+/* A mirror of which no family has a gateway and packets. */
+static void check_mirror(struct policy_reader *reader, const struct policy_statement *statement)
+{
+	for (enum family family = FAMILY_IPV4; family < FAMILY_COUNT; family++)
+		if (statement->mirror.has_gateway[family] && statement->selector.families[family])
+			return;
+	diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "mirror-of-nothing", statement->span,
+				       "the packets are of one family, the receiver's address of the other"),
+			"name a receiver of the same family");
+}
+
+static void say_idle_settings(struct policy_reader *reader)
+{
+	const struct policy_tree *tree = reader->tree;
+
+	for (size_t i = 0; i < tree->interface_count; i++)
+		if (tree->interfaces[i]->xdp_off)
+			say_idle(reader, tree->interfaces[i]->span, "xdp off holds nothing back",
+				 "weir attach drops early where it is told to, and nowhere else");
+	for (size_t i = 0; i < tree->set_count; i++)
+		if (tree->sets[i]->has_timeout && tree->sets[i]->timeout)
+			say_idle(
+			    reader, tree->sets[i]->span,
+			    "members that weir set add gives this set stay: its timeout is not looked at",
+			    "members of the policy and its lists end at the time behind \"until\"");
+	if (tree->conntrack.span.source && tree->conntrack.warn)
+		say_idle(reader, tree->conntrack.span, "warn at: nobody warns, as weir has no daemon",
+			 "look at net.netfilter.nf_conntrack_count");
+}
+
 int policy_check(struct policy_reader *reader)
 {
 	const struct policy_tree *tree = reader->tree;
@@ -372,8 +428,12 @@ int policy_check(struct policy_reader *reader)
 			if (policy_failsafe_conflict(tree, tree->sets[i], family,
 						     &tree->sets[i]->elements[family], &conflict))
 				say_banned(reader, tree->sets[i], family, &conflict);
+	say_idle_settings(reader);
 	for (size_t i = 0; i < tree->statement_count && result == 0; i++) {
 		const struct policy_statement *statement = &tree->statements[i];
+		say_idle_statement(reader, statement);
+		if (statement->kind == STATEMENT_MIRROR)
+			check_mirror(reader, statement);
 		if (statement->kind == STATEMENT_STATELESS)
 			result = check_stateless(reader, statement);
 		else if (block_reaches(statement))

@@ -245,24 +245,28 @@ static bool forwards(const struct policy_tree *tree)
 	return false;
 }
 
-/* A chain that drops nothing needs no rules that accept, but those that a policy says. */
+/* A chain that drops nothing needs no rules that accept, but those that a policy says; one that drops, or
+ * rejects, all needs none that do the same. */
 static bool needs_rules(const struct render *render, enum policy_direction direction)
 {
 	const struct policy_tree *tree = render->tree;
 
 	if (direction == DIRECTION_IN)
 		return true;
-	if (tree->defaults[direction].verdict != VERDICT_ACCEPT)
-		return direction == DIRECTION_OUT || forwards(tree);
+	enum policy_verdict standing = tree->defaults[direction].verdict;
+	if (standing != VERDICT_ACCEPT && (direction == DIRECTION_OUT || forwards(tree)))
+		return true;
 	for (size_t i = 0; i < tree->statement_count; i++) {
 		const struct policy_statement *statement = &tree->statements[i];
-		bool ordered = statement->kind == STATEMENT_ALLOW || statement->kind == STATEMENT_DENY ||
-			       statement->kind == STATEMENT_REJECT || statement->kind == STATEMENT_BLOCK;
+		bool drops = statement->kind == STATEMENT_DENY || statement->kind == STATEMENT_BLOCK;
+		bool ordered = (standing == VERDICT_ACCEPT && statement->kind == STATEMENT_ALLOW) ||
+			       (standing != VERDICT_DROP && drops) ||
+			       (standing != VERDICT_REJECT && statement->kind == STATEMENT_REJECT);
 		if (ordered && statement->direction == direction &&
 		    !(statement->kind == STATEMENT_BLOCK && direction == DIRECTION_OUT))
 			return true;
-		if (direction == DIRECTION_FORWARD && statement->kind == STATEMENT_BLOCK &&
-		    statement->both_directions)
+		if (direction == DIRECTION_FORWARD && standing != VERDICT_DROP &&
+		    statement->kind == STATEMENT_BLOCK && statement->both_directions)
 			return true;
 	}
 	return false;

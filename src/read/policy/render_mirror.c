@@ -91,7 +91,8 @@ void render_mirrors(struct render *render, enum family family)
 		    !statement->selector.families[family])
 			continue;
 		if (statement->mirror.truncate) {
-			if (family == FAMILY_IPV4 || !statement->mirror.has_gateway[FAMILY_IPV4])
+			if (family == FAMILY_IPV4 || !statement->mirror.has_gateway[FAMILY_IPV4] ||
+			    !statement->selector.families[FAMILY_IPV4])
 				render_refuse(render, statement->span,
 					      "leave it out, and cut at the receiver: tcpdump -s",
 					      "copies cannot be cut short: neither TEE nor nft dup can");

@@ -104,8 +104,12 @@ static void put_limit(struct render *render, const struct policy_statement *stat
 			   : limit->second == 60   ? "min"
 			   : limit->second == 3600 ? "hour"
 						   : "day";
-	const struct selector_place place = {
-	    .family = family, .hook = HOOK_PREROUTING, .syn = limit->syn, .not_lo = true};
+	const struct selector_place place = {.family = family,
+					     .hook = HOOK_PREROUTING,
+					     .syn = limit->syn,
+					     .not_lo = true,
+					     /* SYNPROXY answers for the host itself */
+					     .for_host = limit->with == LIMIT_SYNPROXY};
 	struct conditions conditions = {0};
 	char mode[64] = "";
 
