@@ -529,6 +529,39 @@ static void a_stateless_listener_is_not_tracked(void **state)
 
 /* --- Which file is a policy ------------------------------------------------------------------------ */
 
+/* What the language has and weir does not do yet is said, each by its name; what is done is not. */
+static void what_has_no_effect_says_so(void **state)
+{
+	static const struct {
+		const char *policy, *words; /* NULL: nothing is said */
+	} cases[] = {
+	    {"interface wan { eth0; xdp off }\n", "xdp off holds nothing back"},
+	    {"interface wan { eth0 }\n", NULL},
+	    {"set a { 192.0.2.1; timeout 5min }\n", "its timeout is not looked at"},
+	    {"conntrack { warn at 80% }\n", "nobody warns"},
+	    {"conntrack { max 1000 }\n", NULL},
+	    {"limit syn to self port 80 at 5/s with syncookies\n", "nothing is dropped"},
+	    {"limit syn to self port 80 at 5/s with synproxy\n", "needs settings of the kernel"},
+	    {"limit syn to self port 80 at 5/s\n", NULL},
+	    {"balance tcp to 192.0.2.10 port 25 round-robin { 192.0.2.21 } check every 2s\n",
+	     "backends are not checked"},
+	    {"balance tcp to 192.0.2.10 port 25 round-robin { 192.0.2.21 }\n", NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct reading reading = read_good(cases[i].policy);
+		if (cases[i].words)
+			assert_non_null(strstr(reading.said.data, cases[i].words));
+		else
+			assert_int_equal(reading.said.size, 0);
+		reading_free(&reading);
+	}
+	struct reading mirror = read_policy("mirror tcp from 2001:db8::/32 to 192.0.2.99 via eth1\n");
+	assert_null(mirror.tree);
+	assert_non_null(strstr(mirror.said.data, "error[mirror-of-nothing]"));
+	reading_free(&mirror);
+}
+
 static void policies_are_recognised(void **state)
 {
 	(void)state;
@@ -579,6 +612,7 @@ int main(void)
 	    cmocka_unit_test(no_ban_covers_a_failsafe),
 	    cmocka_unit_test(members_that_come_later_are_checked_alike),
 	    cmocka_unit_test(a_stateless_listener_is_not_tracked),
+	    cmocka_unit_test(what_has_no_effect_says_so),
 	    cmocka_unit_test(policies_are_recognised),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

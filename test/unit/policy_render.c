@@ -230,6 +230,25 @@ static void blocks_of_what_leaves_and_passes(void **state)
 		     "FORWARD -d 192.0.2.7/32 -j DROP\nFORWARD -p tcp -j ACCEPT\n");
 }
 
+/* Nothing to forward, and yet the answer is another than that of the default. */
+static void another_answer_than_the_default(void **state)
+{
+	(void)state;
+	expect_rules(
+	    "reject forward udp to any port 53\ndefault forward drop without established, icmp-errors\n",
+	    FAMILY_IPV4, "filter",
+	    "FORWARD -p udp -m udp --dport 53 -j REJECT --reject-with icmp-port-unreachable\n");
+	expect_rules("deny forward udp to any port 53\ndefault forward drop\n", FAMILY_IPV4, "filter", "");
+	struct rendered rendered =
+	    render_with("deny forward udp to any port 53\ndefault forward reject\n", NULL);
+	struct buffer rules = {0};
+	table_rules(&rendered.rendering->rules[FAMILY_IPV4], "filter", &rules);
+	assert_non_null(rules.data);
+	assert_non_null(strstr(rules.data, "FORWARD -p udp -m udp --dport 53 -j DROP\n"));
+	buffer_fini(&rules);
+	rendered_fini(&rendered);
+}
+
 static void allow_deny_reject_in_order(void **state)
 {
 	(void)state;
@@ -619,6 +638,7 @@ int main(void)
 	    cmocka_unit_test(stateless_is_untracked_both_ways),
 	    cmocka_unit_test(failsafe_comes_before_bans),
 	    cmocka_unit_test(blocks_of_what_leaves_and_passes),
+	    cmocka_unit_test(another_answer_than_the_default),
 	    cmocka_unit_test(allow_deny_reject_in_order),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(mirrors),
