@@ -682,6 +682,8 @@ static bool look_up(struct nft_rule *rule, struct json_object *match, struct jso
 		elements = listing_get(rule->reader->root, "weir-nothing");
 	listing_left(key, &left);
 	bool whole = listing_get(key, "concat") || left.key == NFT_SADDR || left.key == NFT_DADDR;
+	if (!whole && named && named->timed)
+		return false; /* values by themselves have no end */
 	if (!whole && !(named && named->changed) && json_object_is_type(elements, json_type_array))
 		return look_up_values(rule, key, elements, inverted, match);
 	bool before = rule->transport;

@@ -128,16 +128,23 @@ static enum nft_table_family family_of(const char *name)
 	return NFT_OTHER;
 }
 
-/* Of what is said to be in a table; NULL: of one that is not read. */
+/* Of what is said to be in a table; NULL: of one that is passed over, or, with an error, that is not there:
+ * nft -j list chain names no table. */
 static struct nft_table *table_of(struct nft_reader *reader, struct json_object *json)
 {
 	const char *family = listing_string(listing_get(json, "family")),
 		   *name = listing_string(listing_get(json, "table"));
 
-	if (!family || !name)
+	if (!family || !name) {
+		listing_error(reader, "nft-json", NULL, "something of no table");
 		return NULL;
+	}
 	const char *key = name_in(reader, family, name, NULL);
-	return name_index_find(reader->table_index, text_of(key));
+	struct nft_table *table = name_index_find(reader->table_index, text_of(key));
+	if (!table && !name_index_find(reader->skipped, text_of(key)))
+		listing_error(reader, "nft-json", "give what nft -j list ruleset prints, whole",
+			      "of table %s there is something, and the table itself is not there", key);
+	return table;
 }
 
 static void add(struct nft_reader *reader, struct name_index **index, const char *key, void *object,
@@ -148,6 +155,15 @@ static void add(struct nft_reader *reader, struct name_index **index, const char
 	if (error == -EEXIST)
 		listing_error(reader, "nft-twice", NULL, "%s %s is there twice", what, key);
 	else if (error)
+		reader->failed = true;
+}
+
+/* What lives in it is passed over; a message was given, or nobody asked for it. */
+static void skip(struct nft_reader *reader, const char *name)
+{
+	int error = name_index_add(reader->arena, &reader->skipped, text_of(name), reader);
+
+	if (error && error != -EEXIST)
 		reader->failed = true;
 }
 
@@ -162,9 +178,12 @@ static void add_table(struct nft_reader *reader, struct json_object *json)
 		listing_error(reader, "nft-json", NULL, "a table without a family or a name");
 		return;
 	}
-	if (reader->only && strcmp(reader->only, name) != 0)
+	if (reader->only && strcmp(reader->only, name) != 0) {
+		skip(reader, name_in(reader, family, name, NULL));
 		return;
+	}
 	if (kind == NFT_OTHER) {
+		skip(reader, name_in(reader, family, name, NULL));
 		warn(reader,
 		     "what it drops never comes to these rules; what it changes, they see changed: weir does "
 		     "not "
@@ -177,6 +196,7 @@ static void add_table(struct nft_reader *reader, struct json_object *json)
 	     json_object_is_type(flags, json_type_array) && i < json_object_array_length(flags) && !flag; i++)
 		flag = listing_string(json_object_array_get_idx(flags, i));
 	if (flag && strcmp(flag, "dormant") == 0) {
+		skip(reader, name_in(reader, family, name, NULL));
 		warn(reader, "it is dormant: no packet meets it", "table",
 		     name_in(reader, family, name, NULL));
 		return;
@@ -215,6 +235,8 @@ static bool base_chain(struct nft_reader *reader, struct json_object *json, stru
 	if (i == HOOK_COUNT && strcmp(hook, "ingress") == 0) {
 		warn(reader, "what it drops never comes to these rules; what it changes, they see changed",
 		     "base chain",
+		     name_in(reader, family_names[chain->table->family], chain->table->name, chain->name));
+		skip(reader,
 		     name_in(reader, family_names[chain->table->family], chain->table->name, chain->name));
 		return false;
 	}
@@ -321,6 +343,23 @@ static bool followed(struct json_object *statement)
 	       !listing_get(statement, "data");
 }
 
+/* nft 1.0.6 has no JSON for a statement that changes a map, and prints it in words: "update @m { ... }". A
+ * reference by itself, "@m", changes nothing. */
+static void look_through_words(struct nft_reader *reader, const struct nft_table *table, const char *words)
+{
+	for (const char *at = strchr(words, '@'); at && at != words; at = strchr(at + 1, '@')) {
+		size_t size = strcspn(at, " {}\t");
+		char name[128];
+		if (size >= sizeof(name))
+			continue;
+		memcpy(name, at, size);
+		name[size] = '\0';
+		struct nft_set *set = listing_find_set(reader, table, name);
+		if (set)
+			set->changed = set->unfollowed = true;
+	}
+}
+
 /* What the rule uses that says more of its table: connection tracking, sets that it changes, limits that it
  * shares. Bounded by the depth that the JSON may have. */
 static void look_through(struct nft_reader *reader, const struct nft_chain *chain, struct json_object *json)
@@ -332,12 +371,18 @@ static void look_through(struct nft_reader *reader, const struct nft_chain *chai
 			look_through(reader, chain, json_object_array_get_idx(json, i));
 		return;
 	}
+	if (listing_string(json)) {
+		look_through_words(reader, table, listing_string(json));
+		return;
+	}
 	if (!json_object_is_type(json, json_type_object))
 		return;
 	json_object_object_foreach(json, key, value)
 	{
-		struct nft_set *set =
-		    listing_find_set(reader, table, listing_string(listing_get(value, "set")));
+		struct json_object *reference = listing_get(value, "set");
+		if (strcmp(key, "map") == 0 && listing_get(value, "op"))
+			reference = listing_get(value, "map");
+		struct nft_set *set = listing_find_set(reader, table, listing_string(reference));
 		if (set && (strcmp(key, "set") == 0 || strcmp(key, "map") == 0)) {
 			set->changed = true;
 			set->unfollowed |= !followed(value);
@@ -364,9 +409,10 @@ static void add_rule(struct nft_reader *reader, struct json_object *json)
 		return;
 	struct nft_chain *chain = listing_find_chain(reader, table, name);
 	if (!chain) {
-		if (name && table_of(reader, json))
-			return; /* of a chain that is not read, of which a message was given */
-		listing_error(reader, "nft-json", NULL, "a rule without a chain");
+		const char *key = name_in(reader, family_names[table->family], table->name, name ? name : "");
+		if (!name || !name_index_find(reader->skipped, text_of(key)))
+			listing_error(reader, "nft-json", "give what nft -j list ruleset prints, whole",
+				      "a rule of a chain that is not there: %s", key);
 		return;
 	}
 	struct json_object **slot = arena_push(reader->arena, (void **)&chain->rules, &chain->rule_count,
@@ -376,6 +422,70 @@ static void add_rule(struct nft_reader *reader, struct json_object *json)
 		return;
 	}
 	*slot = json;
+}
+
+/* A quota or limit of an element is part of the look-up: without it more is said to match than does. */
+static bool element_is_plain(struct json_object *element)
+{
+	static const char *const plain[] = {"val", "counter", "timeout", "expires", "comment"};
+
+	json_object_object_foreach(element, key, value)
+	{
+		bool known = false;
+		(void)value;
+		for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
+			known |= strcmp(key, plain[i]) == 0;
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
+/* A pair of a map's has its element first. */
+static struct json_object *element_of(struct json_object *json)
+{
+	if (json_object_is_type(json, json_type_array))
+		json = json_object_array_get_idx(json, 0);
+	struct json_object *element = listing_get(json, "elem");
+	return json_object_is_type(element, json_type_object) ? element : NULL;
+}
+
+/* Sets that rules change have what they put there: such a set is asked for as something unknown. */
+static void check_set(struct nft_reader *reader, struct nft_set *set, bool map)
+{
+	struct json_object *statements = listing_get(set->json, "stmt"),
+			   *elements = listing_get(set->json, "elem");
+	bool plain = true, timed = false;
+
+	for (size_t i = 0;
+	     json_object_is_type(statements, json_type_array) && i < json_object_array_length(statements);
+	     i++)
+		plain &= json_object_object_get_ex(json_object_array_get_idx(statements, i), "counter", NULL);
+	for (size_t i = 0;
+	     json_object_is_type(elements, json_type_array) && i < json_object_array_length(elements); i++) {
+		struct json_object *element = element_of(json_object_array_get_idx(elements, i));
+		plain &= !element || element_is_plain(element);
+		timed |= listing_get(element, "timeout") || listing_get(element, "expires");
+	}
+	if (!plain && set->changed)
+		set->unfollowed = true;
+	else if (!plain)
+		listing_error(reader, "nft-set", "elements that count alone, or end in time, are read",
+			      "set %s %s %s: its elements limit, or have a quota",
+			      family_names[set->table->family], set->table->name, set->name);
+	else if (map && timed && !set->changed)
+		listing_error(reader, "nft-set", NULL, "map %s %s %s: its elements end in time",
+			      family_names[set->table->family], set->table->name, set->name);
+	set->timed = timed;
+}
+
+/* Elements by themselves belong to a set that was printed before. */
+static void refuse_element(struct nft_reader *reader, struct json_object *json)
+{
+	listing_error(reader, "nft-json", "load it, and give what nft -j list ruleset prints",
+		      "elements apart from their set %s",
+		      listing_string(listing_get(json, "name")) ? listing_string(listing_get(json, "name"))
+								: "");
 }
 
 struct kind {
@@ -399,8 +509,9 @@ static void add_all(struct nft_reader *reader, struct json_object *list, const s
 
 int listing_index(struct nft_reader *reader)
 {
-	static const struct kind kinds[] = {{"table", add_table}, {"chain", add_chain}, {"set", add_set},
-					    {"map", add_set},     {"limit", add_limit}, {"rule", add_rule}};
+	static const struct kind kinds[] = {
+	    {"table", add_table}, {"chain", add_chain}, {"set", add_set},           {"map", add_set},
+	    {"limit", add_limit}, {"rule", add_rule},   {"element", refuse_element}};
 	struct json_object *list = listing_get(reader->root, "nftables");
 
 	if (!json_object_is_type(list, json_type_array)) {
@@ -425,5 +536,7 @@ int listing_index(struct nft_reader *reader)
 		for (size_t k = 0; k < reader->chains[i]->rule_count; k++)
 			look_through(reader, reader->chains[i],
 				     listing_get(reader->chains[i]->rules[k], "expr"));
+	for (size_t i = 0; i < reader->set_count; i++)
+		check_set(reader, reader->sets[i], listing_get(reader->sets[i]->json, "map") != NULL);
 	return reader->failed ? -ENOMEM : diagnostics_errors(reader->sink) > reader->errors ? -EINVAL : 0;
 }

@@ -55,6 +55,7 @@ struct nft_set {
 	struct json_object *json;
 	bool changed;    /* rules add to it, or delete */
 	bool unfollowed; /* ... in a way that the target SET has no words for */
+	bool timed;      /* some element ends in time */
 };
 
 /* A named limit and its kind. */
@@ -74,6 +75,7 @@ struct nft_reader {
 	struct nft_chain **chains;
 	struct nft_set **sets;
 	struct name_index *table_index, *chain_index, *set_index, *limit_index;
+	struct name_index *skipped;   /* tables and chains that are passed over */
 	struct name_index *set_names; /* taken, of ipset's */
 	struct name_index *set_cache; /* names of those that were written, by what they are of */
 	size_t set_number, set_lines;

@@ -552,8 +552,9 @@ bool listing_match_set(struct nft_rule *rule, struct json_object *key, struct js
 	struct shape shape;
 
 	if (!shape_of(rule, key, elements, named, &shape) || (inverted && !header_there(rule, &shape))) {
-		struct json_object *pick =
-		    inverted || (named && named->changed) ? NULL : listing_expand(rule, elements, elements);
+		struct json_object *pick = inverted || (named && (named->changed || named->timed))
+					       ? NULL
+					       : listing_expand(rule, elements, elements);
 		return pick && listing_match_value(rule, key, listing_element_value(pick));
 	}
 	const char *name = name_of(rule, &shape, elements, named);

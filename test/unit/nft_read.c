@@ -266,6 +266,48 @@ static const struct ruleset_sample rulesets[] = {
 	     RULE("ip", "in", "{\"goto\":{\"target\":\"filter-INPUT\"}}") "]}",
      0,
      {"-A INPUT -j LOG-1\n-A INPUT -g INPUT-1\n"}},
+    /* What an element limits is part of the look-up; what ends is no constant. */
+    {"{\"nftables\":[" TABLE("ip") IN ",{\"set\":{\"family\":\"ip\",\"table\":\"t\",\"name\":\"s\",\"type\":"
+				      "\"ipv4_addr\",\"stmt\":[{\"counter\":null},{\"quota\":{\"val\":500}}],"
+				      "\"elem\":[\"192.0.2.1\"]}}" LOOK_UP("==", PAYLOAD("ip", "saddr")) "]}",
+     -EINVAL,
+     {"its elements limit"}},
+    {"{\"nftables\":[" TABLE("ip") IN SET(
+	 "\"ipv4_addr\"", "", "{\"elem\":{\"val\":\"192.0.2.1\",\"limit\":{\"rate\":1,\"per\":\"second\"}}}")
+	 LOOK_UP("==", PAYLOAD("ip", "saddr")) "]}",
+     -EINVAL,
+     {"its elements limit"}},
+    {"{\"nftables\":[" TABLE("ip")
+	 IN SET("\"inet_service\"", "\"timeout\"", "{\"elem\":{\"val\":22,\"timeout\":60,\"expires\":7}}")
+	     LOOK_UP("==", PAYLOAD("tcp", "dport")) "]}",
+     0,
+     {"-m nft --expression"}},
+    /* nft 1.0.6 prints a statement that changes a map in words. */
+    {"{\"nftables\":[" TABLE("ip") BASE("ip", "n", "nat", "prerouting", "-100",
+					"accept") ",{\"map\":{\"family\":\"ip\",\"table\":\"t\",\"name\":"
+						  "\"m\",\"type\":\"ipv4_addr\",\"map\":\"ipv4_addr\","
+						  "\"elem\":[[\"192.0.2.1\",\"192.0.2.2\"]]}}" RULE(
+						      "ip", "n", "\"update @m { ip saddr : 192.0.2.3 }\"")
+						      RULE("ip", "n",
+							   "{\"dnat\":{\"addr\":{\"map\":{\"key\":" PAYLOAD(
+							       "ip", "saddr") ",\"data\":\"@m\"}}}}") "]}",
+     0,
+     {"-A PREROUTING -j NFT --statement \"{\\\"dnat\\\""}},
+    /* Not all was listed. */
+    {"{\"nftables\":[{\"metainfo\":{}}" IN RULE("ip", "in", DROP) "]}",
+     -EINVAL,
+     {"the table itself is not there"}},
+    {"{\"nftables\":[" TABLE("ip") RULE("ip", "in", DROP) "]}",
+     -EINVAL,
+     {"a rule of a chain that is not there"}},
+    {"{\"nftables\":[" TABLE(
+	 "ip") ",{\"add\":{\"element\":{\"family\":\"ip\",\"table\":\"t\",\"name\":\"s\"}}}]}",
+     -EINVAL,
+     {"elements apart from their set s"}},
+    /* What is passed over by intent is none of these. */
+    {"{\"nftables\":[{\"table\":{\"family\":\"netdev\",\"name\":\"t\"}}" RULE("netdev", "in", DROP) "]}",
+     0,
+     {"nft-not-read"}},
     {"{\"nftables\":[{\"table\":{\"family\":\"netdev\",\"name\":\"t\"}}]}", 0, {"nft-not-read"}},
     {"{\"nftables\":[{\"delete\":{\"table\":{\"family\":\"ip\",\"name\":\"t\"}}}]}", -EINVAL, {"nft-json"}},
     {"{\"nftables\":1}", -EINVAL, {"nft-json"}},
