@@ -128,13 +128,16 @@ static bool opaque_name(const struct fields *fields, const struct match *match, 
 			struct text text, enum opaque_sharing sharing, struct buffer *name)
 {
 	size_t size = text.size ? strnlen(text.data, text.size) : 0;
-	if (size < text.size || (sharing == OPAQUE_TABLE && rule->chain->table->changes))
+	if (size < text.size)
 		sharing = OPAQUE_RULE;
 	buffer_add(name, text.data, size);
+	/* It knows by itself where targets change the packet: that they do is what it has to compare, too. */
 	if (fields->naming) {
 		fields->naming->match(fields->naming->context, match, rule, (int)sharing, name);
 		return name->data && !name->failed;
 	}
+	if (sharing == OPAQUE_TABLE && rule->chain->table->changes)
+		sharing = OPAQUE_RULE;
 	if (sharing == OPAQUE_TABLE)
 		buffer_printf(name, " in %s", table_names[rule->chain->table->id]);
 	/* PREROUTING comes before NAT and INPUT behind it: in mangle one packet meets both. */

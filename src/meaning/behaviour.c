@@ -27,6 +27,8 @@ char *behaviour_target_text(struct behaviour *behaviour, const struct rule *rule
 	buffer_puts(&out, rule->target.type->name);
 	if (rule->target.type->print)
 		rule->target.type->print(&rule->target, rule, &out);
+	if (behaviour_target_other(behaviour, &rule->target))
+		buffer_puts(&out, " (new)");
 	char *text = out.failed ? NULL : arena_copy(behaviour->arena, out.data, out.size);
 	buffer_fini(&out);
 	return text;

@@ -123,6 +123,8 @@ bool behaviour_shares_memory(const struct behaviour *behaviour, enum table_id ta
 /* Adds the places that share their memory with one of these. */
 void behaviour_share_memory(const struct behaviour *behaviour, bool *asked);
 
+/* Whether the target looks into a set that is another on the second side. */
+bool behaviour_target_other(struct behaviour *behaviour, const struct target *target);
 /* What one rule asks of a packet: all of it, and up to where it begins to have effects that are events. */
 diagram_node behaviour_condition(struct behaviour *behaviour, size_t side, const struct rule *rule);
 diagram_node behaviour_touch(struct behaviour *behaviour, size_t side, const struct rule *rule);

@@ -57,7 +57,8 @@ static bool owner_add(struct places *places, const void *owner, uint32_t place)
 /* Types that share what they remember by a name of their own; taken as one whichever the name. */
 static unsigned shared_memory(const char *type)
 {
-	static const char *const shared[] = {"set", "recent", "hashlimit", "rateest", "nfacct", ""};
+	static const char *const shared[] = {"set",    "recent",    "hashlimit", "rateest",
+					     "nfacct", "connlabel", ""};
 	_Static_assert(MEMORY_SETS == 1u << 0, "sets come first");
 	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
 		if (strcmp(type, shared[i]) == 0)
@@ -352,6 +353,14 @@ static void name_set(void *context, const struct set *set, struct buffer *name)
 		buffer_puts(name, " (new)");
 }
 
+/* --map-set: what the packet gets is what the members say. */
+bool behaviour_target_other(struct behaviour *behaviour, const struct target *target)
+{
+	struct set_uses uses;
+
+	return target_set_uses(target, &uses) && uses.looked_up && is_other(behaviour, uses.looked_up);
+}
+
 struct set_naming {
 	struct behaviour *behaviour;
 	bool other;
@@ -374,13 +383,24 @@ static bool is_momentary(const char *type)
 
 /* What the packet itself has, and what it looks up for: nothing but NAT, a target or another program makes it
  * another on the way. Not what looks at any byte: forwarding counts the time to live down. */
+static void look_at_parts(void *context, const struct set *set)
+{
+	bool *has_interface = context;
+
+	for (unsigned i = 0; i < set->dimensions; i++)
+		*has_interface |= set_types[set->type].parts[i] == SET_PART_INTERFACE;
+}
+
 static bool lasts(const struct match *match)
 {
 	static const char *const types[] = {"set",    "mark", "length", "dscp",   "tos",
 					    "tcpmss", "tcp",  "ecn",    "pkttype"};
+	/* Where there is no such device yet, a set that asks for one does not match. */
+	bool has_interface = false;
+	match_each_set(match, look_at_parts, &has_interface);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcmp(match->type->name, types[i]) == 0)
-			return true;
+			return !has_interface;
 	return false;
 }
 
@@ -432,6 +452,8 @@ static bool name_target(struct behaviour *behaviour, const struct rule *rule, st
 	buffer_printf(name, "-j %s", target->type->name);
 	if (target->type->print)
 		target->type->print(target, rule, name);
+	if (behaviour_target_other(behaviour, target))
+		buffer_puts(name, " (new)");
 	struct text text = {name->data, name->size};
 	if (!name->failed)
 		name_place(behaviour, place_for(behaviour, target, rule, text, target->type->name), name);

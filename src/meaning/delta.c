@@ -298,7 +298,8 @@ static diagram_node touch(const struct delta *delta, size_t side, const struct r
 				   behaviour_touch(delta->behaviour, side, rule));
 }
 
-/* Two rules of one text: they differ where sets do, and where a chain that is called does. */
+/* Two rules of one text: they differ where sets do, those that the target looks into too, and where a chain
+ * that is called does. */
 static diagram_node pair_delta(struct delta *delta, const struct rule *before, const struct rule *after)
 {
 	struct behaviour *behaviour = delta->behaviour;
@@ -308,6 +309,8 @@ static diagram_node pair_delta(struct delta *delta, const struct rule *before, c
 	if (asks_sets(before) || !text_equal(rule_text(before), rule_text(after)))
 		all = behaviour_any_state(behaviour, before->chain->table->id,
 					  sets_delta(behaviour, before, after));
+	if (behaviour_target_other(behaviour, &after->target))
+		all = diagram_or(diagram, touch(delta, 0, before), touch(delta, 1, after));
 	if (before->target.chain && !delta->alone) {
 		const struct chain *callee = before->target.chain;
 		diagram_node within = delta->chains[callee->table->id][callee->order];

@@ -18,11 +18,11 @@ bool walk_assembles(const struct walk *walk)
 	return walk->journey == JOURNEY_DELIVERED && walk->behaviour->family == FAMILY_IPV4;
 }
 
-/* What a packet has, and all of its fragments. */
+/* What a packet has, and all of its fragments. Not what sets say: they may ask for ports. */
 static bool is_shared(const char *name)
 {
-	static const char *const types[] = {"mark", "set",      "mac",      "pkttype", "time",
-					    "cpu",  "addrtype", "devgroup", "physdev", "rpfilter"};
+	static const char *const types[] = {"mark",     "mac",      "pkttype", "time",    "cpu",
+					    "addrtype", "devgroup", "physdev", "rpfilter"};
 	if (strncmp(name, "-m ", 3) != 0)
 		return false;
 	size_t size = strcspn(name + 3, " ");

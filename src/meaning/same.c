@@ -12,8 +12,8 @@ static bool same_member(const struct set_member *a, const struct set_member *b)
 	return a->low == b->low && a->high == b->high && a->low2 == b->low2 && a->high2 == b->high2 &&
 	       a->prefix == b->prefix && a->prefix2 == b->prefix2 && a->protocol == b->protocol &&
 	       a->nomatch == b->nomatch && a->physdev == b->physdev && a->wildcard == b->wildcard &&
-	       a->has_mac == b->has_mac && a->timed == b->timed && a->port == b->port &&
-	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && a->mark == b->mark &&
+	       a->has_mac == b->has_mac && a->timed == b->timed && (!a->timed || a->timeout == b->timeout) &&
+	       a->port == b->port && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && a->mark == b->mark &&
 	       strcmp(a->interface, b->interface) == 0 && !a->set == !b->set &&
 	       (!a->set || text_equal(a->set->name, b->set->name)) && a->packets == b->packets &&
 	       a->bytes == b->bytes && a->skb_mark == b->skb_mark && a->skb_mask == b->skb_mask &&
