@@ -104,6 +104,20 @@ static void bans_that_move(void **state)
 	     V4 OPEN("-A INPUT " BAN),
 	     V4 RAW("-A PREROUTING " BAN) OPEN(""),
 	     {SAME, SAME, UNASKED}},
+	    /* A set that asks for the device that a packet leaves by does not match before there is one. */
+	    {"by a device that is not known yet",
+	     V4 MANGLE("-A PREROUTING -m set --match-set i src,dst -j DROP\n"),
+	     V4 MANGLE("-A INPUT -m set --match-set i src,dst -j DROP\n"
+		       "-A FORWARD -m set --match-set i src,dst -j DROP\n"),
+	     {UNDECIDED, UNDECIDED, UNASKED},
+	     "create i hash:net,iface\nadd i 10.0.0.0/8,eth1\n"},
+	    /* A later fragment has no port, and INPUT meets no fragments. */
+	    {"by ports alone, to where fragments are joined",
+	     V4 MANGLE("-A PREROUTING -p udp -m set ! --match-set p dst -j DROP\n"),
+	     V4 MANGLE("-A INPUT -p udp -m set ! --match-set p dst -j DROP\n"
+		       "-A FORWARD -p udp -m set ! --match-set p dst -j DROP\n"),
+	     {UNDECIDED, SAME, UNASKED},
+	     "create p bitmap:port range 0-65535\nadd p 80\n"},
 	    {"to mangle",
 	     V4 OPEN("-A INPUT " BAN),
 	     V4 MANGLE("-A PREROUTING " BAN) OPEN(""),
