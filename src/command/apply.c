@@ -92,30 +92,18 @@ static int stage(struct apply *apply)
 	return code;
 }
 
-/* Of a member that goes the list says how long it was to stay and how long it will from now on: that a moment
- * has passed since it was added is no difference. No string of JSON has a quotation mark without a \ in
- * front. */
-static void forget_passing(struct buffer *json)
-{
-	static const char word[] = "\"expires\": ", other[] = "\"expired\": ";
-
-	for (char *at = json->data; at && (at = strstr(at, word)); at += sizeof(word) - 1)
-		memcpy(at, other, sizeof(other) - 1);
-}
-
 /* What the kernel took, as a ruleset. */
 static int read_back(struct apply *apply, struct ruleset **taken)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	static const struct nft_choice own = {.table = NFT_TABLE, .as_written = true};
 	struct buffer json = {0}, text = {0};
 	int error = sink ? nft_scratch_list((struct text){apply->tried.data, apply->tried.size}, "nftables",
 					    sink, &json)
 			 : -ENOMEM;
 
-	forget_passing(&json);
 	if (!error)
-		error =
-		    rules_load_nft((struct text){json.data, json.size}, "nftables", NFT_TABLE, sink, taken);
+		error = rules_load_nft((struct text){json.data, json.size}, "nftables", &own, sink, taken);
 	if (error) {
 		diagnostics_print(sink, &text);
 		if (text.data)

@@ -47,6 +47,7 @@ static int make(const struct ruleset *rules, struct buffer *script)
 static int read_back(const struct buffer *script, struct ruleset **read)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	static const struct nft_choice own = {.table = "weir", .as_written = true};
 	struct buffer json = {0};
 
 	if (!sink)
@@ -54,8 +55,8 @@ static int read_back(const struct buffer *script, struct ruleset **read)
 	int error = nft_scratch_list((struct text){script->data, script->size}, "rules.nft", sink, &json);
 	bool listed = !error;
 	if (listed)
-		error = rules_load_nft((struct text){json.data, json.size}, "nft -j list ruleset", "weir",
-				       sink, read);
+		error = rules_load_nft((struct text){json.data, json.size}, "nft -j list ruleset", &own, sink,
+				       read);
 	buffer_fini(&json);
 	if (!error)
 		return EXIT_DONE;

@@ -52,21 +52,25 @@ static bool still_pending(struct state_store *store, uint64_t deadline)
 	return error || (pending.kind == STATE_PENDING_TRY && pending.deadline == deadline);
 }
 
-static void take_back(struct state_store *store, uint64_t deadline)
+static int take_back(struct state_store *store, uint64_t deadline)
 {
 	struct state_pending pending;
-	enum state_recovered recovered;
+	enum state_recovered recovered = STATE_RECOVERED_NOTHING;
 	struct buffer why = {0};
 	int error = state_store_lock(store, "try", LOCK_WAIT, &why);
 
-	if (!error && still_pending(store, deadline))
-		error = state_recover(store, &recovered, &pending, &why);
+	if (!error) {
+		if (still_pending(store, deadline))
+			error = state_recover(store, &recovered, &pending, &why);
+		state_store_unlock(store);
+	}
 	if (error)
-		syslog(LOG_ERR, "the trial could not be taken back: %s",
+		syslog(LOG_ERR, "the trial could not be taken back, and is tried again: %s",
 		       why.data ? why.data : strerror(-error));
-	else
+	else if (recovered == STATE_RECOVERED_EXPIRED)
 		syslog(LOG_NOTICE, "the trial was not confirmed: it was taken back");
 	buffer_fini(&why);
+	return error;
 }
 
 static _Noreturn void hold(struct state_store *store, uint64_t deadline)
@@ -84,8 +88,9 @@ static _Noreturn void hold(struct state_store *store, uint64_t deadline)
 			pause = (struct timespec){.tv_nsec = (long)left};
 		nanosleep(&pause, NULL);
 	}
-	if (still_pending(store, deadline))
-		take_back(store, deadline);
+	/* Whoever waits for this may have no other way in. */
+	while (still_pending(store, deadline) && take_back(store, deadline))
+		sleep(POLL);
 	_exit(0);
 }
 

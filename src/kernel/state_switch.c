@@ -242,13 +242,6 @@ int state_end_trial(struct state_store *store, const struct state_pending *pendi
 	return error;
 }
 
-int state_confirm(struct state_store *store, const struct state_pending *pending, struct buffer *why)
-{
-	int error = state_set_current(store, pending->number, why);
-
-	return error ? error : forget(store, why);
-}
-
 /* Whether the kernel holds what the change was to make. */
 static int came_through(struct state_store *store, const struct state_pending *pending, bool *through,
 			struct buffer *why)
@@ -268,6 +261,49 @@ static int came_through(struct state_store *store, const struct state_pending *p
 	buffer_fini(&first);
 	*through = !differs;
 	return error;
+}
+
+/* Whether the kernel still holds what was before the trial, as its process died in between. Members that
+ * were added or deleted during a trial make it neither. */
+static int never_came(struct state_store *store, const struct state_pending *pending, bool *never,
+		      struct buffer *why)
+{
+	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
+	struct nft_image *before __attribute__((cleanup(nft_image_cleanup))) = NULL;
+	struct nft_image *live __attribute__((cleanup(nft_image_cleanup))) = NULL;
+	struct buffer first = {0};
+	bool through = false, differs = true;
+	int error = came_through(store, pending, &through, why);
+
+	if (!error && !arena)
+		error = -ENOMEM;
+	if (!error && !through)
+		error = state_image(store, arena, pending->number, true, &before, why);
+	if (!error && !through)
+		error = nft_image_read(&live, why);
+	if (!error && !through)
+		error = nft_image_differs(live, before, &differs, &first);
+	buffer_fini(&first);
+	*never = !through && !differs;
+	return error;
+}
+
+int state_confirm(struct state_store *store, const struct state_pending *pending, struct buffer *why)
+{
+	bool never = false;
+	int error = never_came(store, pending, &never, why);
+
+	if (!error && never) {
+		error = state_end_trial(store, pending, why);
+		if (!error) {
+			buffer_puts(
+			    why, "the trial never came into force, as what began it was killed: try again");
+			error = -ESTALE;
+		}
+	}
+	if (!error)
+		error = state_set_current(store, pending->number, why);
+	return error ? error : forget(store, why);
 }
 
 static int recover_change(struct state_store *store, const struct state_pending *pending,

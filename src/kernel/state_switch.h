@@ -52,7 +52,8 @@ int state_recover(struct state_store *store, enum state_recovered *recovered, st
 
 /* Ends the trial that is running: as it was before. */
 int state_end_trial(struct state_store *store, const struct state_pending *pending, struct buffer *why);
-/* The trial's state is in force from now on. */
+/* The trial's state is in force from now on. -ESTALE: it never came, as what began it was killed; it is
+ * ended. */
 int state_confirm(struct state_store *store, const struct state_pending *pending, struct buffer *why);
 
 /* The tables of a state, or those before it; number 0: none at all. */

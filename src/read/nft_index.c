@@ -178,7 +178,7 @@ static void add_table(struct nft_reader *reader, struct json_object *json)
 		listing_error(reader, "nft-json", NULL, "a table without a family or a name");
 		return;
 	}
-	if (reader->only && strcmp(reader->only, name) != 0) {
+	if (reader->choice.table && strcmp(reader->choice.table, name) != 0) {
 		skip(reader, name_in(reader, family, name, NULL));
 		return;
 	}

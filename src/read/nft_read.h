@@ -17,14 +17,18 @@ struct nft_texts {
 	struct buffer sets;
 };
 
-/* The JSON that `nft -j list ruleset` prints, of tables named `only` (NULL: of all). 0, -EINVAL with
- * diagnostics, -ENOMEM. */
-int nft_read_json(struct text json, const char *name, const char *only, struct diagnostics *sink,
-		  struct nft_texts *texts);
+struct nft_choice {
+	const char *table; /* of tables of that name; NULL: of all */
+	bool as_written;   /* members have all of their time left, whatever has passed since they came */
+};
+
+/* The JSON that `nft -j list ruleset` prints; choice may be NULL. 0, -EINVAL with diagnostics, -ENOMEM. */
+int nft_read_json(struct text json, const char *name, const struct nft_choice *choice,
+		  struct diagnostics *sink, struct nft_texts *texts);
 void nft_texts_fini(struct nft_texts *texts);
 /* The same as a ruleset. */
-int rules_load_nft(struct text json, const char *name, const char *only, struct diagnostics *sink,
-		   struct ruleset **ruleset);
+int rules_load_nft(struct text json, const char *name, const struct nft_choice *choice,
+		   struct diagnostics *sink, struct ruleset **ruleset);
 
 /* By content: {"nftables": ...}; a script, by its first words or its name. */
 bool nft_is_json(struct text text);

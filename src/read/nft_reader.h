@@ -68,7 +68,7 @@ struct nft_reader {
 	struct arena *arena;
 	struct diagnostics *sink;
 	struct span nowhere; /* a source of the file's name, for messages */
-	const char *only;    /* tables of this name alone; NULL: all */
+	struct nft_choice choice;
 	struct json_object *root;
 	size_t table_count, table_capacity, chain_count, chain_capacity, set_count, set_capacity;
 	struct nft_table **tables;

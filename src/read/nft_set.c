@@ -209,7 +209,8 @@ static bool read_timeout(const struct writer *writer, uint64_t *left)
 	uint64_t whole = writer->default_timeout;
 	bool given = listing_number(listing_get(writer->options, "timeout"), UINT32_MAX, &whole);
 
-	if (!listing_number(listing_get(writer->options, "expires"), UINT32_MAX - 1, left)) {
+	if (writer->reader->choice.as_written ||
+	    !listing_number(listing_get(writer->options, "expires"), UINT32_MAX - 1, left)) {
 		*left = whole;
 		return given;
 	}

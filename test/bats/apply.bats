@@ -262,6 +262,18 @@ talk() {
 		sleep 0.1
 	done
 	diff "$dir/before" <(held)
+	# what stands in the way when its time is over is tried again
+	mkdir "$dir/hidden"
+	w try "$dir/two" --timeout 1s
+	mv "$state"/states/* "$dir/hidden"
+	sleep 2
+	run ! diff -q "$dir/before" <(held)
+	mv "$dir"/hidden/* "$state/states"
+	for _ in {1..60}; do
+		if diff -q "$dir/before" <(held) >/dev/null; then break; fi
+		sleep 0.1
+	done
+	diff "$dir/before" <(held)
 	w try "$dir/two" --timeout 2s
 	while read -r file; do
 		process=${file#/proc/}
@@ -468,6 +480,12 @@ talk() {
 			held >"$dir/now"
 			cmp -s "$dir/now" "$dir/held.one" || cmp -s "$dir/now" "$dir/held.two"
 			# on disk, too: what it says is in force is there, and what the kernel has
+			if [ "$verb" = try ] && ((call % 2 == 0)); then
+				# what is confirmed is what the kernel has, and what never came is not confirmed
+				before=one
+				if w confirm >/dev/null 2>&1; then before=two; fi
+				diff "$dir/held.$before" <(held)
+			fi
 			if [ "$verb" = try ]; then w rollback >/dev/null 2>&1 || true; fi
 			w apply "$dir/one" >/dev/null 2>"$dir/errors" || { cat "$dir/errors"; false; }
 			diff "$dir/held.one" <(held)
