@@ -277,9 +277,39 @@ static int start_holder(void *context)
 	return holder_start(trial->store, trial->deadline);
 }
 
-static void report(const struct apply *apply, const struct nft_changes *changes, uint32_t number, bool done)
+/* Settings that are not what they shall be, by what the kernel says now; others may have changed them. */
+static size_t count_settings(struct apply *apply, struct json_object *list, bool print)
+{
+	const struct sysctls *now = &apply->now, *next = &apply->next;
+	size_t count = 0;
+
+	for (size_t i = 0; i < next->count + now->count; i++) {
+		bool back = i >= next->count;
+		const struct sysctl *setting = back ? &now->list[i - next->count] : &next->list[i];
+		const char *value = back ? setting->first : setting->value, *is;
+		bool kept = false;
+		for (size_t k = 0; back && k < next->count; k++)
+			kept |= strcmp(next->list[k].name, setting->name) == 0;
+		if (kept || !value || sysctl_read(apply->arena, setting->name, &is) || strcmp(is, value) == 0)
+			continue;
+		count++;
+		if (print)
+			printf("  setting %s: %s, was %s\n", setting->name, value, is);
+		if (list) {
+			struct json_object *object = json_object_new_object();
+			json_object_object_add(object, "name", json_object_new_string(setting->name));
+			json_object_object_add(object, "value", json_object_new_string(value));
+			json_object_object_add(object, "was", json_object_new_string(is));
+			json_object_array_add(list, object);
+		}
+	}
+	return count;
+}
+
+static void report(struct apply *apply, const struct nft_changes *changes, uint32_t number, bool done)
 {
 	const struct apply_options *options = apply->options;
+	bool settings = !done && count_settings(apply, NULL, false);
 
 	if (options->json) {
 		struct json_object *object = json_object_new_object();
@@ -291,16 +321,23 @@ static void report(const struct apply *apply, const struct nft_changes *changes,
 			json_object_object_add(object, "confirm_within",
 					       json_object_new_int64((int64_t)options->timeout));
 		json_object_object_add(object, "changes", applied_changes_json(changes));
+		if (!done) {
+			struct json_object *list = json_object_new_array();
+			count_settings(apply, list, false);
+			json_object_object_add(object, "settings", list);
+		}
 		command_print_json(object);
 		return;
 	}
-	if (!changes->count && !number) {
+	if (!changes->count && !number && !settings) {
 		puts(options->dry_run ? "Nothing would change."
 				      : "Nothing to change: the kernel has these rules.");
 		return;
 	}
-	puts(!changes->count ? "The kernel has these rules." : done ? "Applied:" : "Would change:");
+	puts(done && !changes->count ? "The kernel has these rules." : done ? "Applied:" : "Would change:");
 	applied_changes_print(changes);
+	if (settings)
+		count_settings(apply, NULL, true);
 	if (done)
 		printf("State %" PRIu32 ".\n", number);
 	if (done && options->timeout)
@@ -339,18 +376,6 @@ static int move(struct apply *apply, const struct nft_image *live)
 	return code;
 }
 
-static bool same_settings(const struct sysctls *a, const struct sysctls *b)
-{
-	struct buffer left = {0}, right = {0};
-
-	sysctls_print(a, &left);
-	sysctls_print(b, &right);
-	bool same = left.size == right.size && (!left.size || memcmp(left.data, right.data, left.size) == 0);
-	buffer_fini(&left);
-	buffer_fini(&right);
-	return same;
-}
-
 /* Compares with what is in force, and puts it in force when it is anything else. */
 static int switch_over(struct apply *apply)
 {
@@ -374,7 +399,7 @@ static int switch_over(struct apply *apply)
 		buffer_fini(&why);
 		return code;
 	}
-	bool same = !changes->count && same_settings(&apply->now, &apply->next);
+	bool same = !changes->count && !count_settings(apply, NULL, false);
 	if (same && (apply->current || apply->options->dry_run)) {
 		report(apply, changes, 0, false);
 		return EXIT_DONE;

@@ -187,9 +187,9 @@ static int collect_answers(struct mnl_socket *socket, struct answer *answer)
 		return -ENOMEM;
 	for (;;) {
 		size = recv(mnl_socket_get_fd(socket), data, ANSWER_SIZE, MSG_DONTWAIT);
-		if (size < 0 && errno == EINTR)
+		/* ENOBUFS, once: more answers than there is room for; the first ones are there to be read. */
+		if (size < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
-		/* ENOBUFS: more answers than there is room for, of which the first ones came. */
 		if (size <= 0)
 			break;
 		take_answers(data, (size_t)size, answer);
@@ -242,6 +242,9 @@ static int open_socket(struct mnl_socket **socket, size_t size)
 		*socket = NULL;
 		return error;
 	}
+	/* Errors without the messages that they are of: more of them have room. */
+	int on = 1;
+	mnl_socket_setsockopt(*socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	/* Without the privilege the limit of all sockets holds, and a large transaction is EMSGSIZE. */
 	if (setsockopt(mnl_socket_get_fd(*socket), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
 		setsockopt(mnl_socket_get_fd(*socket), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));

@@ -143,6 +143,13 @@ talk() {
 	sleep 1.1
 	run -0 w apply "$dir/edge.weir"
 	[[ $output == *"Nothing to change"* ]]
+	# a setting that somebody else has changed is not as the policy says
+	inside sh -c "echo 0 >$setting"
+	run -0 w apply "$dir/edge.weir" --dry-run
+	[[ $output == *"setting net.netfilter.nf_conntrack_tcp_be_liberal: 1, was 0"* ]]
+	[ "$(inside cat "$setting")" = 0 ]
+	w apply "$dir/edge.weir"
+	[ "$(inside cat "$setting")" = 1 ]
 	w set add banned 2001:db8:7::7 198.51.100.9
 	w set test banned 2001:db8:7::7 198.51.100.9 192.0.2.3
 	w set list banned | grep -q '^192.0.2.0/24 .*"bad"'
@@ -152,7 +159,7 @@ talk() {
 	w rollback
 	[ "$(inside cat "$setting")" = 1 ]
 	w set test banned 2001:db8:7::7
-	w rollback
+	w rollback 0
 	[ "$(inside cat "$setting")" = 0 ]
 }
 

@@ -39,7 +39,7 @@ static struct ruleset *load(const char *text)
 	struct buffer said = {0};
 	struct ruleset *ruleset = load_saying(text, &said);
 	if (!ruleset)
-		print_message("%s", said.data);
+		print_message("%s\n", said.data);
 	buffer_fini(&said);
 	return ruleset;
 }

@@ -49,7 +49,7 @@ static struct ruleset *load_good(const char *text, const char *suffix)
 	struct buffer said = {0};
 	diagnostics_print(sink, &said);
 	if (result)
-		print_message("%s", said.data);
+		print_message("%s\n", said.data);
 	assert_int_equal(result, 0);
 	buffer_fini(&said);
 	diagnostics_free(sink);
@@ -67,7 +67,7 @@ static void assert_refused(const char *text, const char *code)
 	assert_null(ruleset);
 	diagnostics_print(sink, &said);
 	if (!strstr(said.data, code))
-		print_message("%s\n%s", text, said.data);
+		print_message("%s\n%s\n", text, said.data);
 	assert_non_null(strstr(said.data, code));
 	buffer_fini(&said);
 	diagnostics_free(sink);

@@ -87,6 +87,15 @@ static inline void reading_free(struct reading *reading)
 	arena_free(reading->arena);
 }
 
+/* cmocka cuts what is told at once after 1,023 bytes, its end of line as well. */
+static inline void tell(const char *text, const char *said)
+{
+	print_message("%s", text);
+	print_message("\n");
+	print_message("%s", said);
+	print_message("\n");
+}
+
 /* Read without a word said, but of what has no effect yet. */
 static inline struct reading read_good(const char *text)
 {
@@ -94,7 +103,7 @@ static inline struct reading read_good(const char *text)
 	struct reading reading = read_policy(text);
 	const char *said = reading.said.size ? reading.said.data : "";
 	if (*said)
-		print_message("%s%s", text, said);
+		tell(text, said);
 	assert_null(strstr(said, "error["));
 	while ((said = strstr(said, "warning["))) {
 		assert_memory_equal(said, idle, sizeof(idle) - 1);
@@ -174,7 +183,7 @@ static inline void check_refused(const char *text, const char *said)
 	struct reading reading = read_policy(text);
 	const char *line = reading.said.data ? strstr(reading.said.data, said) : NULL;
 	if (!line || reading.tree)
-		print_message("--- policy\n%s\n--- expected\n%s\n--- said\n%s", text, said,
+		print_message("--- policy\n%s\n--- expected\n%s\n--- said\n%s\n", text, said,
 			      reading.said.data ? reading.said.data : "nothing\n");
 	assert_non_null(line);
 	assert_null(reading.tree);

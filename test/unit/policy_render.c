@@ -36,7 +36,7 @@ static struct rendered render_with(const char *text, const struct policy_render_
 	if (!rendered.rendering) {
 		struct buffer said = {0};
 		diagnostics_print(rendered.sink, &said);
-		print_message("%s", said.data ? said.data : "");
+		print_message("%s\n", said.data ? said.data : "");
 		buffer_fini(&said);
 	}
 	return rendered;
@@ -535,7 +535,7 @@ static void rules_and_sets_point_to_the_policy(void **state)
 	if (result) {
 		struct buffer said = {0};
 		diagnostics_print(sink, &said);
-		print_message("%s", said.data ? said.data : "");
+		print_message("%s\n", said.data ? said.data : "");
 		buffer_fini(&said);
 	}
 	assert_int_equal(result, 0);

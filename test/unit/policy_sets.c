@@ -222,7 +222,7 @@ static void check_list(const char *text, enum policy_set_type type, enum policy_
 		assert_int_equal(result, -EINVAL);
 		diagnostics_print(sink, &out);
 		if (!strstr(out.data, expected + 1))
-			print_message("%s", out.data);
+			print_message("%s\n", out.data);
 		assert_non_null(strstr(out.data, expected + 1));
 	} else {
 		assert_int_equal(result, 0);
