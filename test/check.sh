@@ -8,7 +8,9 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
 results=$(mktemp) || exit 1
-trap 'rm -f "$results"' EXIT
+log=$(mktemp) || exit 1
+builder=
+trap 'kill $builder 2>/dev/null; rm -f "$results" "$log"' EXIT
 
 # One line a test case: "passed|failed|skipped", its name, and why it was skipped, apart by tabs.
 result() {
@@ -43,18 +45,22 @@ require() { # label, suite
 }
 
 # A build that fails is one failed test.
-run() { # label, build directory, suites..., with options for meson setup in $options
+build() { # label, build directory, options for meson setup...
 	label=$1 directory=$2
 	shift 2
-	echo "${label}build and tests in $directory"
-	# shellcheck disable=SC2086 # $options is a list
-	[ -f "$directory/build.ninja" ] || said=$(meson setup "$directory" $options 2>&1) || {
+	[ -f "$directory/build.ninja" ] || said=$(meson setup "$directory" "$@" 2>&1) || {
 		printf '%s\n' "$said"
 		result failed "${label}configure"
-		return
+		return 1
 	}
-	ninja --quiet -C "$directory" || { result failed "${label}build"; return; }
+	nice ninja --quiet -C "$directory" || { result failed "${label}build"; return 1; }
 	ln -sfn src/command/weir "$directory/weir"
+}
+
+run() { # label, build directory, suites...
+	label=$1 directory=$2
+	shift 2
+	echo "${label}tests in $directory"
 	rm -f "$directory"/meson-logs/testlog*
 	suites=
 	for suite; do
@@ -68,13 +74,23 @@ run() { # label, build directory, suites..., with options for meson setup in $op
 	done
 }
 
-options=
-run "" "$build" layers unit golden bats parity parity-kernel
+echo "build in $build"
+plain=failed sanitised=failed
+build "" "$build" && plain=built
 
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-options="-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1"
-run "sanitised " "$build-asan" unit golden bats parity
-unset ASAN_OPTIONS UBSAN_OPTIONS
+# The second build goes on beside the first tests, which wait more than they work.
+echo "sanitised build in $build-asan, meanwhile"
+build "sanitised " "$build-asan" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 >"$log" 2>&1 &
+builder=$!
+[ $plain = failed ] || run "" "$build" layers unit golden bats parity parity-kernel
+wait $builder && sanitised=built
+builder=
+cat "$log"
+if [ $sanitised = built ]; then
+	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	run "sanitised " "$build-asan" unit golden bats parity
+	unset ASAN_OPTIONS UBSAN_OPTIONS
+fi
 
 if tools/lint.sh --quick; then
 	result passed "lint --quick"
