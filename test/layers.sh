@@ -21,7 +21,7 @@ rank() {
 	read | nftables | engine | meaning) echo 6 ;;
 	check | rewrite | plane) echo 7 ;;
 	kernel) echo 8 ;;
-	observe | feed) echo 9 ;;
+	observe | feed | daemon) echo 9 ;;
 	command) echo 10 ;;
 	*) echo 0 ;;
 	esac

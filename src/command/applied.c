@@ -24,6 +24,12 @@ int applied_fail(const char *command, int error, const struct buffer *why)
 			    why->data && why->size ? why->data : strerror(-error));
 }
 
+void applied_note(const char *command, const struct buffer *why)
+{
+	if (why->size)
+		command_fail(command, EXIT_DONE, "%s", why->data);
+}
+
 static int report_recovered(const char *command, enum state_recovered recovered,
 			    const struct state_pending *pending, bool trial_allowed)
 {
@@ -62,6 +68,7 @@ int applied_open(const char *command, const char *directory, unsigned wait, stru
 		 struct state_pending *trial)
 {
 	struct state_pending pending = {0};
+	struct early_report early = {0};
 	struct buffer why = {0};
 	enum state_recovered recovered;
 	int code = EXIT_DONE, error = state_store_open(directory, true, store, &why);
@@ -69,11 +76,16 @@ int applied_open(const char *command, const char *directory, unsigned wait, stru
 	if (!error)
 		error = state_store_lock(store, command, wait, &why);
 	if (!error)
-		error = state_recover(store, &recovered, &pending, &why);
+		error = early_recover(store, &recovered, &pending, &early, &why);
+	if (!error)
+		applied_note(command, &why);
 	if (error)
 		code = applied_fail(command, error, &why);
 	else
 		code = report_recovered(command, recovered, &pending, trial);
+	if (!code)
+		code = applied_early(command, &early, false);
+	early_report_fini(&early);
 	if (!error && trial)
 		*trial = recovered == STATE_RECOVERED_TRIAL ? pending : (struct state_pending){0};
 	buffer_fini(&why);
@@ -123,8 +135,29 @@ void applied_changes_print(const struct nft_changes *changes)
 	buffer_fini(&text);
 }
 
-/* 1: weir is there; 0: it is not; -errno: a program is there that could not be looked at, as with CAP_BPF
- * alone: it may be weir's. */
+int applied_early(const char *command, const struct early_report *report, bool all)
+{
+	struct buffer text = {0};
+
+	if (all) {
+		early_report_print(report, &text);
+		fputs(text.data ? text.data : "", stdout);
+	}
+	for (size_t i = 0; i < report->count; i++) {
+		const struct early_result *result = &report->list[i];
+		bool lost = result->verb == EARLY_DETACHED || result->verb == EARLY_NOT_ATTACHED;
+		if (result->verb == EARLY_FAILED)
+			command_fail(command, EXIT_SYSTEM, "early drop: %s", result->words);
+		else if (lost && !all)
+			command_fail(command, EXIT_DONE, "%s: nothing is dropped early there: %s",
+				     result->device, result->words);
+	}
+	buffer_fini(&text);
+	return report->error ? EXIT_SYSTEM : EXIT_DONE;
+}
+
+/* 1: weir is there, by other rules than those that are applied; 0: it is not; -errno: a program is there that
+ * could not be looked at, as with CAP_BPF alone: it may be weir's. */
 static int drops_early(const struct link *link)
 {
 	const uint32_t programs[] = {link->xdp_native, link->xdp_generic, link->xdp_offload};
@@ -134,6 +167,8 @@ static int drops_early(const struct link *link)
 		if (!programs[i])
 			continue;
 		int error = attachment_open(programs[i], &attachment);
+		if (!error && attachment.meta.header->rules != META_LIVE)
+			continue;
 		if (!error || error == -EPROTO || error == -EBADMSG)
 			return 1;
 		if (error != -ENOENT)
@@ -163,8 +198,8 @@ int applied_no_early_drop(const char *command)
 		if (error)
 			return command_fail(
 			    command, EXIT_SYSTEM,
-			    "%s: weir drops early there, by the rules that were in force when it "
-			    "was attached: weir detach %s first; nothing was changed",
+			    "%s: weir drops early there, by other rules than those that are applied: "
+			    "weir detach %s first; nothing was changed",
 			    links[i].name, links[i].name);
 	}
 	return EXIT_DONE;

@@ -7,10 +7,12 @@
 #include "command/applied.h"
 #include "command/apply_members.h"
 #include "command/command.h"
+#include "command/early_state.h"
+#include "command/prove.h"
+#include "command/set_lists.h"
 #include "kernel/nft_stage.h"
-#include "meaning/difference.h"
+#include "kernel/state_overlay.h"
 #include "nftables/nft.h"
-#include "read/nft_read.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -45,11 +47,15 @@ struct apply {
 	struct buffer script; /* whole */
 	struct large_sets large;
 	struct buffer tried; /* the script with a few members of large sets */
+	struct buffer watch; /* what the daemon is to look after */
+	struct buffer lists; /* what weir set must know */
 	struct nft_image *image;
 	struct state_store store;
 	struct sysctls now, next; /* settings of the state in force, and of the new one */
 	struct arena *arena;
 	uint32_t current;
+	struct buffer devices; /* of early drop, as a state has them */
+	struct early_report early;
 };
 
 static int fail(const struct apply *apply, int code, const char *text)
@@ -92,61 +98,6 @@ static int stage(struct apply *apply)
 	return code;
 }
 
-/* What the kernel took, as a ruleset. */
-static int read_back(struct apply *apply, struct ruleset **taken)
-{
-	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
-	static const struct nft_choice own = {.table = NFT_TABLE, .as_written = true};
-	struct buffer json = {0}, text = {0};
-	int error = sink ? nft_scratch_list((struct text){apply->tried.data, apply->tried.size}, "nftables",
-					    sink, &json)
-			 : -ENOMEM;
-
-	if (!error)
-		error = rules_load_nft((struct text){json.data, json.size}, "nftables", &own, sink, taken);
-	if (error) {
-		diagnostics_print(sink, &text);
-		if (text.data)
-			fputs(text.data, stderr);
-		buffer_fini(&text);
-		fail(apply, EXIT_SYSTEM, "what the kernel took cannot be read back: nothing was changed");
-	}
-	buffer_fini(&json);
-	return error ? EXIT_SYSTEM : EXIT_DONE;
-}
-
-static int prove(struct apply *apply)
-{
-	static const struct difference_options all = {.effects = true, .region_limit = 1};
-	struct difference *difference __attribute__((cleanup(difference_cleanup))) = NULL;
-	struct ruleset *taken __attribute__((cleanup(ruleset_cleanup))) = NULL;
-	int code, error;
-
-	command_progress_start("comparing what the kernel took with what the rules mean");
-	code = read_back(apply, &taken);
-	error = code ? 0 : difference_compute(apply->ruleset, taken, &all, &difference);
-	command_progress_stop();
-	if (error)
-		return fail(apply, EXIT_SYSTEM, strerror(-error));
-	if (code || difference->answer == DIFFERENCE_NONE)
-		return code;
-	for (size_t i = 0; i < difference->chain_count; i++) {
-		const struct difference_chain *chain = &difference->chains[i];
-		if (chain->answer == difference->answer)
-			return command_fail(
-			    apply->options->command, EXIT_UNDECIDED, "%s %s %s: %s (%s): nothing was changed",
-			    chain->family == FAMILY_IPV4 ? "IPv4" : "IPv6", table_names[chain->table],
-			    hook_names[chain->hook],
-			    chain->answer == DIFFERENCE_FOUND
-				? "the kernel would do other than the rules say; please report this"
-				: "what the kernel took could not be proven equal to the rules",
-			    chain->region_count ? chain->regions[0].words
-			    : chain->reason     ? chain->reason
-						: "");
-	}
-	return fail(apply, EXIT_UNDECIDED, "not proven equal to the rules: nothing was changed");
-}
-
 /* What is to be in the kernel, tried and proven. */
 static int make_image(struct apply *apply)
 {
@@ -158,7 +109,8 @@ static int make_image(struct apply *apply)
 	if (!code)
 		code = stage(apply);
 	if (!code)
-		code = prove(apply);
+		code = rules_prove(apply->options->command, apply->ruleset,
+				   (struct text){apply->tried.data, apply->tried.size});
 	large_sets_restore(&apply->large);
 	if (code)
 		return code;
@@ -168,7 +120,7 @@ static int make_image(struct apply *apply)
 
 /* --- On disk */
 
-#define FILES 8
+#define FILES 10
 
 struct files {
 	struct buffer texts[FILES];
@@ -189,8 +141,6 @@ static void add_buffer(struct files *files, const char *name, const struct buffe
 /* The rules as they were read: `weir diff DIRECTORY/states/NUMBER ...` takes them. */
 static void add_rules(struct files *files, const struct ruleset *ruleset)
 {
-	static const char *const names[FAMILY_COUNT] = {"rules.v4", "rules.v6"};
-
 	for (int family = 0; family < FAMILY_COUNT; family++) {
 		struct buffer *text = &files->texts[family];
 		if (!ruleset->has_family[family])
@@ -198,11 +148,11 @@ static void add_rules(struct files *files, const struct ruleset *ruleset)
 		for (int id = 0; id < TABLE_COUNT; id++)
 			if (ruleset->tables[family][id].present)
 				table_print(&ruleset->tables[family][id], COUNTERS_NONE, text);
-		add_buffer(files, names[family], text);
+		add_buffer(files, state_rule_files[family], text);
 	}
 	ruleset_print_sets(ruleset, &files->texts[FAMILY_COUNT]);
 	if (files->texts[FAMILY_COUNT].size)
-		add_buffer(files, "ipsets", &files->texts[FAMILY_COUNT]);
+		add_buffer(files, STATE_SETS, &files->texts[FAMILY_COUNT]);
 }
 
 static bool any_failed(const struct files *files)
@@ -249,6 +199,12 @@ static int put_state(struct apply *apply, const struct nft_image *live, uint32_t
 	add_buffer(&files, STATE_SCRIPT, &apply->script);
 	add_file(&files, STATE_IMAGE, apply->image->raw);
 	add_buffer(&files, STATE_SYSCTLS, &sysctls);
+	if (apply->watch.size)
+		add_buffer(&files, STATE_WATCH, &apply->watch);
+	if (apply->devices.size)
+		add_buffer(&files, STATE_EARLY, &apply->devices);
+	if (apply->lists.size)
+		add_buffer(&files, STATE_LISTS, &apply->lists);
 	if (!error && before)
 		add_file(&files, STATE_BEFORE, live->raw);
 	add_rules(&files, apply->ruleset);
@@ -326,18 +282,21 @@ static void report(struct apply *apply, const struct nft_changes *changes, uint3
 			count_settings(apply, list, false);
 			json_object_object_add(object, "settings", list);
 		}
+		json_object_object_add(object, "early", early_report_json(&apply->early));
 		command_print_json(object);
 		return;
 	}
 	if (!changes->count && !number && !settings) {
 		puts(options->dry_run ? "Nothing would change."
 				      : "Nothing to change: the kernel has these rules.");
+		applied_early(options->command, &apply->early, true);
 		return;
 	}
 	puts(done && !changes->count ? "The kernel has these rules." : done ? "Applied:" : "Would change:");
 	applied_changes_print(changes);
 	if (settings)
 		count_settings(apply, NULL, true);
+	applied_early(options->command, &apply->early, true);
 	if (done)
 		printf("State %" PRIu32 ".\n", number);
 	if (done && options->timeout)
@@ -360,20 +319,66 @@ static int move(struct apply *apply, const struct nft_image *live)
 		move.context = &trial;
 	}
 	if (!error) {
-		error = state_move(&apply->store, &move, &why);
-		if (error)
+		error = early_move(&apply->store, &move, apply->image, &apply->early, &why);
+		if (error && !move.left)
 			state_remove(&apply->store, move.number);
 	}
-	if (error) {
+	if (error && move.left) {
+		code =
+		    command_fail(apply->options->command, EXIT_SYSTEM,
+				 "%s; the next weir apply, confirm, rollback or set tries to put back what "
+				 "was before",
+				 why.data ? why.data : strerror(-error));
+	} else if (error) {
 		code = command_fail(apply->options->command, EXIT_SYSTEM, "%s: nothing was changed",
 				    why.data ? why.data : strerror(-error));
 	} else {
 		report(apply, move.changes, move.number, true);
+		apply_mirrors_note(apply->options->command, apply->ruleset);
+		applied_note(apply->options->command, &why);
 		state_prune(&apply->store, move.number, apply->current);
+		code = apply->early.error ? EXIT_SYSTEM : EXIT_DONE;
 	}
 	state_move_fini(&move);
 	buffer_fini(&why);
 	return code;
+}
+
+/* Whether the state in force has that file as it is now: what the daemon and weir set do goes by them. */
+static bool file_same(struct apply *apply, const char *name, const struct buffer *now)
+{
+	struct buffer why = {0};
+	struct text text = {0};
+
+	if (apply->current)
+		state_read(&apply->store, apply->arena, apply->current, name, &text, &why);
+	buffer_fini(&why);
+	return text_equal(text, (struct text){now->data, now->size});
+}
+
+/* The kernel has the rules: XDP is to have what they drop early, as devices and the host may be others now.
+ */
+static int stay(struct apply *apply, const struct nft_changes *changes)
+{
+	struct buffer why = {0};
+	int error = early_widen(&apply->store, apply->current, NULL, false, &apply->early, &why);
+
+	if (error)
+		command_fail(apply->options->command, EXIT_SYSTEM, "early drop: %s",
+			     why.data ? why.data : strerror(-error));
+	buffer_fini(&why);
+	report(apply, changes, 0, false);
+	return error ? EXIT_SYSTEM : EXIT_DONE;
+}
+
+static int rehearse(struct apply *apply, const struct nft_changes *changes)
+{
+	int error = early_rehearse(apply->ruleset, apply->image, &apply->early);
+
+	if (error)
+		return fail(apply, EXIT_SYSTEM, strerror(-error));
+	report(apply, changes, 0, false);
+	return EXIT_DONE;
 }
 
 /* Compares with what is in force, and puts it in force when it is anything else. */
@@ -384,13 +389,14 @@ static int switch_over(struct apply *apply)
 	struct buffer why = {0};
 	int error = nft_image_read(&live, &why);
 
+	if (!error) /* backends that the daemon has taken out are no change of the rules */
+		error = state_overlay_lift(&apply->store, apply->current, &live);
 	if (!error)
 		error = nft_changes_find(live, apply->image, &changes);
 	if (!error)
 		error = state_sysctls_left(&apply->store, apply->arena, apply->current, &apply->now);
 	if (!error)
-		error = apply_settings(apply->arena, apply->options->paths, apply->options->path_count,
-				       &apply->next);
+		error = apply_settings(apply->arena, apply->ruleset, &apply->next);
 	if (!error)
 		error = sysctls_remember(apply->arena, &apply->now, &apply->next, &why);
 	if (error) {
@@ -399,15 +405,12 @@ static int switch_over(struct apply *apply)
 		buffer_fini(&why);
 		return code;
 	}
-	bool same = !changes->count && !count_settings(apply, NULL, false);
-	if (same && (apply->current || apply->options->dry_run)) {
-		report(apply, changes, 0, false);
-		return EXIT_DONE;
-	}
-	if (apply->options->dry_run) {
-		report(apply, changes, 0, false);
-		return EXIT_DONE;
-	}
+	if (apply->options->dry_run)
+		return rehearse(apply, changes);
+	if (!changes->count && !count_settings(apply, NULL, false) && apply->current &&
+	    file_same(apply, STATE_WATCH, &apply->watch) && file_same(apply, STATE_LISTS, &apply->lists) &&
+	    file_same(apply, STATE_EARLY, &apply->devices))
+		return stay(apply, changes);
 	return move(apply, live);
 }
 
@@ -435,6 +438,21 @@ static int open_store(struct apply *apply)
 	return code;
 }
 
+/* What a state has besides its rules. */
+static int print_files(struct apply *apply)
+{
+	struct early_devices devices;
+	int error = early_devices_of(apply->arena, apply->ruleset, &devices);
+
+	if (!error)
+		early_devices_print(&devices, &apply->devices);
+	apply_watch(apply->ruleset, &apply->watch);
+	set_lists_print(apply->ruleset, &apply->lists);
+	if (!error && (apply->watch.failed || apply->devices.failed || apply->lists.failed))
+		error = -ENOMEM;
+	return error ? fail(apply, EXIT_SYSTEM, strerror(-error)) : EXIT_DONE;
+}
+
 int apply_run(const struct apply_options *options)
 {
 	struct apply apply = {.options = options, .store = STATE_STORE_NONE, .arena = arena_new()};
@@ -445,7 +463,14 @@ int apply_run(const struct apply_options *options)
 	if (!code)
 		code = print_script(&apply, &apply.script);
 	if (!code)
+		code = print_files(&apply);
+	if (!code)
 		code = open_store(&apply);
+	if (!code && options->admit)
+		code = options->admit(options->context, apply.ruleset, &apply.store, apply.current);
+	/* What goes on by itself is not to fail as a link is down. */
+	if (!code && !options->admit)
+		code = apply_mirrors(options->command, apply.ruleset);
 	if (!code && !options->dry_run)
 		code = applied_no_early_drop(options->command);
 	if (!code)
@@ -456,6 +481,10 @@ int apply_run(const struct apply_options *options)
 	nft_image_free(apply.image);
 	buffer_fini(&apply.script);
 	buffer_fini(&apply.tried);
+	buffer_fini(&apply.watch);
+	buffer_fini(&apply.lists);
+	buffer_fini(&apply.devices);
+	early_report_fini(&apply.early);
 	ruleset_free(apply.ruleset);
 	if (apply.arena)
 		arena_free(apply.arena);

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The kernel's settings that a policy asks for: its conntrack statement, as sysctls. */
+ * The kernel's settings that a policy asks for: its conntrack statement, and what its limits need, as
+ * sysctls. */
 #include "command/applied.h"
 #include "command/command.h"
 #include "read/policy/policy.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
-#include <sys/stat.h>
 
 static int add(struct arena *arena, struct sysctls *settings, const char *name, uint64_t value)
 {
 	struct sysctl *sysctl = arena_push(arena, (void **)&settings->list, &settings->count,
 					   &settings->capacity, sizeof(*sysctl));
 
-	if (!sysctl)
+	if (!sysctl || !name)
 		return -ENOMEM;
-	sysctl->name = arena_printf(arena, "net.netfilter.%s", name);
+	sysctl->name = arena_printf(arena, "net.%s", name);
 	sysctl->value = arena_printf(arena, "%" PRIu64, value);
 	return sysctl->name && sysctl->value ? 0 : -ENOMEM;
 }
@@ -30,11 +29,11 @@ static int add_conntrack(struct arena *arena, const struct policy_conntrack *con
 		bool said;
 		uint64_t value;
 	} all[] = {
-	    {"nf_conntrack_buckets", conntrack->buckets, conntrack->buckets},
-	    {"nf_conntrack_max", conntrack->max, conntrack->max}, /* behind: buckets set it, too */
-	    {"nf_conntrack_tcp_be_liberal", conntrack->tcp_be_liberal,
+	    {"netfilter.nf_conntrack_buckets", conntrack->buckets, conntrack->buckets},
+	    {"netfilter.nf_conntrack_max", conntrack->max, conntrack->max}, /* behind: buckets set it, too */
+	    {"netfilter.nf_conntrack_tcp_be_liberal", conntrack->tcp_be_liberal,
 	     conntrack->tcp_be_liberal == SWITCH_ON},
-	    {"nf_conntrack_tcp_loose", conntrack->tcp_loose, conntrack->tcp_loose == SWITCH_ON},
+	    {"netfilter.nf_conntrack_tcp_loose", conntrack->tcp_loose, conntrack->tcp_loose == SWITCH_ON},
 	};
 	int error = 0;
 
@@ -42,36 +41,43 @@ static int add_conntrack(struct arena *arena, const struct policy_conntrack *con
 		if (all[i].said)
 			error = add(arena, settings, all[i].name, all[i].value);
 	for (size_t i = 0; i < conntrack->timeout_count && !error; i++)
-		error = add(arena, settings, conntrack->timeouts[i].sysctl, conntrack->timeouts[i].seconds);
+		error =
+		    add(arena, settings, arena_printf(arena, "netfilter.%s", conntrack->timeouts[i].sysctl),
+			conntrack->timeouts[i].seconds);
 	return error;
 }
 
-static bool is_policy(const struct source *source)
+/* SYNPROXY takes the segment that answers its own for what conntrack calls INVALID, which it does where it
+ * takes no connection up in its middle; and hands time stamps on that the host's TCP is to know. */
+static int add_limits(struct arena *arena, const struct policy_tree *tree, struct sysctls *settings)
 {
-	size_t size = strlen(source->name);
+	bool cookies = false, proxy = false;
+	int error = 0;
 
-	return (size > 5 && strcmp(source->name + size - 5, ".weir") == 0) || policy_recognise(source);
+	for (size_t i = 0; i < tree->statement_count; i++) {
+		const struct policy_statement *statement = &tree->statements[i];
+		if (statement->kind != STATEMENT_LIMIT)
+			continue;
+		cookies |= statement->limit.with == LIMIT_SYNCOOKIES;
+		proxy |= statement->limit.with == LIMIT_SYNPROXY;
+	}
+	if (cookies || proxy)
+		error = add(arena, settings, "ipv4.tcp_syncookies", 1);
+	if (!error && proxy)
+		error = add(arena, settings, "ipv4.tcp_timestamps", 1);
+	if (!error && proxy && !tree->conntrack.tcp_loose)
+		error = add(arena, settings, "netfilter.nf_conntrack_tcp_loose", 0);
+	return error;
 }
 
-int apply_settings(struct arena *arena, const char *const *paths, size_t count, struct sysctls *settings)
+int apply_settings(struct arena *arena, const struct ruleset *ruleset, struct sysctls *settings)
 {
-	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
-	int error = sink ? 0 : -ENOMEM;
+	int error = 0;
 
-	for (size_t i = 0; i < count && !error; i++) {
-		struct policy_tree *tree = NULL;
-		struct source *source;
-		struct stat status;
-
-		/* The rules were read already: what cannot be read again here has said so. */
-		if (stat(paths[i], &status) < 0 || !S_ISREG(status.st_mode))
-			continue;
-		error = source_read(arena, paths[i], &source);
-		if (error || !is_policy(source))
-			continue;
-		error = policy_read(arena, sink, source, NULL, &tree);
+	for (size_t i = 0; i < ruleset->policy_count && !error; i++) {
+		error = add_conntrack(arena, &ruleset->policies[i]->conntrack, settings);
 		if (!error)
-			error = add_conntrack(arena, &tree->conntrack, settings);
+			error = add_limits(arena, ruleset->policies[i], settings);
 	}
 	return error;
 }

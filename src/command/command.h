@@ -26,7 +26,7 @@ struct command {
 extern const struct command command_attach, command_detach, command_status, command_counters, command_explain,
     command_replay, command_compile, command_cost, command_print, command_check, command_diff,
     command_optimize, command_export, command_apply, command_try, command_confirm, command_rollback,
-    command_set, command_feed;
+    command_set, command_feed, command_daemon;
 
 /* RULES... and --live, shared by the commands: loads, prints diagnostics to standard error on failure.
  * Returns EXIT_DONE with *ruleset, or the exit code. */

@@ -125,6 +125,11 @@ static void print_covered(struct compile *compile, const struct region *region, 
 		printf("             ");
 		print_rule(unit->rule, unit->kind == UNIT_LIST ? "  ..." : "");
 	}
+	if (covered->limit) {
+		printf("             at a rate: ");
+		clean_put(text_of(covered->limit));
+		printf("\n");
+	}
 	if (same_reason(before, covered))
 		return;
 	if (covered->reason) {
@@ -258,6 +263,8 @@ static struct json_object *json_region(struct compile *compile, const struct reg
 		struct json_object *entry = json_unit(compile, &region->units[covered->unit]);
 		json_object_object_add(entry, "early",
 				       json_object_new_string(coverage_names[covered->coverage]));
+		if (covered->limit)
+			json_object_object_add(entry, "limit", clean_json(text_of(covered->limit)));
 		if (covered->reason)
 			json_object_object_add(entry, "reason", clean_json(text_of(covered->reason)));
 		if (covered->blocker) {

@@ -23,7 +23,9 @@ static int confirm(const char *directory, bool json)
 {
 	struct state_store store = STATE_STORE_NONE;
 	struct state_pending trial;
+	struct early_report early = {0};
 	struct buffer why = {0};
+	uint32_t number = 0;
 	int error, code = applied_open("confirm", directory, LOCK_WAIT, &store, &trial);
 
 	if (code)
@@ -42,6 +44,16 @@ static int confirm(const char *directory, bool json)
 	} else {
 		printf("Confirmed: state %" PRIu32 ".\n", trial.number);
 	}
+	/* As it is, but where a trial never came or its begin was cut off. */
+	why.size = 0;
+	error = early_in_force(&store, &number, &why);
+	if (!error)
+		error = early_widen(&store, number, NULL, false, &early, &why);
+	if (error && !code)
+		code = applied_fail("confirm", error, &why);
+	else if (!code)
+		code = applied_early("confirm", &early, false);
+	early_report_fini(&early);
 	buffer_fini(&why);
 	state_store_close(&store);
 	return code;

@@ -73,6 +73,19 @@ static const char *family_name(enum family family)
 	return family == FAMILY_IPV4 ? "ipv4" : "ipv6";
 }
 
+/* What it gives packets that routing may go by, where that differs. */
+static struct json_object *routing_json(const struct difference_chain *chain)
+{
+	static const char *const names[] = {"mark", "tos", "ttl", "connmark"};
+	struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+	add_string(object, "answer", answer_names[chain->routing_answer]);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (chain->routing >> i & 1)
+			json_object_array_add(list, json_object_new_string(names[i]));
+	json_object_object_add(object, "by", list);
+	return object;
+}
+
 static struct json_object *chain_json(const struct diff *diff, const struct difference_chain *chain)
 {
 	struct json_object *object = json_object_new_object();
@@ -81,6 +94,8 @@ static struct json_object *chain_json(const struct diff *diff, const struct diff
 	add_string(object, "chain", hook_names[chain->hook]);
 	add_string(object, "answer", answer_names[chain->answer]);
 	add_string(object, "reason", chain->reason);
+	if (chain->routing_answer != DIFFERENCE_NONE)
+		json_object_object_add(object, "routing", routing_json(chain));
 	add_regions(diff, object, (struct whereabouts){.chain = chain}, chain->regions, chain->region_count,
 		    chain->region_total);
 	return object;

@@ -90,6 +90,39 @@ static void print_moves(const struct difference_journey *journey)
 	}
 }
 
+/* "another mark and another TOS". */
+static void print_routing(unsigned routing)
+{
+	static const char *const words[] = {"mark", "TOS", "TTL", "mark of the connection"};
+	bool any = false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!(routing >> i & 1))
+			continue;
+		printf("%s another %s", any ? " and" : "", words[i]);
+		any = true;
+	}
+}
+
+static void print_routing_note(const struct difference *difference)
+{
+	enum difference_answer all = DIFFERENCE_NONE;
+	for (size_t i = 0; i < difference->chain_count; i++) {
+		const struct difference_chain *chain = &difference->chains[i];
+		if (chain->routing_answer == DIFFERENCE_NONE)
+			continue;
+		printf("note: %s %s %s %s packets", family_names[chain->family], table_names[chain->table],
+		       hook_names[chain->hook],
+		       chain->routing_answer == DIFFERENCE_FOUND ? "gives some" : "may give some");
+		print_routing(chain->routing);
+		puts("");
+		all = chain->routing_answer;
+	}
+	if (all != DIFFERENCE_NONE)
+		puts("note: where routing goes by that (ip rule) they may go elsewhere, and meet other "
+		     "chains: "
+		     "--effects compares it");
+}
+
 static void print_note(const struct difference *difference)
 {
 	bool conntrack = false;
@@ -128,7 +161,7 @@ static void print_end(const struct diff *diff, size_t equal)
 {
 	const struct difference *difference = diff->difference;
 	size_t count = difference->chain_count;
-	if (equal == count) {
+	if (equal == count && diff_answer(diff) == DIFFERENCE_NONE) {
 		printf("Equal: all %zu chains%s.\n", equal, diff->options.effects ? ", effects too" : "");
 		return;
 	}
@@ -141,8 +174,11 @@ static void print_end(const struct diff *diff, size_t equal)
 		printf("They differ: %zu of %zu chains are equal.\n", equal, count);
 		break;
 	case DIFFERENCE_UNDECIDED:
-		printf("Undecided: %zu of %zu chains are equal, of the others it is not known%s.\n", equal,
-		       count, diff->options.journeys ? " what comes of it" : "");
+		if (equal == count)
+			puts("Undecided: all chains are equal, but packets may leave by other devices.");
+		else
+			printf("Undecided: %zu of %zu chains are equal, of the others it is not known%s.\n",
+			       equal, count, diff->options.journeys ? " what comes of it" : "");
 		break;
 	}
 }
@@ -159,5 +195,6 @@ void diff_print_text(const struct diff *diff)
 	for (size_t i = 0; i < difference->journey_count; i++)
 		print_journey(diff, &difference->journeys[i]);
 	print_note(difference);
+	print_routing_note(difference);
 	print_end(diff, equal);
 }

@@ -96,7 +96,31 @@ static void assign_values(const struct fields *fields, const struct packet *pack
 	}
 }
 
-static int ask_region(const struct region *region, const struct packet *packet, enum early *answer)
+/* Whether the packet is, for sure, among those of the region that a limit alone drops: the limit's rule. */
+static const struct rule *find_limit(const struct region *region, const int8_t *values, diagram_node domain)
+{
+	struct diagram *diagram = region->fields->diagram;
+	diagram_node limited = diagram_restrict(diagram, region_limited(region), values);
+	int8_t *witness = malloc(diagram_variables(diagram) + 1);
+	const struct rule *rule = NULL;
+	/* The first of them stands for all. */
+	diagram_node left = diagram_restrict(diagram, region->root, values);
+	if (witness && limited != DIAGRAM_FALSE && diagram_minus(diagram, domain, limited) == DIAGRAM_FALSE &&
+	    diagram_witness(diagram, diagram_if(diagram, domain, left, DIAGRAM_FALSE), 0, witness)) {
+		diagram_node at = diagram_restrict(diagram, left, witness);
+		uint32_t terminal = diagram_is_terminal(at) ? diagram_value(at) : 0;
+		uint32_t limit = terminal < region->attribution_count && terminal
+				     ? region->attributions[terminal].limit
+				     : 0;
+		if (limit)
+			rule = region->units[region->limits[limit - 1].unit].rule;
+	}
+	free(witness);
+	return rule;
+}
+
+static int ask_region(const struct region *region, const struct packet *packet, enum early *answer,
+		      const struct rule **limit)
 {
 	const struct fields *fields = region->fields;
 	struct diagram *diagram = fields->diagram;
@@ -107,7 +131,7 @@ static int ask_region(const struct region *region, const struct packet *packet, 
 	if (result == 0) {
 		assign_values(fields, packet, bits, values);
 		/* Impossible values of what is open (a fragment field of 3) must not count. */
-		diagram_node left = diagram_restrict(diagram, region->root, values);
+		diagram_node left = diagram_restrict(diagram, region_dropped(region), values);
 		diagram_node domain = diagram_restrict(diagram, fields_domain(fields), values);
 		diagram_node kept = diagram_and(diagram, domain, diagram_not(diagram, left));
 		diagram_node dropped = diagram_and(diagram, domain, left);
@@ -117,6 +141,8 @@ static int ask_region(const struct region *region, const struct packet *packet, 
 			*answer = EARLY_YES;
 		else
 			*answer = dropped == DIAGRAM_FALSE ? EARLY_NO : EARLY_DEPENDS;
+		*limit =
+		    *answer == EARLY_NO && region->limit_count ? find_limit(region, values, domain) : NULL;
 	}
 	free(bits);
 	free(values);
@@ -344,9 +370,16 @@ int early_judge(const struct ruleset *ruleset, const struct packet *packet,
 			    "the region was not computed within the node budget: nothing is dropped early");
 		return 0;
 	}
-	result = ask_region(region, packet, answer);
+	const struct rule *limit = NULL;
+	result = ask_region(region, packet, answer, &limit);
 	if (result || *answer == EARLY_YES)
 		return result;
+	if (limit) {
+		buffer_puts(reason, "XDP drops what is above the rate of ");
+		rule_name_print(limit, reason);
+		buffer_puts(reason, ", and lets the rest go up");
+		return 0;
+	}
 	if (*answer == EARLY_DEPENDS)
 		buffer_puts(reason, "that hangs on what the packet does not say; as it is given: ");
 	explain_no(ruleset, region, packet, options, reason);

@@ -38,6 +38,8 @@ static const char help[] =
     "input;\n"
     "3 one was not fetched or not kept, or the system refused.\n";
 
+#define KEPT (90 * 86400) /* s */
+
 struct feed_command {
 	bool update, force, apply, json;
 	const char *states; /* --state, or NULL */
@@ -228,6 +230,22 @@ static int update_one(struct feed_command *command, const struct feed_named *nam
 	return exit_code_of(update.outcome);
 }
 
+/* What is kept of feeds that the policy no longer has goes after a while: it may be this policy's again, or
+ * another's. */
+static int prune(struct feed_command *command)
+{
+	const char **names = arena_array(command->arena, command->count + 1, sizeof(*names));
+	int error = names ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < command->count && names; i++)
+		names[i] = command->feeds[i].name;
+	if (!error)
+		error = feed_store_prune(&command->store, names, command->count, command->now - KEPT);
+	return error ? command_fail("feed", EXIT_SYSTEM, "cannot remove old copies from %s: %s",
+				    command->store.path, strerror(-error))
+		     : EXIT_DONE;
+}
+
 /* One that fails keeps no other from being fetched; what the system refused outweighs what we refused. */
 static int update(struct feed_command *command)
 {
@@ -238,6 +256,10 @@ static int update(struct feed_command *command)
 		return worst;
 	for (size_t i = 0; i < command->count; i++) {
 		int code = update_one(command, &command->feeds[i], &fetched);
+		worst = code > worst ? code : worst;
+	}
+	if (command->count && !command->name_count) {
+		int code = prune(command);
 		worst = code > worst ? code : worst;
 	}
 	if (!command->json && !fetched)

@@ -18,6 +18,8 @@ static const char *fate_name(const struct rewrite_place *place)
 		return place->moved ? "moved" : "kept";
 	case FATE_MEMBER:
 		return "member";
+	case FATE_PORT:
+		return "port";
 	case FATE_REPEATED:
 		return "repeated";
 	case FATE_DEAD:
@@ -74,20 +76,26 @@ static void map_rule(void *context, const struct rule *rule)
 	} else {
 		buffer_puts(out, "-\t-");
 	}
-	if (place.fate == FATE_MEMBER) {
-		buffer_printf(out, "\t%s\t", place.set);
+	buffer_printf(out, "\t%s\t", place.set ? place.set : "-");
+	if (place.fate == FATE_MEMBER || place.fate == FATE_PORT)
 		rewrite_print_member(mapping->rewrite, rule, out);
-		buffer_puts(out, "\n");
-	} else {
-		buffer_puts(out, "\t-\t-\n");
-	}
+	else
+		buffer_puts(out, "-");
+	struct buffer comment = {0};
+	rewrite_print_lost_comment(mapping->rewrite, rule, &comment);
+	buffer_puts(out, "\t");
+	print_name(comment.size ? (struct text){comment.data, comment.size} : text_of("-"), out);
+	buffer_puts(out, "\n");
+	out->failed |= comment.failed;
+	buffer_fini(&comment);
 }
 
 void optimize_print_map(const struct rewrite *rewrite, struct buffer *out)
 {
 	struct mapping mapping = {rewrite, out};
 
-	buffer_puts(out, "# family\ttable\tchain\trule\tfate\tnew chain\tnew rule\tset\tmember\n");
+	buffer_puts(out,
+		    "# family\ttable\tchain\trule\tfate\tnew chain\tnew rule\tset\tmember\tlost comment\n");
 	each_rule(rewrite, map_rule, &mapping);
 }
 
@@ -97,6 +105,21 @@ void optimize_print_map(const struct rewrite *rewrite, struct buffer *out)
 static const char *rules_of(size_t count)
 {
 	return count == 1 ? "rule" : "rules";
+}
+
+struct losing {
+	const struct rewrite *rewrite;
+	size_t *count;
+};
+
+static void count_lost_comment(void *context, const struct rule *rule)
+{
+	const struct losing *losing = context;
+	struct buffer comment = {0};
+
+	rewrite_print_lost_comment(losing->rewrite, rule, &comment);
+	*losing->count += comment.size > 0;
+	buffer_fini(&comment);
 }
 
 void optimize_print_summary(const struct rewrite *rewrite, struct buffer *out)
@@ -121,10 +144,18 @@ void optimize_print_summary(const struct rewrite *rewrite, struct buffer *out)
 		buffer_printf(out, "set %s: %s, %zu members, looked up by %zu %s\n", set.name, set.type,
 			      set.members, set.uses, rules_of(set.uses));
 	}
+	size_t lost = 0;
+	struct losing losing = {rewrite, &lost};
+	each_rule(rewrite, count_lost_comment, &losing);
+	if (lost)
+		buffer_printf(out,
+			      "note: %zu comment%s of rules that are one by their ports stand in the map "
+			      "alone (--map)\n",
+			      lost, lost == 1 ? "" : "s");
 	if (rewrite_loses_hot_drop(rewrite))
 		buffer_puts(
 		    out, "note: a TCP or UDP header that is cut off made -m tcp or -m udp drop the packet at "
-			 "once; a set just does not match it\n");
+			 "once; a set just does not match it, and -m multiport looks at the ports alone\n");
 }
 
 /* Consecutive rules of one fate are told together. */
@@ -143,7 +174,7 @@ static bool told_together(const struct telling *telling, const struct rule *rule
 	if (!telling->first || telling->first->chain != rule->chain || last->fate != place->fate ||
 	    last->moved != place->moved || !text_equal(last->chain, place->chain) || last->by != place->by)
 		return false;
-	if (place->fate == FATE_MEMBER)
+	if (place->fate == FATE_MEMBER || place->fate == FATE_PORT)
 		return last->number == place->number;
 	return place->fate != FATE_KEPT || place->number == last->number + 1;
 }
@@ -183,6 +214,15 @@ static void tell(struct telling *telling)
 			buffer_puts(out, " ");
 		}
 		buffer_printf(out, "rule %u looks up%s", place->number,
+			      place->moved ? "; moved up past rules of other packets" : "");
+		break;
+	case FATE_PORT:
+		buffer_printf(out, ": %s of ", telling->first == telling->last ? "a port" : "ports");
+		if (!text_equal(place->chain, telling->first->chain->name)) {
+			print_name(place->chain, out);
+			buffer_puts(out, " ");
+		}
+		buffer_printf(out, "rule %u%s", place->number,
 			      place->moved ? "; moved up past rules of other packets" : "");
 		break;
 	case FATE_REPEATED:
@@ -298,11 +338,17 @@ static void list_rule(void *context, const struct rule *rule)
 		add_text(object, "by_chain", place.by->chain->name);
 		add_count(object, "by_rule", place.by->number);
 	}
-	if (place.fate == FATE_MEMBER) {
+	if (place.fate == FATE_MEMBER || place.fate == FATE_PORT) {
 		rewrite_print_member(listing->rewrite, rule, &member);
-		json_object_object_add(object, "set", json_object_new_string(place.set));
+		if (place.set)
+			json_object_object_add(object, "set", json_object_new_string(place.set));
 		add_text(object, "member", (struct text){member.data, member.size});
 	}
+	buffer_fini(&member);
+	member = (struct buffer){0};
+	rewrite_print_lost_comment(listing->rewrite, rule, &member);
+	if (member.size)
+		add_text(object, "lost_comment", (struct text){member.data, member.size});
 	buffer_fini(&member);
 	json_object_array_add(listing->array, object);
 }

@@ -34,6 +34,7 @@ struct rollback {
 	uint32_t number;
 	struct state_store store;
 	struct arena *arena;
+	struct early_report early;
 };
 
 static int fail(int error, const struct buffer *why)
@@ -129,11 +130,14 @@ static void report(const struct rollback *rollback, const struct nft_changes *ch
 		json_object_object_add(object, "state", json_object_new_int64(number));
 		json_object_object_add(object, "dry_run", json_object_new_boolean(rollback->dry_run));
 		json_object_object_add(object, "changes", applied_changes_json(changes));
+		if (!rollback->dry_run)
+			json_object_object_add(object, "early", early_report_json(&rollback->early));
 		command_print_json(object);
 		return;
 	}
 	puts(rollback->dry_run ? "Would change:" : "Rolled back:");
 	applied_changes_print(changes);
+	applied_early("rollback", &rollback->early, true);
 	printf(rollback->dry_run ? "To state %" PRIu32 ".\n" : "State %" PRIu32 ".\n", number);
 }
 
@@ -180,7 +184,7 @@ static int rehearse(struct rollback *rollback, const struct state_move *move, st
 
 static int end_trial(struct rollback *rollback, const struct state_pending *trial, struct buffer *why)
 {
-	int error = state_end_trial(&rollback->store, trial, why);
+	int error = early_end_trial(&rollback->store, trial, &rollback->early, why);
 
 	if (error)
 		return fail(error, why);
@@ -189,14 +193,18 @@ static int end_trial(struct rollback *rollback, const struct state_pending *tria
 		struct json_object *object = json_object_new_object();
 		json_object_object_add(object, "state", json_object_new_int64(trial->from));
 		json_object_object_add(object, "trial_ended", json_object_new_int64(trial->number));
-		return command_print_json(object);
+		json_object_object_add(object, "early", early_report_json(&rollback->early));
+		command_print_json(object);
+		return rollback->early.error ? EXIT_SYSTEM : EXIT_DONE;
 	}
+	int code = applied_early("rollback", &rollback->early, true);
 	printf("The trial of state %" PRIu32 " was ended. State %" PRIu32 ".\n", trial->number, trial->from);
-	return EXIT_DONE;
+	return code;
 }
 
 static int go_back(struct rollback *rollback, struct buffer *why)
 {
+	struct nft_image *target __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct state_move move = {.kind = STATE_PENDING_ROLLBACK};
 	uint32_t current = 0;
 	struct state state;
@@ -218,15 +226,49 @@ static int go_back(struct rollback *rollback, struct buffer *why)
 		return fail(error, why);
 	if (rollback->dry_run)
 		return rehearse(rollback, &move, why);
-	error = state_move(&rollback->store, &move, why);
+	error = state_image(&rollback->store, rollback->arena, move.source, move.before, &target, why);
+	if (!error)
+		error = early_move(&rollback->store, &move, target, &rollback->early, why);
 	if (error) {
 		code = fail(error, why);
+		if (move.left)
+			command_fail("rollback", EXIT_SYSTEM,
+				     "the next weir apply, confirm, rollback or set goes on with that");
 	} else {
 		report(rollback, move.changes, move.number);
 		warn_of_copies(rollback, move.number);
+		code = rollback->early.error ? EXIT_SYSTEM : EXIT_DONE;
 	}
 	state_move_fini(&move);
 	return code;
+}
+
+static int refuse_trial(void)
+{
+	return command_fail("rollback", EXIT_SYSTEM,
+			    "a trial is running: end it first with weir rollback, or keep it with weir "
+			    "confirm");
+}
+
+/* Without the lock, and nothing is made: it changes nothing. */
+static int dry_run(struct rollback *rollback, struct buffer *why)
+{
+	struct state_pending trial = {0};
+	struct state_move move;
+	int error = state_store_open(rollback->directory, false, &rollback->store, why);
+
+	if (error == -ENOENT)
+		return command_fail("rollback", EXIT_FINDINGS, "no state of weir's is in force");
+	if (!error)
+		error = state_pending(&rollback->store, &trial, why);
+	if (error)
+		return fail(error, why);
+	if (trial.kind != STATE_PENDING_TRY || state_pending_of_old(&trial))
+		return go_back(rollback, why);
+	if (rollback->has_number)
+		return refuse_trial();
+	move = (struct state_move){.number = trial.from, .source = trial.source, .before = true};
+	return rehearse(rollback, &move, why);
 }
 
 static int run(struct rollback *rollback)
@@ -237,20 +279,24 @@ static int run(struct rollback *rollback)
 
 	if (rollback->list)
 		return list(rollback);
+	if (rollback->dry_run) {
+		code = dry_run(rollback, &why);
+		buffer_fini(&why);
+		return code;
+	}
 	code = applied_open("rollback", rollback->directory, LOCK_WAIT, &rollback->store, &trial);
-	if (!code && !rollback->dry_run)
+	if (!code)
 		code = applied_no_early_drop("rollback");
 	if (code)
 		return code;
 	if (trial.kind == STATE_PENDING_TRY && rollback->has_number)
-		code =
-		    command_fail("rollback", EXIT_SYSTEM,
-				 "a trial is running: end it first with weir rollback, or keep it with weir "
-				 "confirm");
-	else if (trial.kind == STATE_PENDING_TRY && !rollback->dry_run)
+		code = refuse_trial();
+	else if (trial.kind == STATE_PENDING_TRY)
 		code = end_trial(rollback, &trial, &why);
 	else
 		code = go_back(rollback, &why);
+	if (!code)
+		applied_note("rollback", &why);
 	buffer_fini(&why);
 	return code;
 }
@@ -300,6 +346,7 @@ static int rollback_main(int argc, char **argv)
 	rollback.arena = arena_new();
 	code = rollback.arena ? run(&rollback) : command_fail("rollback", EXIT_SYSTEM, "out of memory");
 	state_store_close(&rollback.store);
+	early_report_fini(&rollback.early);
 	if (rollback.arena)
 		arena_free(rollback.arena);
 	return code;

@@ -4,6 +4,8 @@
 #include "command/set.h"
 #include "command/applied.h"
 #include "command/command.h"
+#include "command/set_early.h"
+#include "command/set_file.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,13 +22,18 @@ static const char help[] =
     "\n"
     "Changes the members of a set that weir apply has put in force, in one transaction; all else stays as "
     "it\n"
-    "is, counters too. What is added or taken away so lasts until the next weir apply.\n"
+    "is, counters too. What is added or taken away so lasts until the next weir apply; with --permanent it\n"
+    "is written to the set's list file, too.\n"
     "\n"
     "SET: its name in the policy, or in ipset. MEMBER: an address, network or range, in sets with ports\n"
     "\"192.0.2.1 . tcp 443\" or 192.0.2.1,tcp:443; - reads lines from standard input, as list files have "
     "them.\n"
     "A set is the addresses in it: of 192.0.2.0/24 that is in, 192.0.2.7 can be taken away alone.\n"
-    "\n" STATE_OPTION_HELP "  --json                  as JSON\n"
+    "Behind a member may stand: timeout TIME (90s, 5min, 12h, 1d; 0: it stays), until TIME, comment TEXT. A\n"
+    "member that is in and goes later, or stays, is left as it is.\n"
+    "\n"
+    "  --permanent             add, del: change the list file that the policy has for the set, too\n"
+    "  --file FILE             which of them, where it has several\n" STATE_OPTION_HELP "  --json                  as JSON\n"
     "  --help\n"
     "\n"
     "Exit status: 0 done, or all are in the set; 1 test: not all are; 2 bad usage or input, 3 the system\n"
@@ -41,8 +48,12 @@ static const char *const verb_names[VERB_COUNT] = {"add", "del", "test", "list",
 struct set_command {
 	enum verb verb;
 	const char *directory;
-	bool json;
+	bool json, permanent;
+	const char *file_name; /* that --file says; NULL: none */
 	struct set_asked asked;
+	struct set_lists lists;
+	struct set_file file; /* with --permanent */
+	struct nft_member_change done[FAMILY_COUNT];
 	struct arena *arena;
 	struct nft_image *image;
 	struct nft_set *sets[FAMILY_COUNT]; /* found under that name */
@@ -145,30 +156,61 @@ static int check_asked(const struct set_command *command)
 
 /* --- Changing it */
 
+static const struct nft_element **pointers_to_added(struct set_command *command,
+						    const struct nft_member_change *change)
+{
+	const struct nft_element **added =
+	    arena_array(command->arena, change->added + 1, sizeof(const struct nft_element *));
+
+	for (size_t i = 0; added && i < change->added; i++)
+		added[i] = &change->add[i];
+	return added;
+}
+
 static int put_family(struct set_command *command, enum family family, struct nft_batch *batch)
 {
 	const struct nft_set *set = command->sets[family];
 	const struct nft_shape *shape = &command->shapes[family];
 	const struct nft_member *members = command->asked.members[family];
 	size_t count = command->asked.count[family];
-	struct nft_member_change change;
-	const struct nft_element **added;
+	struct nft_member_change *change = &command->done[family];
 	int error = command->verb == VERB_ADD
-			? nft_members_add(command->arena, set, shape, members, count, &change)
-			: nft_members_remove(command->arena, set, shape, members, count, &change);
+			? nft_members_add(command->arena, set, shape, members, count, change)
+			: nft_members_remove(command->arena, set, shape, members, count, change);
+	const struct nft_element **added = error ? NULL : pointers_to_added(command, change);
 
-	if (error)
-		return error;
-	added = arena_array(command->arena, change.added + 1, sizeof(*added));
-	if (!added)
-		return -ENOMEM;
-	for (size_t i = 0; i < change.added; i++)
-		added[i] = &change.add[i];
-	nft_put_elements(batch, family, set, true, change.remove, change.removed);
-	nft_put_elements(batch, family, set, false, added, change.added);
-	command->changed += change.changed;
-	command->unchanged += count - change.changed;
+	if (error || !added)
+		return error ? error : -ENOMEM;
+	nft_put_elements(batch, family, set, true, change->remove, change->removed);
+	nft_put_elements(batch, family, set, false, added, change->added);
+	command->changed += change->changed;
+	command->unchanged += count - change->changed;
 	return 0;
+}
+
+/* As it was before, in one transaction, whatever else has changed meanwhile. */
+static int undo(struct set_command *command, struct buffer *why)
+{
+	struct nft_batch batch;
+	int error = 0;
+
+	nft_batch_begin(&batch, 0);
+	for (enum family family = 0; family < FAMILY_COUNT && !error; family++) {
+		const struct nft_member_change *change = &command->done[family];
+		const struct nft_element **added = pointers_to_added(command, change);
+		if (!added) {
+			buffer_puts(why, "out of memory");
+			error = -ENOMEM;
+		} else if (command->asked.count[family]) {
+			nft_put_elements(&batch, family, command->sets[family], true, added, change->added);
+			nft_put_elements(&batch, family, command->sets[family], false, change->remove,
+					 change->removed);
+		}
+	}
+	if (!error)
+		error = nft_batch_send(&batch, why);
+	nft_batch_fini(&batch);
+	return error;
 }
 
 static int change_once(struct set_command *command, struct buffer *why)
@@ -238,6 +280,54 @@ static int change(struct set_command *command)
 	return code;
 }
 
+/* --- The list file */
+
+static int write_file(struct set_command *command)
+{
+	struct buffer why = {0};
+	int error = set_file_write(&command->file);
+
+	if (!error)
+		return EXIT_DONE;
+	const char *words = error == -ESTALE ? "somebody has changed it meanwhile" : strerror(-error);
+	int failed = undo(command, &why);
+	int code = command_fail("set", EXIT_SYSTEM, "%s: cannot write %s: %s: %s%s", command->asked.name,
+				command->file.path, words,
+				failed ? "the set in the kernel is changed, and could not be put back: "
+				       : "nothing was changed",
+				failed && why.data ? why.data : "");
+	buffer_fini(&why);
+	return code;
+}
+
+static void report_file(const struct set_command *command, struct json_object *object)
+{
+	const struct set_file *file = &command->file;
+
+	if (object) {
+		struct json_object *about = json_object_new_object();
+		json_object_object_add(about, "path", json_object_new_string(file->path));
+		json_object_object_add(about, "added", json_object_new_int64((int64_t)file->added));
+		json_object_object_add(about, "removed", json_object_new_int64((int64_t)file->removed));
+		json_object_object_add(about, "cut", json_object_new_int64((int64_t)file->cut));
+		json_object_object_add(about, "missed", json_object_new_int64((int64_t)file->missed));
+		json_object_object_add(object, "file", about);
+		return;
+	}
+	printf("%s:", file->path);
+	if (command->verb == VERB_ADD)
+		printf(" %zu line%s added\n", file->added, file->added == 1 ? "" : "s");
+	else
+		printf(" %zu line%s removed%s\n", file->removed + file->cut,
+		       file->removed + file->cut == 1 ? "" : "s",
+		       file->cut ? ", or in part" : "");
+	if (file->missed)
+		command_fail("set", EXIT_DONE,
+			     "%zu of those deleted %s not, or not whole, in %s: what the policy has from elsewhere "
+			     "is back with the next weir apply",
+			     file->missed, file->missed == 1 ? "is" : "are", file->path);
+}
+
 static int report(const struct set_command *command)
 {
 	static const char *const done[VERB_COUNT] = {
@@ -250,12 +340,16 @@ static int report(const struct set_command *command)
 		json_object_object_add(object, "changed", json_object_new_int64((int64_t)command->changed));
 		json_object_object_add(object, "unchanged",
 				       json_object_new_int64((int64_t)command->unchanged));
+		if (command->permanent)
+			report_file(command, object);
 		return command_print_json(object);
 	}
 	printf("%s: %zu %s", command->asked.name, command->changed, done[command->verb]);
 	if (command->unchanged)
 		printf(", %zu %s", command->unchanged, already[command->verb]);
 	puts("");
+	if (command->permanent)
+		report_file(command, NULL);
 	return EXIT_DONE;
 }
 
@@ -311,6 +405,7 @@ static void print_member(const struct nft_shape *shape, const struct nft_member 
 	struct buffer text = {0};
 	char comment[256];
 	bool commented = set_member_comment(element, comment);
+	uint64_t seconds = (element->expires + 999) / 1000;
 
 	set_member_text(shape, member, &text);
 	if (array) {
@@ -322,6 +417,8 @@ static void print_member(const struct nft_shape *shape, const struct nft_member 
 			json_object_object_add(object, "bytes",
 					       json_object_new_int64((int64_t)element->bytes));
 		}
+		if (element->timed)
+			json_object_object_add(object, "timeout", json_object_new_int64((int64_t)seconds));
 		if (commented)
 			json_object_object_add(object, "comment", json_object_new_string(comment));
 		json_object_array_add(array, object);
@@ -329,6 +426,8 @@ static void print_member(const struct nft_shape *shape, const struct nft_member 
 		if (element->counted)
 			buffer_printf(&text, " packets %" PRIu64 " bytes %" PRIu64, element->packets,
 				      element->bytes);
+		if (element->timed)
+			buffer_printf(&text, " timeout %" PRIu64 "s", seconds);
 		if (commented)
 			buffer_printf(&text, " \"%s\"", comment);
 		for (size_t i = 0; i < text.size; i++) /* a comment is anybody's */
@@ -394,13 +493,61 @@ static int take_members(struct set_command *command, const char *const *argument
 {
 	bool ports = command->sets[FAMILY_IPV4] ? command->shapes[FAMILY_IPV4].ports
 						: command->shapes[FAMILY_IPV6].ports;
+	enum policy_set_type type = ports ? POLICY_SET_NET_PORT : POLICY_SET_NET;
 	int code;
 
 	if (!count)
 		return fail(EXIT_USAGE, "no members given: name them, or - for standard input");
-	code = set_members_read(command->arena, arguments, count, ports, command->verb != VERB_TEST,
-				&command->asked);
+	if (command->permanent && command->lists.found)
+		type = command->lists.type; /* what the file may hold */
+	code = set_members_read(command->arena, arguments, count, type, command->verb != VERB_TEST,
+				command->verb == VERB_ADD ? command->lists.timeout : 0, &command->asked);
 	return code ? code : check_asked(command);
+}
+
+/* What the policy in force says of the set. */
+static int read_lists(struct set_command *command, struct state_store *store, const struct state_pending *trial)
+{
+	struct buffer why = {0};
+	uint32_t number = trial->number;
+	int code = EXIT_DONE, error = 0;
+
+	if (trial->kind != STATE_PENDING_TRY)
+		error = state_current(store, &number, &why);
+	if (!error)
+		error = set_lists_read(store, command->arena, number, command->asked.name, &command->lists,
+				       &why);
+	if (error)
+		code = applied_fail("set", error, &why);
+	buffer_fini(&why);
+	return code;
+}
+
+static int prepare_file(struct set_command *command)
+{
+	const char *path;
+	int code = set_file_choose(&command->lists, command->asked.name, command->file_name, &path);
+
+	return code ? code
+		    : set_file_prepare(command->arena, path, &command->lists, &command->asked,
+				       command->verb == VERB_DEL, &command->file);
+}
+
+/* XDP gives way before, and follows whatever came of it. */
+static int change_with_early(struct set_command *command, struct state_store *store)
+{
+	static const enum set_change changes[VERB_COUNT] = {
+	    [VERB_ADD] = SET_ADDS, [VERB_DEL] = SET_REMOVES, [VERB_FLUSH] = SET_EMPTIES};
+	struct early_report early = {0};
+	int code = set_early_begin(store, changes[command->verb], &command->asked, &early), end;
+
+	if (!code)
+		code = change(command);
+	if (!code && command->permanent)
+		code = write_file(command);
+	end = set_early_end(store, &early);
+	early_report_fini(&early);
+	return code ? code : end;
 }
 
 static int run(struct set_command *command, const char *const *arguments, size_t count)
@@ -415,14 +562,18 @@ static int run(struct set_command *command, const char *const *arguments, size_t
 	code = make_candidates(&command->asked);
 	if (!code && changes)
 		code = applied_open("set", command->directory, LOCK_WAIT, &store, &trial);
-	if (!code && changes && command->verb != VERB_ADD)
+	if (!code && changes)
 		code = applied_no_early_drop("set");
+	if (!code && changes && command->verb != VERB_FLUSH)
+		code = read_lists(command, &store, &trial);
 	if (!code)
 		code = find_sets(command, command->verb == VERB_LIST);
 	if (!code && command->verb != VERB_LIST && command->verb != VERB_FLUSH)
 		code = take_members(command, arguments, count);
+	if (!code && command->permanent)
+		code = prepare_file(command);
 	if (!code && changes)
-		code = change(command);
+		code = change_with_early(command, &store);
 	else if (!code && command->verb == VERB_TEST)
 		code = learn(command, false);
 	if (!code)
@@ -444,8 +595,10 @@ static int take_verb(struct set_command *command, const char *name)
 
 static int set_main(int argc, char **argv)
 {
-	enum { STATE = 256, JSON };
+	enum { STATE = 256, JSON, PERMANENT, FILE_NAME };
 	static const struct option options[] = {{"state", required_argument, NULL, STATE},
+						{"permanent", no_argument, NULL, PERMANENT},
+						{"file", required_argument, NULL, FILE_NAME},
 						{"json", no_argument, NULL, JSON},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
@@ -460,6 +613,12 @@ static int set_main(int argc, char **argv)
 			break;
 		case JSON:
 			command.json = true;
+			break;
+		case PERMANENT:
+			command.permanent = true;
+			break;
+		case FILE_NAME:
+			command.file_name = optarg;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -478,10 +637,16 @@ static int set_main(int argc, char **argv)
 	size_t count = argc > optind + 2 ? (size_t)(argc - optind - 2) : 0;
 	if (count && (command.verb == VERB_LIST || command.verb == VERB_FLUSH))
 		return command_fail("set", EXIT_USAGE, "%s takes no members", verb_names[command.verb]);
+	if (command.permanent && command.verb != VERB_ADD && command.verb != VERB_DEL)
+		return command_fail("set", EXIT_USAGE, "%s: --permanent goes with add and del",
+				    verb_names[command.verb]);
+	if (command.file_name && !command.permanent)
+		return fail(EXIT_USAGE, "--file goes with --permanent");
 	command.arena = arena_new();
 	code = command.arena ? run(&command, (const char *const *)(argv + optind + 2), count)
 			     : fail(EXIT_SYSTEM, "out of memory");
 	nft_image_free(command.image);
+	set_file_fini(&command.file);
 	if (command.arena)
 		arena_free(command.arena);
 	return code;

@@ -6,6 +6,7 @@
 #include "read/policy/policy.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <netinet/in.h>
@@ -28,24 +29,88 @@ static int give_up(struct diagnostics *sink, int error)
 	return command_fail("set", EXIT_SYSTEM, "%s", strerror(-error));
 }
 
-static int read_source(struct arena *arena, const char *const *arguments, size_t count,
+/* The time of a member that is to stay, whatever its set has for those that say nothing. */
+#define FOR_EVER UINT32_MAX
+
+/* A member and what ipset would have behind it, as a line of a list file. EXIT_DONE or the exit code. */
+static int add_line(const char *const *arguments, size_t count, size_t *at, uint64_t now,
+		    struct buffer *lines)
+{
+	const char *member = arguments[(*at)++], *until = NULL, *comment = NULL;
+	uint32_t seconds = 0, expires = 0;
+
+	for (; *at + 1 < count; *at += 2) {
+		const char *word = arguments[*at], *value = arguments[*at + 1], *wrong = NULL;
+		if (strcmp(word, "timeout") == 0)
+			wrong = value_duration(text_of(value), &seconds);
+		else if (strcmp(word, "until") != 0 && strcmp(word, "comment") != 0)
+			break;
+		if (wrong)
+			return command_fail("set", EXIT_USAGE, "timeout %s: %s: nothing was changed", value,
+					    wrong);
+		if (strcmp(word, "comment") == 0)
+			comment = value;
+		else
+			until = value;
+		if (strcmp(word, "timeout") == 0)
+			expires = seconds && now + seconds < FOR_EVER ? (uint32_t)(now + seconds) : FOR_EVER;
+		else if (strcmp(word, "until") == 0)
+			expires = 0;
+	}
+	buffer_puts(lines, member);
+	if (comment) {
+		buffer_puts(lines, " \"");
+		for (const char *c = comment; *c; c++)
+			buffer_printf(lines, "%c", *c == '"' ? '\'' : (unsigned char)*c < ' ' ? ' ' : *c);
+		buffer_puts(lines, "\"");
+	}
+	if (expires)
+		buffer_printf(lines, " until %" PRIu32, expires);
+	else if (until)
+		buffer_printf(lines, " until %s", until);
+	buffer_puts(lines, "\n");
+	return EXIT_DONE;
+}
+
+/* EXIT_DONE or the exit code. */
+static int read_source(struct arena *arena, const char *const *arguments, size_t count, uint64_t now,
 		       struct source **source)
 {
 	struct buffer lines = {0};
 	char *copy;
 
-	if (count == 1 && strcmp(arguments[0], "-") == 0)
-		return source_read(arena, "-", source);
-	for (size_t i = 0; i < count; i++)
-		buffer_printf(&lines, "%s\n", arguments[i]);
+	if (count == 1 && strcmp(arguments[0], "-") == 0) {
+		int error = source_read(arena, "-", source);
+		return error ? command_fail("set", error == -ENOMEM ? EXIT_SYSTEM : EXIT_USAGE, "members: %s",
+					    strerror(-error))
+			     : EXIT_DONE;
+	}
+	for (size_t i = 0; i < count;) {
+		int code = add_line(arguments, count, &i, now, &lines);
+		if (code) {
+			buffer_fini(&lines);
+			return code;
+		}
+	}
 	copy = lines.failed ? NULL : arena_copy(arena, lines.data ? lines.data : "", lines.size);
 	*source = copy ? source_new(arena, "members", copy, lines.size) : NULL;
 	buffer_fini(&lines);
-	return *source ? 0 : -ENOMEM;
+	return *source ? EXIT_DONE : command_fail("set", EXIT_SYSTEM, "out of memory");
+}
+
+static void set_times(struct policy_elements *elements, uint64_t now, uint32_t timeout)
+{
+	for (size_t i = 0; i < elements->count; i++) {
+		uint32_t *expires = &elements->elements[i].expires;
+		if (!*expires && timeout)
+			*expires = now + timeout < FOR_EVER ? (uint32_t)(now + timeout) : 0;
+		else if (*expires == FOR_EVER)
+			*expires = 0;
+	}
 }
 
 /* Each port is a member of its own. */
-static int take_elements(struct arena *arena, const struct policy_elements *elements, uint64_t now, bool join,
+static int take_elements(struct arena *arena, const struct policy_elements *elements, uint64_t now,
 			 struct nft_member **members, size_t *count)
 {
 	size_t capacity = 0;
@@ -68,30 +133,36 @@ static int take_elements(struct arena *arena, const struct policy_elements *elem
 				member->timeout = (uint32_t)(element->expires - now);
 		}
 	}
-	*count = nft_members_sort(*members, *count, join);
+	*count = nft_members_sort(*members, *count, false);
 	return 0;
 }
 
-int set_members_read(struct arena *arena, const char *const *arguments, size_t count, bool ports, bool join,
-		     struct set_asked *asked)
+int set_members_read(struct arena *arena, const char *const *arguments, size_t count,
+		     enum policy_set_type type, bool join, uint32_t timeout, struct set_asked *asked)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 	struct policy_list_result result = {.members = 0};
 	struct source *source = NULL;
 	uint64_t now = (uint64_t)time(NULL);
-	int error;
+	int code, error = 0;
 
 	if (!sink)
 		return command_fail("set", EXIT_SYSTEM, "out of memory");
-	error = read_source(arena, arguments, count, &source);
-	if (error)
-		return command_fail("set", error == -ENOMEM ? EXIT_SYSTEM : EXIT_USAGE, "members: %s",
-				    strerror(-error));
-	error = policy_list_read(arena, sink, source, 0, ports ? POLICY_SET_NET_PORT : POLICY_SET_NET,
-				 POLICY_FORMAT_PLAIN, now, &result);
-	for (enum family family = 0; family < FAMILY_COUNT && !error; family++)
-		error = take_elements(arena, &result.elements[family], now, join, &asked->members[family],
-				      &asked->count[family]);
+	code = read_source(arena, arguments, count, now, &source);
+	if (code)
+		return code;
+	error = policy_list_read(arena, sink, source, 0, type, POLICY_FORMAT_PLAIN, now, &result);
+	for (enum family family = 0; family < FAMILY_COUNT && !error; family++) {
+		struct policy_elements *elements = &result.elements[family];
+		set_times(elements, now, timeout);
+		if (join)
+			error = policy_elements_merge(arena, family, elements);
+		if (!error)
+			error = take_elements(arena, elements, now, &asked->members[family],
+					      &asked->count[family]);
+		asked->elements[family] = *elements;
+	}
+	asked->now = now;
 	return error ? give_up(sink, error) : EXIT_DONE;
 }
 

@@ -75,16 +75,23 @@ static void print_time(uint64_t ns, char *out, size_t size)
 		snprintf(out, size, "?");
 }
 
-static void count_rules(const struct meta *meta, size_t *early, size_t *partly, size_t *all)
+struct rule_counts {
+	size_t all, early, partly, limited;
+};
+
+static struct rule_counts count_rules(const struct meta *meta)
 {
-	*early = *partly = *all = 0;
+	struct rule_counts counts = {0};
+
 	for (uint64_t i = 0; i < meta->header->items.count; i++) {
 		if (!meta->items[i].coverage)
 			continue;
-		++*all;
-		*early += meta->items[i].coverage == COVERAGE_ALL + 1;
-		*partly += meta->items[i].coverage == COVERAGE_SOME + 1;
+		counts.all++;
+		counts.early += meta->items[i].coverage == COVERAGE_ALL + 1;
+		counts.partly += meta->items[i].coverage == COVERAGE_SOME + 1;
+		counts.limited += meta->items[i].limited;
 	}
+	return counts;
 }
 
 static void show_text(struct status *status, const struct link *link, const struct attachment *attachment,
@@ -92,10 +99,9 @@ static void show_text(struct status *status, const struct link *link, const stru
 {
 	const struct meta_header *header = attachment->meta.header;
 	struct text sources = meta_text(&attachment->meta, header->sources);
-	size_t early, partly, all;
+	struct rule_counts counts = count_rules(&attachment->meta);
 	char since[64];
 
-	count_rules(&attachment->meta, &early, &partly, &all);
 	print_time(header->attached_at, since, sizeof(since));
 	printf("%s: attached in %s mode since %s, program %u\n", link->name,
 	       link->xdp_native == attachment->program_id ? "native" : "generic", since,
@@ -103,9 +109,12 @@ static void show_text(struct status *status, const struct link *link, const stru
 	printf("  rules: ");
 	clean_put(sources);
 	printf("%s\n", header->trusted ? " (trusted)" : "");
-	printf("  %zu of %zu rules and policies that drop are dropped early", early + partly, all);
-	if (partly)
-		printf(", %zu of them in part", partly);
+	printf("  %zu of %zu rules and policies that drop are dropped early", counts.early + counts.partly,
+	       counts.all);
+	if (counts.partly)
+		printf(", %zu of them in part", counts.partly);
+	if (counts.limited)
+		printf(", %zu above a rate", counts.limited);
 	printf("\n  %" PRIu64 " packets, %" PRIu64 " bytes dropped early\n", sum.packets, sum.bytes);
 	if (!header->has_fingerprint)
 		printf("  note: the live rules were not known at attach and are not watched\n");
@@ -134,9 +143,8 @@ static void show_json(struct status *status, const struct link *link, const stru
 	const struct meta_header *header = attachment->meta.header;
 	struct json_object *object = json_object_new_object(), *stale = json_object_new_array();
 	struct text sources = meta_text(&attachment->meta, header->sources);
-	size_t early, partly, all;
+	struct rule_counts counts = count_rules(&attachment->meta);
 
-	count_rules(&attachment->meta, &early, &partly, &all);
 	add_string(object, "interface", link->name);
 	add_string(object, "mode", link->xdp_native == attachment->program_id ? "native" : "generic");
 	json_object_object_add(object, "program", json_object_new_uint64(attachment->program_id));
@@ -144,9 +152,10 @@ static void show_json(struct status *status, const struct link *link, const stru
 			       json_object_new_double((double)header->attached_at / 1e9));
 	json_object_object_add(object, "rules", clean_json(sources));
 	json_object_object_add(object, "trusted", json_object_new_boolean(header->trusted));
-	json_object_object_add(object, "dropping", json_object_new_uint64(all));
-	json_object_object_add(object, "early", json_object_new_uint64(early));
-	json_object_object_add(object, "early_in_part", json_object_new_uint64(partly));
+	json_object_object_add(object, "dropping", json_object_new_uint64(counts.all));
+	json_object_object_add(object, "early", json_object_new_uint64(counts.early));
+	json_object_object_add(object, "early_in_part", json_object_new_uint64(counts.partly));
+	json_object_object_add(object, "limited", json_object_new_uint64(counts.limited));
 	json_object_object_add(object, "packets", json_object_new_uint64(sum.packets));
 	json_object_object_add(object, "bytes", json_object_new_uint64(sum.bytes));
 	json_object_object_add(object, "rules_watched",

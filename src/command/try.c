@@ -56,12 +56,13 @@ static int take_back(struct state_store *store, uint64_t deadline)
 {
 	struct state_pending pending;
 	enum state_recovered recovered = STATE_RECOVERED_NOTHING;
+	struct early_report early = {0};
 	struct buffer why = {0};
 	int error = state_store_lock(store, "try", LOCK_WAIT, &why);
 
 	if (!error) {
 		if (still_pending(store, deadline))
-			error = state_recover(store, &recovered, &pending, &why);
+			error = early_recover(store, &recovered, &pending, &early, &why);
 		state_store_unlock(store);
 	}
 	if (error)
@@ -69,6 +70,11 @@ static int take_back(struct state_store *store, uint64_t deadline)
 		       why.data ? why.data : strerror(-error));
 	else if (recovered == STATE_RECOVERED_EXPIRED)
 		syslog(LOG_NOTICE, "the trial was not confirmed: it was taken back");
+	for (size_t i = 0; i < early.count; i++)
+		syslog(early.list[i].verb == EARLY_FAILED ? LOG_ERR : LOG_NOTICE, "early drop: %s %s%s%s",
+		       early.list[i].device, early_verbs[early.list[i].verb],
+		       *early.list[i].words ? ": " : "", early.list[i].words);
+	early_report_fini(&early);
 	buffer_fini(&why);
 	return error;
 }

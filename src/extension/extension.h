@@ -19,6 +19,8 @@ void match_each_set(const struct match *match, void (*visit)(void *context, cons
 bool match_is_comment(const struct match *match);
 /* tcp or udp that says nothing but one port: `--dport 80`, not inverted, not a range. */
 bool match_single_port(const struct match *match, bool *source, uint16_t *port);
+/* The same of one port or a range of them: `--dport 80:90`. */
+bool match_port_range(const struct match *match, bool *source, uint16_t *first, uint16_t *last);
 /* tcp or udp: the ports that it may match at most; all of them where it names none, or says which not. None
  * (low > high) for `! --dport 0:65535`, which iptables-save prints as if nothing were asked. */
 struct port_bounds {

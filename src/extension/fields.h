@@ -72,6 +72,7 @@ struct predicate {
 	bool box_source[SET_PARTS_MAX]; /* kind BOXES, of `set`: which side each dimension is */
 	bool pair_source_address;       /* kind PAIR: which address and which port */
 	bool pair_source_port;
+	bool is_member; /* kind OPAQUE: no unknown, but the packet's being in a set: fields_fold_pairs() */
 };
 
 /* How predicates that are not modelled are told apart beyond their text, by somebody who knows more than one
@@ -107,6 +108,12 @@ struct fields *fields_new(enum family family); /* NULL when memory is short */
  * was declared tells them apart; no predicate but the opaque ones has a variable, sets are what they hold.
  * Two conditions that say the same are the same node, whichever way they are written. */
 struct fields *fields_new_exact(enum family family);
+/* Before anything is declared, for who asks whether there is such a packet, and not for it: of the first
+ * large set of addresses and ports on either side what tells one member from another is left out. Where
+ * nothing else tells the addresses of a class apart, and some of them are members with a port and others are
+ * not, a packet may be a member or not as it likes, which is one variable. What there is or is not stays
+ * exact. 0 or -errno. */
+int fields_fold_pairs(struct fields *fields);
 void fields_free(struct fields *fields);
 static inline void fields_cleanup(struct fields **fields)
 {

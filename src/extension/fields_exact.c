@@ -50,7 +50,8 @@ struct exact_pairs {
 		uint32_t group;
 	} * runs; /* by address */
 	size_t group_count;
-	size_t *group_runs; /* a run of each group */
+	size_t *group_runs;             /* a run of each group */
+	const struct predicate *member; /* folded: there are no runs */
 };
 
 struct exact {
@@ -60,6 +61,9 @@ struct exact {
 	size_t node_count, node_capacity;
 	diagram_node *nodes;
 	size_t hole_ranges; /* made for masks with holes */
+	/* By side: the variable for a large set, NULL without folding; and whether some set has it. */
+	struct predicate *members[2];
+	bool folded[2];
 };
 
 _Static_assert(FIELD_SOURCE == 0 && FIELD_DESTINATION == 1, "the sides are indexed by field");
@@ -221,13 +225,40 @@ static int find_groups(struct fields *fields, struct exact_pairs *pairs)
 	return 0;
 }
 
+#define FOLD_MIN 4096 /* points: fewer cost little */
+
+int fields_fold_pairs(struct fields *fields)
+{
+	struct exact *exact = exact_of(fields);
+	int result = 0;
+	for (unsigned side = 0; side < 2 && !result; side++) {
+		result = fields_need_opaque(fields, "a member", true, &exact->members[side]);
+		if (!result)
+			exact->members[side]->is_member = true;
+	}
+	return result;
+}
+
+static int keep_pairs(struct fields *fields, struct exact_pairs *pairs)
+{
+	char key[1 + sizeof(pairs->predicate)] = {'P'};
+	memcpy(key + 1, &pairs->predicate, sizeof(pairs->predicate));
+	return fields_keep(fields, key, sizeof(key), pairs);
+}
+
 static int need_pairs(struct fields *fields, const struct predicate *predicate)
 {
 	enum field field = predicate->pair_source_address ? FIELD_SOURCE : FIELD_DESTINATION;
+	struct exact *exact = exact_of(fields);
 	struct exact_pairs *pairs = arena_alloc(fields->arena, sizeof(*pairs));
 	if (!pairs)
 		return -ENOMEM;
 	pairs->predicate = predicate;
+	if (exact->members[field] && !exact->folded[field] && predicate->point_count >= FOLD_MIN) {
+		exact->folded[field] = true;
+		pairs->member = exact->members[field];
+		return keep_pairs(fields, pairs);
+	}
 	int result = find_groups(fields, pairs);
 	struct predicate_range *ranges =
 	    result ? NULL : arena_array(fields->arena, pairs->run_count + 1, sizeof(*ranges));
@@ -251,9 +282,7 @@ static int need_pairs(struct fields *fields, const struct predicate *predicate)
 		i = end;
 	}
 	qsort(pairs->runs, pairs->run_count, sizeof(*pairs->runs), compare_first);
-	char key[1 + sizeof(predicate)] = {'P'};
-	memcpy(key + 1, &predicate, sizeof(predicate));
-	return result ? result : fields_keep(fields, key, sizeof(key), pairs);
+	return result ? result : keep_pairs(fields, pairs);
 }
 
 int exact_need_predicate(struct fields *fields, struct predicate *predicate)
@@ -565,6 +594,91 @@ static diagram_node points_node(const struct fields *fields, const struct predic
 	return all;
 }
 
+/* How many addresses each class has; of 2^128 none. NULL: memory is short. */
+static address *class_sizes(const struct fields *fields, const struct exact_side *side)
+{
+	address *sizes = calloc(side->class_count + 1, sizeof(*sizes));
+	for (size_t i = 0; sizes && i < side->piece_count; i++) {
+		address last = i + 1 < side->piece_count ? side->low[i + 1] - 1 : family_max(fields->family);
+		sizes[side->class[i]] += last - side->low[i] + 1;
+	}
+	return sizes;
+}
+
+static int compare_in_class(const void *a, const void *b)
+{
+	const struct predicate_point *x = a, *y = b; /* the address is the class */
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	if (x->protocol != y->protocol)
+		return x->protocol < y->protocol ? -1 : 1;
+	return x->port < y->port ? -1 : x->port > y->port;
+}
+
+/* Of one class: where all of its addresses are members, and where some are. Points [0, count), each once for
+ * each member; they are put together. */
+static diagram_node folded_class(const struct fields *fields, const struct exact_pairs *pairs,
+				 struct predicate_point *points, size_t count, address size)
+{
+	struct predicate all = *pairs->predicate, some = all;
+	struct predicate_point *taken = reallocarray(NULL, count, sizeof(*taken));
+	if (!taken)
+		return DIAGRAM_UNDECIDED;
+	all.points = points;
+	some.points = taken;
+	all.point_count = some.point_count = 0;
+	for (size_t i = 0; i < count;) {
+		size_t end = i;
+		while (end < count && compare_in_class(&points[i], &points[end]) == 0)
+			end++;
+		if (end - i == size)
+			points[all.point_count++] = points[i];
+		else
+			taken[some.point_count++] = points[i];
+		i = end;
+	}
+	diagram_node node = diagram_or(
+	    fields->diagram, all.point_count ? points_node(fields, &all, 0, all.point_count) : DIAGRAM_FALSE,
+	    diagram_and(fields->diagram,
+			some.point_count ? points_node(fields, &some, 0, some.point_count) : DIAGRAM_FALSE,
+			fields_predicate(fields, pairs->member)));
+	free(taken);
+	return node;
+}
+
+static diagram_node folded_node(const struct fields *fields, const struct exact_pairs *pairs)
+{
+	const struct predicate *predicate = pairs->predicate;
+	enum field field = predicate->pair_source_address ? FIELD_SOURCE : FIELD_DESTINATION;
+	const struct exact_side *side = &exact_of(fields)->sides[field];
+	struct predicate_point *points = reallocarray(NULL, predicate->point_count, sizeof(*points));
+	struct diagram_range *runs = reallocarray(NULL, side->class_count + 1, sizeof(*runs));
+	address *sizes = class_sizes(fields, side);
+	diagram_node node = DIAGRAM_UNDECIDED;
+	size_t count = 0;
+	if (!points || !runs || !sizes)
+		goto done;
+	for (size_t i = 0; i < predicate->point_count; i++) {
+		points[i] = predicate->points[i];
+		points[i].address = exact_class(fields, field, points[i].address);
+	}
+	qsort(points, predicate->point_count, sizeof(*points), compare_in_class);
+	for (size_t i = 0; i < predicate->point_count;) {
+		size_t class = (size_t)points[i].address, end = i;
+		while (end < predicate->point_count && points[end].address == class)
+			end++;
+		runs[count++] = (struct diagram_range){
+		    class, class, folded_class(fields, pairs, points + i, end - i, sizes[class])};
+		i = end;
+	}
+	node = classes_node(fields, field, runs, count);
+done:
+	free(points);
+	free(runs);
+	free(sizes);
+	return node;
+}
+
 static diagram_node pairs_node(const struct fields *fields, const struct predicate *predicate)
 {
 	enum field field = predicate->pair_source_address ? FIELD_SOURCE : FIELD_DESTINATION;
@@ -574,6 +688,8 @@ static diagram_node pairs_node(const struct fields *fields, const struct predica
 	const struct exact_pairs *pairs = fields_find(fields, key, sizeof(key));
 	if (!pairs)
 		return DIAGRAM_UNDECIDED;
+	if (pairs->member)
+		return folded_node(fields, pairs);
 	diagram_node *groups = reallocarray(NULL, pairs->group_count + 1, sizeof(*groups));
 	struct diagram_range *runs = reallocarray(NULL, side->class_count + 1, sizeof(*runs));
 	diagram_node node = DIAGRAM_UNDECIDED;

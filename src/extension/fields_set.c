@@ -275,6 +275,33 @@ static int take_ranges(struct fields *fields, const struct range_list *list, str
 	return 0;
 }
 
+/* What the set of that name of another ruleset says is the same where the two hold the same. */
+static bool same_content(const struct predicate *a, const struct predicate *b)
+{
+	if (a->kind != b->kind || a->range_count != b->range_count || a->point_count != b->point_count ||
+	    a->pair_source_address != b->pair_source_address || a->pair_source_port != b->pair_source_port)
+		return false;
+	for (size_t i = 0; i < a->range_count; i++)
+		if (a->ranges[i].low != b->ranges[i].low || a->ranges[i].high != b->ranges[i].high)
+			return false;
+	for (size_t i = 0; i < a->point_count; i++)
+		if (a->points[i].address != b->points[i].address || a->points[i].port != b->points[i].port ||
+		    a->points[i].protocol != b->points[i].protocol)
+			return false;
+	return true;
+}
+
+static struct predicate *find_same(const struct fields *fields, const struct predicate *predicate)
+{
+	for (size_t i = 0; i < fields->predicate_count && !fields->exact; i++) {
+		struct predicate *known = fields->predicates[i];
+		if (known->set && known->set != predicate->set &&
+		    text_equal(known->set->name, predicate->set->name) && same_content(known, predicate))
+			return known;
+	}
+	return NULL;
+}
+
 /* A predicate of what was resolved, declared. NULL in *declared when it is empty and not wanted. */
 static int declare_part(struct fields *fields, const struct resolution *resolution, const bool *source,
 			bool timed, const char *name, struct predicate **declared)
@@ -300,6 +327,9 @@ static int declare_part(struct fields *fields, const struct resolution *resoluti
 		*declared = NULL;
 		return 0;
 	}
+	*declared = find_same(fields, predicate);
+	if (*declared)
+		return 0;
 	result = fields_need_predicate(fields, predicate);
 	if (result == 0)
 		*declared = predicate;

@@ -36,6 +36,11 @@ int hashlimit_check(const struct hashlimit *config);
 uint64_t hashlimit_bytes(uint64_t cost);
 uint64_t hashlimit_cost(uint64_t bytes);
 
+struct match;
+
+/* What -m hashlimit says, and the name of its table; NULL of other matches. */
+const struct hashlimit *hashlimit_of(const struct match *match, struct text *name);
+
 struct hashlimit_key {
 	address source, destination;
 	uint16_t source_port, destination_port;

@@ -385,6 +385,16 @@ static void hashlimit_print(const struct match *match, const struct rule *rule, 
 	}
 }
 
+const struct hashlimit *hashlimit_of(const struct match *match, struct text *name)
+{
+	const struct hashlimit_match *hashlimit = match->data;
+
+	if (match->type != &match_hashlimit)
+		return NULL;
+	*name = hashlimit->name;
+	return &hashlimit->config;
+}
+
 /* --- evaluation */
 
 static bool same_table(const struct hashlimit *a, const struct hashlimit *b)

@@ -249,7 +249,7 @@ static diagram_node tcp_mean(const struct match *match, const struct rule *rule,
 	return mean;
 }
 
-bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *port)
+bool match_tcp_port_range(const struct match *match, bool *source, uint16_t *first, uint16_t *last)
 {
 	const struct tcp_match *tcp = match->data;
 
@@ -257,8 +257,9 @@ bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *po
 		return false;
 	*source = tcp->seen == SEEN_SOURCE;
 	const struct port_match *range = *source ? &tcp->source : &tcp->destination;
-	*port = range->first;
-	return range->first == range->last && !range->inverted;
+	*first = range->first;
+	*last = range->last;
+	return range->first <= range->last && !range->inverted;
 }
 
 void match_tcp_port_bounds(const struct match *match, struct port_bounds *bounds)

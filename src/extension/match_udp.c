@@ -75,7 +75,7 @@ static diagram_node udp_mean(const struct match *match, const struct rule *rule,
 	return diagram_and(fields->diagram, mean, port_mean(&udp->destination, fields, FIELD_DPORT));
 }
 
-bool match_udp_single_port(const struct match *match, bool *source, uint16_t *port)
+bool match_udp_port_range(const struct match *match, bool *source, uint16_t *first, uint16_t *last)
 {
 	const struct udp_match *udp = match->data;
 
@@ -83,8 +83,9 @@ bool match_udp_single_port(const struct match *match, bool *source, uint16_t *po
 		return false;
 	*source = udp->seen == SEEN_SOURCE;
 	const struct port_match *range = *source ? &udp->source : &udp->destination;
-	*port = range->first;
-	return range->first == range->last && !range->inverted;
+	*first = range->first;
+	*last = range->last;
+	return range->first <= range->last && !range->inverted;
 }
 
 void match_udp_port_bounds(const struct match *match, struct port_bounds *bounds)

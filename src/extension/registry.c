@@ -153,11 +153,18 @@ bool match_is_comment(const struct match *match)
 	return match->type == &match_comment;
 }
 
-bool match_single_port(const struct match *match, bool *source, uint16_t *port)
+bool match_port_range(const struct match *match, bool *source, uint16_t *first, uint16_t *last)
 {
 	if (match->type == &match_tcp)
-		return match_tcp_single_port(match, source, port);
-	return match->type == &match_udp && match_udp_single_port(match, source, port);
+		return match_tcp_port_range(match, source, first, last);
+	return match->type == &match_udp && match_udp_port_range(match, source, first, last);
+}
+
+bool match_single_port(const struct match *match, bool *source, uint16_t *port)
+{
+	uint16_t last;
+
+	return match_port_range(match, source, port, &last) && *port == last;
 }
 
 bool match_port_bounds(const struct match *match, struct port_bounds *bounds)

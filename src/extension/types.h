@@ -32,10 +32,10 @@ extern const struct target_type target_ct_with_template, target_nflog, target_nf
     target_secmark, target_connsecmark, target_idletimer, target_rateest, target_snpt, target_dnpt,
     target_tproxy, target_led, target_ulog, target_clusterip, target_hmark;
 
-bool match_tcp_single_port(const struct match *match, bool *source, uint16_t *port);
+bool match_tcp_port_range(const struct match *match, bool *source, uint16_t *first, uint16_t *last);
 /* It asks for SYN, whatever else: what TCPMSS needs. */
 bool match_tcp_wants_syn(const struct match *match);
-bool match_udp_single_port(const struct match *match, bool *source, uint16_t *port);
+bool match_udp_port_range(const struct match *match, bool *source, uint16_t *first, uint16_t *last);
 struct port_bounds;
 void match_tcp_port_bounds(const struct match *match, struct port_bounds *bounds);
 void match_udp_port_bounds(const struct match *match, struct port_bounds *bounds);

@@ -7,6 +7,7 @@
 #include "kernel/hash.h"
 #include "kernel/state_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -207,4 +208,57 @@ int feed_copy_read(struct arena *arena, const struct feed_store *store, const ch
 int feed_copy_write(const struct feed_store *store, const char *name, struct text copy)
 {
 	return file_replace(store->directory, name, copy);
+}
+
+/* --- Those that are no longer of a policy
+ * --------------------------------------------------------------------------- */
+
+static bool is_one_of(const char *name, size_t size, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strlen(names[i]) == size && memcmp(names[i], name, size) == 0)
+			return true;
+	return false;
+}
+
+static int prune_one(const struct feed_store *store, const char *name, int64_t since)
+{
+	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
+	struct feed_record record;
+	char path[NAME_MAX + 1];
+	int error = arena ? feed_record_read(arena, store, name, &record) : -ENOMEM;
+
+	/* A record that says nothing is of nobody knows when. */
+	if (error || !record.tried || record.tried >= since || !record_name(name, path))
+		return error;
+	if ((unlinkat(store->directory, name, 0) < 0 && errno != ENOENT) ||
+	    unlinkat(store->directory, path, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int feed_store_prune(const struct feed_store *store, const char *const *names, size_t count, int64_t since)
+{
+	int copy = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
+	DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	if (!stream) {
+		error = -errno;
+		if (copy >= 0)
+			close(copy);
+		return error;
+	}
+	while (!error && (entry = readdir(stream))) {
+		static const char suffix[] = ".about";
+		size_t size = strlen(entry->d_name), tail = sizeof(suffix) - 1;
+		if (entry->d_name[0] == '.' || size <= tail ||
+		    strcmp(entry->d_name + size - tail, suffix) != 0 ||
+		    is_one_of(entry->d_name, size - tail, names, count))
+			continue;
+		entry->d_name[size - tail] = '\0';
+		error = prune_one(store, entry->d_name, since);
+	}
+	closedir(stream);
+	return error;
 }

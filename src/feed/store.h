@@ -60,6 +60,9 @@ int feed_record_read(struct arena *arena, const struct feed_store *store, const 
 		     struct feed_record *record);
 int feed_record_write(const struct feed_store *store, const char *name, const struct feed_record *record);
 uint64_t feed_sum(struct text text);
+/* Removes what is kept of feeds that none of the names is of, and that nobody has tried to fetch since. 0 or
+ * -errno. */
+int feed_store_prune(const struct feed_store *store, const char *const *names, size_t count, int64_t since);
 /* Whether the record is of this copy. */
 bool feed_record_is_of(const struct feed_record *record, struct text copy);
 

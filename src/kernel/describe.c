@@ -170,6 +170,7 @@ static void set_coverage(struct description *description, const struct region *r
 			struct meta_item *item = &description->items[first[covered->unit] + j];
 
 			item->coverage = (uint8_t)(covered->coverage + 1);
+			item->limited = covered->limit != NULL;
 			if (covered->reason)
 				item->reason = description->last_reason_text;
 		}

@@ -8,6 +8,7 @@
  * flowtable's devices are not in the list of hooks. */
 #include "kernel/hooks.h"
 #include "kernel/netlink.h"
+#include "kernel/nft_batch.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -16,14 +17,19 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_hook.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HOOKS_MAX 4096
 #define SUBSYSTEM_HOOK 12 /* NFNL_SUBSYS_HOOK */
 #define LINK_NETFILTER 10 /* BPF_LINK_TYPE_NETFILTER, since 6.4 */
 #define LINKS_MAX 100000
+#define PRIORITY_NAT_INPUT 100 /* NF_IP_PRI_NAT_SRC */
 
 static const int priorities[TABLE_COUNT] = {
     /* include/uapi/linux/netfilter_ipv4.h; the same numbers in netfilter_ipv6.h */
@@ -109,6 +115,12 @@ static bool is_iptables_chain(enum family family, const char *nft_family, const 
 	return false;
 }
 
+/* Whose rules those are is told by the tables as a whole (kernel/nft_fingerprint.h). */
+static bool is_applied_chain(enum family family, const char *nft_family, const char *table)
+{
+	return !strcmp(nft_family, family == FAMILY_IPV4 ? "ip" : "ip6") && !strcmp(table, NFT_TABLE);
+}
+
 static const char *nft_family_name(unsigned family)
 {
 	switch (family) {
@@ -157,9 +169,26 @@ static int stop(struct reading *reading, int error)
 	return MNL_CB_STOP;
 }
 
-static void name_chain(struct hook_entry *entry, const char *family, const char *table, const char *chain)
+static void name_chain(struct hook_entry *entry, unsigned family, const char *table, const char *chain)
 {
-	snprintf(entry->name, sizeof(entry->name), "nft chain %s %.48s %.48s", family, table, chain);
+	snprintf(entry->name, sizeof(entry->name), "nft chain %s %.48s %.48s", nft_family_name(family), table,
+		 chain);
+	entry->nft_family = (uint8_t)family;
+	snprintf(entry->table, sizeof(entry->table), "%s", table);
+	snprintf(entry->chain, sizeof(entry->chain), "%s", chain);
+}
+
+/* Of a base chain of nf_tables that is not at ingress. */
+static void class_chain(struct hook_entry *entry)
+{
+	const char *family = nft_family_name(entry->nft_family);
+
+	if (is_applied_chain(entry->family, family, entry->table))
+		entry->class = HOOK_CLASS_APPLIED;
+	entry->iptables = is_iptables_chain(entry->family, family, entry->table, entry->chain, entry->place,
+					    entry->priority);
+	if (entry->iptables)
+		entry->class = HOOK_CLASS_RULES;
 }
 
 static int receive_hook(const struct nlmsghdr *message, void *context)
@@ -183,20 +212,20 @@ static int receive_hook(const struct nlmsghdr *message, void *context)
 	netlink_string(attributes[NFNLA_HOOK_MODULE_NAME], module, sizeof(module));
 	if (chain[NFNLA_CHAIN_TABLE]) {
 		const struct nlattr *family = chain[NFNLA_CHAIN_FAMILY];
-		const char *family_name = nft_family_name(
-		    family && mnl_attr_get_payload_len(family) == 1 ? mnl_attr_get_u8(family) : 0);
 
 		netlink_string(chain[NFNLA_CHAIN_TABLE], table, sizeof(table));
 		netlink_string(chain[NFNLA_CHAIN_NAME], name, sizeof(name));
-		name_chain(&entry, family_name, table, name);
-		if (!reading->ingress &&
-		    is_iptables_chain(entry.family, family_name, table, name, entry.place, entry.priority))
-			entry.class = HOOK_CLASS_RULES;
+		name_chain(&entry,
+			   family && mnl_attr_get_payload_len(family) == 1 ? mnl_attr_get_u8(family) : 0,
+			   table, name);
+		if (!reading->ingress)
+			class_chain(&entry);
 		return stop(reading, add(reading->hooks, &entry));
 	}
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !reading->ingress; i++)
 		if (!strcmp(function, known[i].function))
 			entry.class = known[i].class;
+	entry.iptables = entry.class == HOOK_CLASS_RULES || strstr(function, "nat_do_chain");
 	if (entry.class == HOOK_CLASS_RULES && entry.priority == priorities[TABLE_NAT])
 		entry.class = HOOK_CLASS_NAT;
 	snprintf(entry.name, sizeof(entry.name), "%s%s%s%s", *function ? function : "a hook without a name",
@@ -311,7 +340,7 @@ static int receive_chain(const struct nlmsghdr *message, void *context)
 	netlink_string(attributes[NFTA_CHAIN_TYPE], type, sizeof(type));
 	number = ntohl(netlink_u32(hook[NFTA_HOOK_HOOKNUM], UINT32_MAX));
 	entry.priority = (int32_t)ntohl(netlink_u32(hook[NFTA_HOOK_PRIORITY], 0));
-	name_chain(&entry, nft_family_name(header->nfgen_family), table, name);
+	name_chain(&entry, header->nfgen_family, table, name);
 	if ((header->nfgen_family == NFPROTO_NETDEV && number == NF_NETDEV_INGRESS) ||
 	    (header->nfgen_family == NFPROTO_INET && number == NF_INET_INGRESS)) {
 		if (!devices_have(hook[NFTA_HOOK_DEV], hook[NFTA_HOOK_DEVS], reading->interface))
@@ -329,9 +358,7 @@ static int receive_chain(const struct nlmsghdr *message, void *context)
 			continue;
 		entry.family = family;
 		entry.class = HOOK_CLASS_UNKNOWN;
-		if (is_iptables_chain(family, nft_family_name(header->nfgen_family), table, name, entry.place,
-				      entry.priority))
-			entry.class = HOOK_CLASS_RULES;
+		class_chain(&entry);
 		/* a foreign one may log and count too: that it is for NAT says nothing of its rules */
 		if (entry.class == HOOK_CLASS_RULES && !strcmp(type, "nat"))
 			entry.class = HOOK_CLASS_NAT;
@@ -423,8 +450,69 @@ static int read_bpf_links(struct reading *reading)
 	return result;
 }
 
-/* nf_nat registers its hooks with the first nat table of the namespace. */
-static void read_nat_tables(struct hooks *hooks)
+/* --- Whether there are rules */
+
+static int receive_rule(const struct nlmsghdr *message, void *context)
+{
+	const struct nlattr *attributes[NFTA_RULE_MAX + 1];
+	struct hook_entry *entry = context;
+	char table[64], chain[64];
+
+	if (message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
+		return MNL_CB_OK;
+	netlink_attributes(message, sizeof(struct nfgenmsg), attributes, NFTA_RULE_MAX);
+	netlink_string(attributes[NFTA_RULE_TABLE], table, sizeof(table));
+	netlink_string(attributes[NFTA_RULE_CHAIN], chain, sizeof(chain));
+	if (strcmp(table, entry->table) || strcmp(chain, entry->chain))
+		return MNL_CB_OK;
+	entry->empty = false;
+	return MNL_CB_STOP;
+}
+
+/* What cannot be asked for, as a name that is too long, is not taken as empty. */
+static void look_into_chain(struct hook_entry *entry)
+{
+	char space[NETLINK_REQUEST_MAX];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(space);
+	struct nfgenmsg *header;
+
+	if (strlen(entry->table) + 1 >= sizeof(entry->table) ||
+	    strlen(entry->chain) + 1 >= sizeof(entry->chain))
+		return;
+	request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	header->nfgen_family = entry->nft_family;
+	header->version = NFNETLINK_V0;
+	mnl_attr_put_strz(request, NFTA_RULE_TABLE, entry->table);
+	mnl_attr_put_strz(request, NFTA_RULE_CHAIN, entry->chain);
+	entry->empty = true;
+	if (netlink_request(NETLINK_NETFILTER, request, receive_rule, NULL, entry))
+		entry->empty = false;
+}
+
+/* A table of iptables-legacy without rules has an entry for the policy of each of its hooks, and one behind
+ * them (ip_tables.h, struct ipt_error). */
+static bool legacy_empty(enum family family, const char *table)
+{
+	struct ipt_getinfo info = {0};
+	socklen_t size = sizeof(info);
+	int file = socket(family == FAMILY_IPV4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	int error;
+
+	if (file < 0)
+		return false;
+	_Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo), "one for both");
+	snprintf(info.name, sizeof(info.name), "%.31s", table);
+	error = family == FAMILY_IPV4 ? getsockopt(file, IPPROTO_IP, IPT_SO_GET_INFO, &info, &size)
+				      : getsockopt(file, IPPROTO_IPV6, IP6T_SO_GET_INFO, &info, &size);
+	close(file);
+	return !error && info.num_entries <= (unsigned)__builtin_popcount(info.valid_hooks) + 1;
+}
+
+/* Tables of iptables-legacy that are there, and whether they hold rules. nf_nat registers its hooks with the
+ * first nat table of the namespace. */
+static int read_legacy_tables(struct hooks *hooks)
 {
 	static const char *const paths[FAMILY_COUNT] = {"/proc/net/ip_tables_names",
 							"/proc/net/ip6_tables_names"};
@@ -433,12 +521,72 @@ static void read_nat_tables(struct hooks *hooks)
 	for (enum family family = 0; family < FAMILY_COUNT; family++) {
 		FILE *file = fopen(paths[family], "re");
 
-		while (file && fgets(line, sizeof(line), file))
-			if (!strcmp(line, "nat\n"))
-				hooks->nat[family] = true;
+		if (!file && errno != ENOENT)
+			return -errno;
+		while (file && fgets(line, sizeof(line), file)) {
+			line[strcspn(line, "\n")] = 0;
+			for (enum table_id id = 0; id < TABLE_COUNT; id++)
+				if (!strcmp(line, table_names[id]))
+					hooks->legacy[family][id] =
+					    legacy_empty(family, line) ? LEGACY_EMPTY : LEGACY_RULES;
+		}
 		if (file)
 			fclose(file);
+		hooks->nat[family] |= hooks->legacy[family][TABLE_NAT] != LEGACY_NONE;
 	}
+	return 0;
+}
+
+/* Where the kernel does not list its hooks those of iptables-legacy are known by its tables. */
+static int add_legacy(struct hooks *hooks, enum family family, enum table_id id)
+{
+	int result = 0;
+
+	for (enum hook place = HOOK_PREROUTING; place <= HOOK_FORWARD && !result; place++) {
+		struct hook_entry entry = {
+		    .family = family,
+		    .place = place,
+		    .priority = id == TABLE_NAT && place == HOOK_INPUT ? PRIORITY_NAT_INPUT : priorities[id],
+		    .class = id == TABLE_NAT ? HOOK_CLASS_NAT : HOOK_CLASS_RULES,
+		    .iptables = true};
+
+		if (!table_has_hook(id, place))
+			continue;
+		snprintf(entry.name, sizeof(entry.name), "table %s of iptables-legacy", table_names[id]);
+		result = add(hooks, &entry);
+	}
+	return result;
+}
+
+static enum table_id table_at(const struct hook_entry *entry)
+{
+	enum table_id id = 0;
+
+	if (entry->place == HOOK_INPUT && entry->priority == PRIORITY_NAT_INPUT)
+		return TABLE_NAT;
+	while (id < TABLE_COUNT && priorities[id] != entry->priority)
+		id++;
+	return id;
+}
+
+/* Which of them have rules at all. */
+static int read_rules(struct hooks *hooks)
+{
+	int result = read_legacy_tables(hooks);
+
+	for (enum family family = 0; family < FAMILY_COUNT && !hooks->listed; family++)
+		for (enum table_id id = 0; id < TABLE_COUNT && !result; id++)
+			if (hooks->legacy[family][id] != LEGACY_NONE)
+				result = add_legacy(hooks, family, id);
+	for (size_t i = 0; i < hooks->count && !result; i++) {
+		struct hook_entry *entry = &hooks->list[i];
+
+		if (*entry->chain && entry->class != HOOK_CLASS_APPLIED)
+			look_into_chain(entry);
+		else if (entry->iptables && table_at(entry) < TABLE_COUNT)
+			entry->empty = hooks->legacy[entry->family][table_at(entry)] == LEGACY_EMPTY;
+	}
+	return result;
 }
 
 int hooks_read(struct arena *arena, const char *interface, struct hooks *hooks)
@@ -458,9 +606,10 @@ int hooks_read(struct arena *arena, const char *interface, struct hooks *hooks)
 	/* where the kernel lists its hooks a BPF program is among them, and of this namespace only */
 	if (!result && !found.listed)
 		result = read_bpf_links(&reading);
+	if (!result)
+		result = read_rules(&found);
 	if (result)
 		return result;
-	read_nat_tables(&found);
 	*hooks = found;
 	return 0;
 }

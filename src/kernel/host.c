@@ -272,13 +272,25 @@ static bool matters(const struct host *host, const struct hook_entry *entry,
 	return hook_before(entry, own->table, entry->place == HOOK_FORWARD ? HOOK_FORWARD : HOOK_INPUT);
 }
 
+/* Whether what stands there may do more than what the rules say, or does nothing at all. */
+static bool is_foreign(const struct host *host, const struct hook_entry *entry)
+{
+	if (host->applied && entry->empty)
+		return false;
+	if (entry->iptables)
+		return host->applied;
+	if (entry->class == HOOK_CLASS_APPLIED)
+		return !host->applied;
+	return entry->class == HOOK_CLASS_UNKNOWN;
+}
+
 static void check_hooks(struct findings *findings, const struct host *host,
 			const struct host_reach reach[FAMILY_COUNT])
 {
 	for (size_t i = 0; i < host->hooks.count; i++) {
 		const struct hook_entry *entry = &host->hooks.list[i];
 
-		if (entry->class != HOOK_CLASS_UNKNOWN || !matters(host, entry, reach))
+		if (!is_foreign(host, entry) || !matters(host, entry, reach))
 			continue;
 		if (entry->ingress)
 			add(findings, "earlier-hook",

@@ -17,6 +17,9 @@ struct host {
 	struct region_local *locals;
 	uint32_t packet_listeners; /* AF_PACKET sockets that see this interface's frames */
 	uint64_t namespace_inode;  /* of this network namespace */
+	/* Set by who asks: the rules are those of weir's own tables in nftables, which are known to be them;
+	 * else those of iptables. Rules of the other kind are what host_check() finds. */
+	bool applied;
 };
 
 /* 0; -ENODEV: no such interface; -EPERM; another -errno. */

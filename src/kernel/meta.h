@@ -14,7 +14,7 @@
 #include "plane/plane.h"
 
 #define META_MAGIC "weirmeta"
-#define META_VERSION 1u
+#define META_VERSION 2u
 #define META_SIZE_MAX (512u << 20)
 
 struct meta_text {
@@ -38,7 +38,8 @@ struct meta_item {
 	uint8_t kind, family, table;
 	uint8_t coverage;  /* enum coverage + 1; 0: drops nothing by itself, or not said */
 	uint8_t uncounted; /* 1: dropped packets of it may be counted on other rules only */
-	uint8_t unused[3];
+	uint8_t limited;   /* 1: what it drops is dropped early above a rate */
+	uint8_t unused[2];
 	uint32_t number; /* of the rule in its chain; policy: 0 */
 	uint32_t line;   /* in file; 0: none */
 	uint32_t parent; /* META_MEMBER: index of the rule's item; else META_NONE */
@@ -58,6 +59,14 @@ struct meta_reach {
 	uint8_t used, beyond, table, unused;
 };
 
+/* Whose rules they are. */
+enum meta_rules {
+	META_LIVE,    /* those of iptables: the fingerprint is meta_fingerprint()'s of them */
+	META_APPLIED, /* those of weir's tables, which weir apply made: nft_fingerprint() */
+	/* What two states of these both drop, while one follows the other. No fingerprint: to be replaced. */
+	META_BETWEEN,
+};
+
 struct meta_header {
 	char magic[8];
 	uint32_t version, header_size;
@@ -70,7 +79,9 @@ struct meta_header {
 	uint32_t ifindex;
 	char interface[INTERFACE_NAME_MAX];
 	uint8_t mac[6];
-	uint8_t has_fingerprint, trusted, unused[2];
+	uint8_t has_fingerprint, trusted;
+	uint8_t rules;                    /* enum meta_rules */
+	uint8_t by_hand : 1, options : 1; /* by weir attach, and told more than what the host says */
 	uint8_t forwarding[FAMILY_COUNT]; /* enum truth, as the region took it */
 	uint8_t forwarding_given;         /* by --forward: not to be compared with the host's */
 	uint8_t nat[FAMILY_COUNT];

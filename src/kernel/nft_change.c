@@ -35,7 +35,7 @@ static struct nft_change *add(struct finder *finder, enum nft_change_kind kind, 
 		finder->failed = true;
 		return NULL;
 	}
-	change->family = finder->family;
+	*change = (struct nft_change){.family = finder->family};
 	change->kind = kind;
 	change->verb = verb;
 	change->name = name;
@@ -90,6 +90,9 @@ static void find_sets(struct finder *finder)
 			continue;
 		change.anew = old && !text_equal(old->definition, set->definition);
 		finder->anew |= change.anew;
+		/* Those of a set that rules fill come and go by themselves. */
+		if (old && !change.anew && set->flags & NFT_SET_EVAL)
+			continue;
 		if (old && !change.anew)
 			count_members(finder, old, set, &change.added, &change.removed);
 		else
@@ -200,6 +203,56 @@ static void find_chains(struct finder *finder)
 	}
 }
 
+static void find_inside(struct finder *finder)
+{
+	finder->anew = false;
+	find_sets(finder);
+	find_objects(finder);
+	find_chains(finder);
+}
+
+static void add_table(struct finder *finder, enum nft_change_verb verb, bool anew)
+{
+	struct nft_change *change = add(finder, NFT_CHANGE_TABLE, verb, NFT_TABLE);
+
+	if (change) {
+		change->anew = anew;
+		change->flags = finder->to->flags;
+	}
+}
+
+/* The kernel wakes a dormant table, or puts one to sleep, in place; but in one transaction with a base chain
+ * that comes or goes it refuses (nf_tables_addchain(), __NFT_TABLE_F_UPDATE), or leaves a hook behind. Where
+ * more than the flags is other, the table is made anew. */
+static void find_flags(struct finder *finder)
+{
+	static const struct nft_table nothing;
+	size_t before = finder->changes->count;
+
+	find_inside(finder);
+	if (finder->changes->count == before) {
+		add_table(finder, NFT_CHANGE_ALTER, false);
+		return;
+	}
+	finder->changes->count = before;
+	add_table(finder, NFT_CHANGE_ALTER, true);
+	finder->from = &nothing;
+	find_inside(finder);
+}
+
+static void find_table(struct finder *finder)
+{
+	if (finder->from->present && !finder->to->present) {
+		add_table(finder, NFT_CHANGE_REMOVE, false);
+	} else if (finder->from->present && finder->from->flags != finder->to->flags) {
+		find_flags(finder);
+	} else if (finder->to->present) {
+		if (!finder->from->present)
+			add_table(finder, NFT_CHANGE_ADD, false);
+		find_inside(finder);
+	}
+}
+
 static int find(const struct nft_image *from, const struct nft_image *to, bool look,
 		struct nft_changes **result)
 {
@@ -218,18 +271,7 @@ static int find(const struct nft_image *from, const struct nft_image *to, bool l
 		finder.family = (enum family)family;
 		finder.from = &from->tables[family];
 		finder.to = &to->tables[family];
-		finder.anew = false;
-		if (finder.from->present && !finder.to->present) {
-			add(&finder, NFT_CHANGE_TABLE, NFT_CHANGE_REMOVE, NFT_TABLE);
-			continue;
-		}
-		if (!finder.to->present)
-			continue;
-		if (!finder.from->present)
-			add(&finder, NFT_CHANGE_TABLE, NFT_CHANGE_ADD, NFT_TABLE);
-		find_sets(&finder);
-		find_objects(&finder);
-		find_chains(&finder);
+		find_table(&finder);
 	}
 	if (finder.failed) {
 		arena_free(arena);
@@ -274,6 +316,9 @@ void nft_change_print(const struct nft_change *change, struct buffer *out)
 		buffer_printf(out, " %s", nft_change_verbs[change->verb]);
 	else if (change->anew)
 		buffer_puts(out, " made anew");
+	if (change->kind == NFT_CHANGE_TABLE && change->verb == NFT_CHANGE_ALTER)
+		buffer_printf(out, "%s%s", separator,
+			      change->flags & NFT_TABLE_F_DORMANT ? "dormant" : "no longer dormant");
 	if (change->policy) {
 		buffer_printf(out, "%spolicy %s", separator, change->new_chain->policy ? "accept" : "drop");
 		separator = ", ";

@@ -18,6 +18,7 @@ struct nft_change {
 	enum nft_change_verb verb;
 	const char *name;
 	bool anew;             /* ALTER: deleted and made anew, all that stands in it too */
+	uint32_t flags;        /* of a table that is added or changes */
 	bool policy;           /* a base chain's policy changes */
 	size_t added, removed; /* rules of a chain, members of a set; those at their places are not counted */
 	size_t head, tail;     /* ALTER of a chain: so many rules at its begin and end stay as they are */

@@ -255,6 +255,28 @@ static void put_lookup(struct putter *putter, const struct nft_set *set, uint32_
 	nft_nest_end(putter->batch, nest);
 }
 
+/* A rule that fills a set: the kernel tells a time of 0 for members that stay, and takes none for a set whose
+ * members have none (nft_dynset_init()). */
+static void put_dynset(struct putter *putter, const struct nlattr *const expression[])
+{
+	size_t nest = nft_nest_begin(putter->batch, NFTA_LIST_ELEM), data;
+	const struct nlattr *attribute;
+
+	nft_put_copy(putter->batch, expression[NFTA_EXPR_NAME]);
+	data = nft_nest_begin(putter->batch, NFTA_EXPR_DATA);
+	mnl_attr_for_each_nested(attribute, expression[NFTA_EXPR_DATA])
+	{
+		static const char never[8];
+		bool time = mnl_attr_get_type(attribute) == NFTA_DYNSET_TIMEOUT;
+		if (time && mnl_attr_get_payload_len(attribute) == sizeof(never) &&
+		    memcmp(mnl_attr_get_payload(attribute), never, sizeof(never)) == 0)
+			continue;
+		nft_put_copy(putter->batch, attribute);
+	}
+	nft_nest_end(putter->batch, data);
+	nft_nest_end(putter->batch, nest);
+}
+
 static void put_expressions(struct putter *putter, enum family family, const struct nft_rule_image *rule,
 			    const struct nft_rule_image *counts, const struct rule_sets *sets)
 {
@@ -273,6 +295,8 @@ static void put_expressions(struct putter *putter, enum family family, const str
 		} else if (counts && counts->counted && !counted && strcmp(name, "counter") == 0) {
 			put_counter(putter->batch, NFTA_LIST_ELEM, counts->packets, counts->bytes);
 			counted = true;
+		} else if (strcmp(name, "dynset") == 0 && expression[NFTA_EXPR_DATA]) {
+			put_dynset(putter, expression);
 		} else {
 			nft_put_copy(putter->batch, nest);
 		}
@@ -414,6 +438,19 @@ static void remove_thing(struct putter *putter, const struct nft_change *change)
 		nft_put_u32(putter->batch, NFTA_OBJ_TYPE, change->new_object->type);
 }
 
+static void put_table(struct putter *putter, const struct nft_change *change)
+{
+	bool made = change->verb == NFT_CHANGE_ADD || change->anew;
+
+	if (change->verb == NFT_CHANGE_REMOVE)
+		return;
+	if (change->anew)
+		remove_thing(putter, change);
+	begin(putter->batch, change->family, NFT_MSG_NEWTABLE, made ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	if (!made || change->flags)
+		nft_put_u32(putter->batch, NFTA_TABLE_FLAGS, change->flags);
+}
+
 static void put_set_or_object(struct putter *putter, const struct nft_change *change)
 {
 	if (change->verb == NFT_CHANGE_REMOVE)
@@ -449,13 +486,13 @@ static void put_step(struct putter *putter, const struct nft_change *change, enu
 	bool chain = change->kind == NFT_CHANGE_CHAIN, table = change->kind == NFT_CHANGE_TABLE;
 	bool made = change->verb == NFT_CHANGE_ADD || change->anew;
 
-	if (step == STEP_TABLES && table && made)
-		begin(putter->batch, change->family, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+	if (step == STEP_TABLES && table)
+		put_table(putter, change);
 	else if (step == STEP_POLICIES && chain && change->policy)
 		put_policy(putter, change);
 	else if (step == STEP_RULES_GO && chain)
 		remove_rules(putter, change);
-	else if (step == STEP_CHAINS_GO && (chain || table))
+	else if (step == STEP_CHAINS_GO && (chain || (table && !made)))
 		remove_thing(putter, change);
 	else if (step == STEP_THINGS_GO && !chain && !table)
 		remove_thing(putter, change);

@@ -24,6 +24,7 @@ struct dump {
 	const char *const *names;
 	size_t name_count;
 	struct buffer sets; /* names, NUL-terminated, one after the other */
+	const char *chains; /* only chains with this in their names, and their rules; NULL: all */
 };
 
 static struct nlmsghdr *request(char *data, unsigned type, uint8_t family, unsigned flags)
@@ -60,10 +61,10 @@ static int read_generation(struct dump *dump, uint32_t *generation)
 
 static const struct nlattr *attribute_of(const struct nlmsghdr *message, unsigned type)
 {
-	const struct nlattr *attributes[NFTA_SET_NAME + 1];
+	const struct nlattr *attributes[NFTA_CHAIN_NAME + 1];
 
-	netlink_attributes(message, sizeof(struct nfgenmsg), attributes, NFTA_SET_NAME);
-	return type <= NFTA_SET_NAME ? attributes[type] : NULL;
+	netlink_attributes(message, sizeof(struct nfgenmsg), attributes, NFTA_CHAIN_NAME);
+	return type <= NFTA_CHAIN_NAME ? attributes[type] : NULL;
 }
 
 static bool string_is(const struct nlattr *attribute, const char *string)
@@ -72,6 +73,18 @@ static bool string_is(const struct nlattr *attribute, const char *string)
 
 	return attribute && mnl_attr_get_payload_len(attribute) == size &&
 	       memcmp(mnl_attr_get_payload(attribute), string, size) == 0;
+}
+
+static bool is_other_chain(const struct dump *dump, const struct nlmsghdr *message, unsigned type)
+{
+	const struct nlattr *name = NULL;
+
+	if (dump->chains && type == NFT_MSG_NEWCHAIN)
+		name = attribute_of(message, NFTA_CHAIN_NAME);
+	if (dump->chains && type == NFT_MSG_NEWRULE)
+		name = attribute_of(message, NFTA_RULE_CHAIN);
+	return name && !memmem(mnl_attr_get_payload(name), mnl_attr_get_payload_len(name), dump->chains,
+			       strlen(dump->chains));
 }
 
 /* The first attribute is the table's name, of every message (NFTA_*_TABLE). */
@@ -84,6 +97,8 @@ static int take_message(const struct nlmsghdr *message, void *context)
 	    !string_is(attribute_of(message, NFTA_SET_TABLE), NFT_TABLE))
 		return MNL_CB_OK;
 	dump->found = true;
+	if (is_other_chain(dump, message, type))
+		return MNL_CB_OK;
 	buffer_add(dump->raw, (const char *)message, MNL_ALIGN(message->nlmsg_len));
 	if (type == NFT_MSG_NEWSET) {
 		const struct nlattr *name = attribute_of(message, NFTA_SET_NAME);
@@ -135,6 +150,7 @@ static int read_family(struct dump *dump)
 {
 	static const unsigned types[] = {NFT_MSG_GETSET, NFT_MSG_GETOBJ, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE};
 	size_t count = dump->only_sets ? 1 : sizeof(types) / sizeof(*types);
+	size_t first = dump->chains ? 2 : 0;
 	int error;
 
 	dump->found = false;
@@ -142,7 +158,7 @@ static int read_family(struct dump *dump)
 	error = read_all(dump, NFT_MSG_GETTABLE, NULL);
 	if (error || !dump->found)
 		return error;
-	for (size_t i = 0; i < count && !error; i++)
+	for (size_t i = first; i < count && !error; i++)
 		error = read_all(dump, types[i], NULL);
 	for (size_t at = 0; at < dump->sets.size && !error; at += strlen(dump->sets.data + at) + 1)
 		if (wanted(dump, dump->sets.data + at))
@@ -214,4 +230,9 @@ int nft_image_dump(struct buffer *raw, struct buffer *why)
 int nft_image_dump_sets(const char *const *names, size_t count, struct buffer *raw, struct buffer *why)
 {
 	return dump_all(&(struct dump){.only_sets = true, .names = names, .name_count = count}, raw, why);
+}
+
+int nft_image_dump_chains(const char *chains, struct buffer *raw, struct buffer *why)
+{
+	return dump_all(&(struct dump){.chains = chains}, raw, why);
 }

@@ -156,6 +156,11 @@ static int fetch_interval(struct fetch *fetch, const struct nft_member *member, 
 	bool one = has_first && has_last && first == last;
 	if (what == NFT_FETCH_REMOVE && one && first == member->low)
 		return fetch_whole_interval(fetch, member, &element, whole);
+	if (what == NFT_FETCH_ADD && one && element.timed) {
+		/* how long it stays is part of the answer: of one that is asked for whole it is known */
+		*whole = false;
+		return first == member->low ? fetch_whole_interval(fetch, member, &element, whole) : 0;
+	}
 	if (what != NFT_FETCH_REMOVE && one)
 		return add_interval(fetch, member, (struct nft_element){0});
 	/* A single address is in none; of a range both ends are, or only of one that is asked about. */

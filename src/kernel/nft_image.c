@@ -243,10 +243,6 @@ static void finish_set(struct parser *parser, struct nft_set *set)
 {
 	size_t kept = 0;
 
-	if (set->flags & NFT_SET_EVAL) { /* rules fill it: its members come and go by themselves */
-		set->count = 0;
-		return;
-	}
 	if (set->count)
 		qsort(set->elements, set->count, sizeof(*set->elements), compare_elements);
 	if (!set->pairs)
@@ -425,7 +421,10 @@ static void parse_message(struct parser *parser, unsigned type)
 {
 	switch (type) {
 	case NFT_MSG_NEWTABLE:
+		netlink_attributes(parser->message, sizeof(struct nfgenmsg), parser->attributes,
+				   NFTA_TABLE_FLAGS);
 		parser->table->present = true;
+		parser->table->flags = ntohl(netlink_u32(parser->attributes[NFTA_TABLE_FLAGS], 0));
 		break;
 	case NFT_MSG_NEWSET:
 		parse_set(parser);

@@ -39,7 +39,7 @@ struct nft_set {
 	uint32_t key_size;      /* bytes */
 	struct text definition; /* attributes as they are sent, without the names */
 	size_t count, capacity;
-	struct nft_element *elements; /* ascending */
+	struct nft_element *elements; /* ascending; of a set that rules fill those at the moment */
 };
 
 struct nft_rule_image {
@@ -69,6 +69,7 @@ struct nft_object {
 
 struct nft_table {
 	bool present;
+	uint32_t flags; /* NFT_TABLE_F_*: of one that is dormant no chain is asked */
 	size_t set_count, set_capacity, chain_count, chain_capacity, object_count, object_capacity;
 	struct nft_set *sets;
 	struct nft_chain *chains;
@@ -87,6 +88,8 @@ struct nft_image {
  * in `why`. */
 int nft_image_dump(struct buffer *raw, struct buffer *why);
 int nft_image_dump_sets(const char *const *names, size_t count, struct buffer *raw, struct buffer *why);
+/* Chains with that word in their names, and their rules; without sets. */
+int nft_image_dump_chains(const char *word, struct buffer *raw, struct buffer *why);
 /* Reads the sets alone, and the members of those that one of the names is of (of none: count 0). */
 int nft_image_read_sets(const char *const *names, size_t count, struct nft_image **image, struct buffer *why);
 /* -EBADMSG: it is damaged. -ENOMEM. `raw` must stay. */

@@ -297,6 +297,76 @@ static bool holds(const struct work *work, size_t at, const struct nft_member *a
 	return false;
 }
 
+/* Sets whose members have a time: an address that is in stays as long as the longer of the two says, so that
+ * nobody goes early for what is added, and what is added is in for its time. */
+
+static bool lasts(const struct nft_member *there, const struct nft_member *asked)
+{
+	const struct nft_element *element = there->element;
+
+	return !element->timed || (asked->timeout && element->expires >= (uint64_t)asked->timeout * 1000);
+}
+
+/* A member of which a part went: what is left behind the last one that was asked for. */
+static int leave(struct work *work, const struct nft_member *there)
+{
+	return there->cut ? add_range(work, there, there->low, there->high, there->element) : 0;
+}
+
+/* One that goes sooner: its address, or what is asked of its range, is given the new time. */
+static int take_over(struct work *work, struct nft_member *there, const struct nft_member *asked, size_t *at)
+{
+	int error = there->cut ? 0 : remove_element(work, there->element);
+
+	there->cut = true;
+	if (!error && there->low < asked->low)
+		error = add_range(work, there, there->low, asked->low - 1, there->element);
+	if (there->high > asked->high)
+		there->low = asked->high + 1;
+	else
+		++*at;
+	return error;
+}
+
+static int add_timed(struct work *work, const struct nft_member *asked, size_t *at)
+{
+	address low = asked->low;
+	bool changed = false;
+	int error = 0;
+
+	while (*at < work->count && before(&work->there[*at], asked) && !error)
+		error = leave(work, &work->there[(*at)++]);
+	while (*at < work->count && !error && meets(&work->there[*at], asked)) {
+		struct nft_member *there = &work->there[*at];
+		if (!lasts(there, asked)) {
+			error = take_over(work, there, asked, at);
+			continue;
+		}
+		if (there->low > low) {
+			error = add_range(work, asked, low, there->low - 1, NULL);
+			changed = true;
+		}
+		if (there->high >= asked->high) {
+			work->change->changed += changed;
+			return error;
+		}
+		low = there->high + 1;
+		error = error ? error : leave(work, &work->there[(*at)++]);
+	}
+	work->change->changed++;
+	return error ? error : add_range(work, asked, low, asked->high, NULL);
+}
+
+static int add_all_timed(struct work *work, const struct nft_member *asked, size_t count)
+{
+	size_t at = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = add_timed(work, &asked[i], &at);
+	return error || at == work->count ? error : leave(work, &work->there[at]);
+}
+
 /* Sets of single addresses. */
 static int add_each(struct work *work, const struct nft_member *asked, size_t *at)
 {
@@ -308,7 +378,10 @@ static int add_each(struct work *work, const struct nft_member *asked, size_t *a
 		one.low = one.high = value;
 		while (*at < work->count && before(&work->there[*at], &one))
 			++*at;
-		if (*at == work->count || !meets(&work->there[*at], &one))
+		bool in = *at < work->count && meets(&work->there[*at], &one);
+		if (in && !lasts(&work->there[*at], &one))
+			error = remove_element(work, work->there[*at].element);
+		if (!error && (!in || !lasts(&work->there[*at], &one)))
 			error = add_range(work, &one, value, value, NULL);
 		if (value == asked->high)
 			break;
@@ -324,6 +397,8 @@ int nft_members_add(struct arena *arena, const struct nft_set *set, const struct
 	size_t at = 0;
 	int error = begin_work(&work, arena, set, shape, change);
 
+	if (!error && shape->intervals && shape->timeouts)
+		return add_all_timed(&work, asked, count);
 	for (size_t i = 0; i < count && !error; i++) {
 		if (!shape->intervals) {
 			error = add_each(&work, &asked[i], &at);

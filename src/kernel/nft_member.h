@@ -4,7 +4,8 @@
  * be added and removed for others to be in it, or no longer.
  *
  * A set is the addresses in it. Where it has intervals, these do not overlap: one that is added takes those
- * within it away, and joins those that it overlaps; of what is removed the rest of an interval stays. */
+ * within it away, and joins those that it overlaps; of what is removed the rest of an interval stays. Where
+ * members have a time to go, none are joined: each address goes at its own. */
 #ifndef WEIR_KERNEL_NFT_MEMBER_H
 #define WEIR_KERNEL_NFT_MEMBER_H
 
@@ -16,8 +17,9 @@ struct nft_member {
 	uint8_t protocol;
 	uint16_t port;
 	const char *comment;               /* NULL: none */
-	uint32_t timeout;                  /* seconds; 0: none of its own */
+	uint32_t timeout;                  /* seconds; 0: stays */
 	const struct nft_element *element; /* of a member that is there; else NULL */
+	bool cut;                          /* of nft_members_add() alone: a part of it went */
 };
 
 struct nft_shape {

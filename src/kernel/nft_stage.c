@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The namespace belongs to one thread (unshare(2) of a network namespace holds for the calling thread alone)
- * and to what it starts. It goes away with the thread. */
+ * The namespace belongs to a process of its own and to what that starts, and goes away with it. It is the
+ * same for who may make network namespaces (CAP_SYS_ADMIN) and for who may not, by a namespace of users. */
 #include "kernel/nft_stage.h"
 #include "kernel/netlink.h"
+#include "read/nft_read.h"
 #include "read/program.h"
 
 #include <errno.h>
@@ -11,28 +12,25 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define OUTPUT_MAX (1u << 20)
+#define IMAGE_MAX (1u << 30)
 
 #define PEER_INDEX 0x7f000000 /* beyond those that a host comes to */
 
 struct stage {
 	struct text script;
 	const struct if_nameindex *links; /* of where we come from */
-	struct nft_image **image;
 	struct buffer *why;
-	int error;
 };
 
 static int write_script(struct text script, int *file)
 {
-	*file = memfd_create("weir.nft", 0); /* nft opens it by its name under /proc/self/fd */
+	*file = memfd_create("weir.nft", MFD_CLOEXEC);
 	if (*file < 0)
 		return -errno;
 	for (size_t at = 0; at < script.size;) {
@@ -45,6 +43,11 @@ static int write_script(struct text script, int *file)
 			return error;
 		}
 		at += (size_t)done;
+	}
+	if (lseek(*file, 0, SEEK_SET) < 0) { /* nft reads it as its standard input */
+		int error = -errno;
+		close(*file);
+		return error;
 	}
 	return 0;
 }
@@ -102,67 +105,117 @@ static int add_links(struct stage *stage)
 
 static int load(struct stage *stage)
 {
+	static const char *const arguments[] = {"nft", "-f", "-", NULL};
 	struct program_result result = {0};
-	char path[32];
 	int file, error = write_script(stage->script, &file);
 
 	if (error) {
 		buffer_printf(stage->why, "cannot keep the script in memory: %s", strerror(-error));
 		return error;
 	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	const char *arguments[] = {"nft", "-f", path, NULL};
-	error = program_run(arguments, OUTPUT_MAX, &result);
+	error = program_run_with(arguments, file, 0, OUTPUT_MAX, &result);
 	close(file);
 	if (error == -ENOENT) {
 		buffer_puts(stage->why, "there is no nft program: install nftables");
 	} else if (error) {
 		buffer_printf(stage->why, "cannot run nft: %s", strerror(-error));
 	} else if (result.status) {
-		buffer_printf(stage->why, "nft does not take the script: %.*s", (int)result.errors.size,
-			      result.errors.data ? result.errors.data : "");
+		buffer_puts(stage->why, "nft does not take the script: ");
+		nft_complaints_print((struct text){result.errors.data, result.errors.size}, stage->script,
+				     stage->why);
 		error = -EINVAL;
 	}
 	program_result_fini(&result);
 	return error;
 }
 
-static void *run(void *context)
+static int stage_in_namespace(struct stage *stage, struct buffer *raw)
+{
+	int error = program_own_network();
+
+	if (error) {
+		buffer_printf(stage->why, "cannot make a network namespace to try the rules in: %s%s",
+			      strerror(-error), error == -EPERM ? "; weir needs root" : "");
+		return error;
+	}
+	error = add_links(stage);
+	if (!error)
+		error = load(stage);
+	return error ? error : nft_image_dump(raw, stage->why);
+}
+
+static bool write_all(int output, const char *data, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		ssize_t done = write(output, data + at, size - at);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		at += (size_t)done;
+	}
+	return true;
+}
+
+/* Writes the error, and what the kernel holds then, or what is wrong in words. */
+static int run(void *context, int output)
 {
 	struct stage *stage = context;
+	struct buffer raw = {0}, why = {0};
 
-	if (unshare(CLONE_NEWNET) < 0) {
-		stage->error = -errno;
-		buffer_printf(stage->why, "cannot make a network namespace to try the rules in: %s%s",
-			      strerror(errno), errno == EPERM ? "; weir needs root (CAP_SYS_ADMIN)" : "");
-		return NULL;
+	stage->why = &why;
+	int error = stage_in_namespace(stage, &raw);
+	const struct buffer *said = error ? &why : &raw;
+
+	if (!error && raw.failed)
+		error = -ENOMEM;
+	return !write_all(output, (const char *)&error, sizeof(error)) ||
+	       !write_all(output, said->data, said->data ? said->size : 0);
+}
+
+/* What the process wrote. */
+static int take(const struct program_result *result, struct nft_image **image, struct buffer *why)
+{
+	int error;
+
+	if (result->status || result->output.size < sizeof(error)) {
+		buffer_puts(why, "the process that tries the rules was killed");
+		return -EIO;
 	}
-	stage->error = add_links(stage);
-	if (!stage->error)
-		stage->error = load(stage);
-	if (!stage->error)
-		stage->error = nft_image_read(stage->image, stage->why);
-	return NULL;
+	memcpy(&error, result->output.data, sizeof(error));
+	const char *said = result->output.data + sizeof(error);
+	size_t size = result->output.size - sizeof(error);
+	if (error) {
+		buffer_add(why, said, size);
+		return error;
+	}
+	struct buffer raw = {0};
+	buffer_add(&raw, said, size);
+	error = raw.failed ? -ENOMEM : nft_image_parse_copy(&raw, image);
+	if (error)
+		buffer_printf(why, "cannot make sense of nftables' rules: %s", strerror(-error));
+	buffer_fini(&raw);
+	return error;
 }
 
 int nft_stage(struct text script, struct nft_image **image, struct buffer *why)
 {
 	struct if_nameindex *links = if_nameindex();
-	struct stage stage = {.script = script, .links = links, .image = image, .why = why};
-	pthread_t thread;
+	struct stage stage = {.script = script, .links = links};
+	struct program_result result = {0};
+	int error;
 
 	if (!links) {
-		int error = errno;
-		buffer_printf(why, "cannot list the interfaces: %s", strerror(error));
-		return -error;
+		error = -errno;
+		buffer_printf(why, "cannot list the interfaces: %s", strerror(-error));
+		return error;
 	}
-	int error = pthread_create(&thread, NULL, run, &stage);
-	if (error) {
-		buffer_printf(why, "cannot start a thread: %s", strerror(error));
-		stage.error = -error;
-	} else {
-		pthread_join(thread, NULL);
-	}
+	error = program_fork(run, &stage, 0, IMAGE_MAX, &result);
+	if (error)
+		buffer_printf(why, "cannot start a process to try the rules: %s", strerror(-error));
+	else
+		error = take(&result, image, why);
+	program_result_fini(&result);
 	if_freenameindex(links);
-	return stage.error;
+	return error;
 }

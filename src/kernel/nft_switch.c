@@ -101,11 +101,13 @@ int nft_switch(const struct nft_image *target, struct nft_image **result, struct
 		return 0;
 	}
 	struct buffer again = {0};
-	if (move_to(live, &other, &undone, &again))
+	if (move_to(live, &other, &undone, &again)) {
 		buffer_printf(why, "; and what was there before could not be put back: %s",
 			      again.data ? again.data : "");
-	else
+		error = -ENOTRECOVERABLE;
+	} else {
 		buffer_puts(why, "; what was there before was put back");
+	}
 	buffer_fini(&again);
 	nft_changes_free(undone);
 	nft_image_free(other);

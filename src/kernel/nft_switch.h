@@ -7,8 +7,8 @@
 #include "kernel/nft_change.h"
 
 /* 0: they are; `live` holds what was there before, `changes` what was done (may be nothing). -EILSEQ: the
- * kernel did not take what it was given, and what was there before is there again. Else nothing was changed,
- * but where `why` says so. Free changes before live. */
+ * kernel did not take what it was given, and what was there before is there again. -ENOTRECOVERABLE: it is
+ * not, as `why` says. Else nothing was changed. Free changes before live. */
 int nft_switch(const struct nft_image *target, struct nft_image **live, struct nft_changes **changes,
 	       struct buffer *why);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The loaded program is run on a few frames (BPF_PROG_TEST_RUN) before it stands in front of anything:
- * packets that the regions drop, the same ones under other MAC addresses, with a VLAN tag, cut short; and
- * compared with the look-up in user space. This is no proof of the tables (plane_prove() is); it catches a
- * kernel that runs the program differently. */
+ * packets that the regions drop, or limit, the same ones under other MAC addresses, with a VLAN tag, cut
+ * short; and compared with the look-up in user space. This is no proof of the tables (plane_prove() is); it
+ * catches a kernel that runs the program differently. */
 #include "kernel/attach.h"
 #include "packet/parse.h"
+#include "plane/xdp.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -14,9 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #define FRAME_MAX 256
 #define SEEDS 6
+#define MAPS_MAX 64
 #define HEADER 20 /* bytes behind the IP header: enough for TCP */
 
 struct frame {
@@ -100,6 +104,7 @@ static void make_frame(const struct packet *packet, const uint8_t mac[6], struct
 
 struct rehearsal {
 	int program, counters;
+	int sources;   /* buckets of limits; -1: there are none */
 	size_t stride; /* of the counters, more than 0 */
 	const struct plane *plane;
 	const uint8_t *mac;
@@ -122,6 +127,57 @@ static int clear_slots(const struct rehearsal *rehearsal, const struct plane_ans
 			window[at] = (struct tally){0};
 	munmap(mapped, size);
 	return 0;
+}
+
+/* The program's map of that name: a new descriptor. -ENOENT: it has none. */
+static int open_map(int program, const char *name)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t ids[MAPS_MAX], size = sizeof(info);
+
+	info.nr_map_ids = MAPS_MAX;
+	info.map_ids = (uint64_t)(uintptr_t)ids;
+	if (bpf_obj_get_info_by_fd(program, &info, &size))
+		return -errno;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++) {
+		struct bpf_map_info map = {0};
+		int fd = bpf_map_get_fd_by_id(ids[i]);
+
+		size = sizeof(map);
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &map, &size) &&
+		    !strncmp(map.name, name, sizeof(map.name)))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -ENOENT;
+}
+
+/* A packet that passed because its bucket is full: again, with the bucket as empty as it gets. Behind it the
+ * bucket is full again. */
+static int run_above(const struct rehearsal *rehearsal, struct bpf_test_run_opts *run,
+		     const struct plane_answer *answer)
+{
+	struct timespec now;
+	uint64_t bucket;
+	int result;
+
+	clock_gettime(CLOCK_MONOTONIC, &now); /* bpf_ktime_get_ns() */
+	bucket = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	bucket += answer->limit->tolerance + answer->limit->cost + 3600u * 1000000000ull;
+	result = bpf_map_update_elem(rehearsal->sources, &answer->source, &bucket, BPF_ANY);
+	if (!result)
+		result = bpf_prog_test_run_opts(rehearsal->program, run);
+	if (!result)
+		result = bpf_map_delete_elem(rehearsal->sources, &answer->source);
+	if (result) {
+		buffer_printf(rehearsal->why, "cannot try the program's limits: %s", strerror(-result));
+		return result;
+	}
+	if (run->retval == XDP_DROP)
+		return clear_slots(rehearsal, answer);
+	buffer_printf(rehearsal->why, "the program answers %u, not %u, above a limit", run->retval, XDP_DROP);
+	return -EILSEQ;
 }
 
 static int run_frame(const struct rehearsal *rehearsal, const struct frame *frame, bool must_pass,
@@ -149,6 +205,8 @@ static int run_frame(const struct rehearsal *rehearsal, const struct frame *fram
 			      must_pass ? (uint32_t)XDP_PASS : expected, what);
 		return -EILSEQ;
 	}
+	if (answer.limit)
+		return run_above(rehearsal, &run, &answer);
 	return answer.drop ? clear_slots(rehearsal, &answer) : 0;
 }
 
@@ -176,33 +234,60 @@ static int run_variations(const struct rehearsal *rehearsal, const struct frame 
 	return result ? result : run_frame(rehearsal, &changed, true, "with a VLAN tag");
 }
 
-int attach_rehearse(int program, int counters, uint32_t stride, const struct plane *plane,
-		    const uint8_t mac[6], const struct region *const regions[FAMILY_COUNT],
-		    struct buffer *why)
+/* Frames of packets for which that diagram of the region is not 0. */
+static int run_packets(const struct rehearsal *rehearsal, const struct region *region, diagram_node which,
+		       uint64_t seeds)
 {
-	struct rehearsal rehearsal = {program, counters, stride ? stride : 1, plane, mac, why};
+	int8_t *values = malloc(diagram_variables(region->fields->diagram) + 1);
+	int result = values ? 0 : -ENOMEM;
+
+	for (uint64_t seed = 0; seed < seeds && !result; seed++) {
+		struct packet packet = {.family = region->family};
+		struct frame frame;
+
+		if (!diagram_witness(region->fields->diagram, which, seed, values) ||
+		    fields_packet(region->fields, values, &packet))
+			continue; /* predicates that contradict each other: no packet */
+		make_frame(&packet, rehearsal->mac, &frame);
+		result = run_variations(rehearsal, &frame);
+	}
+	free(values);
+	return result;
+}
+
+static int run_regions(const struct rehearsal *rehearsal, const struct region *const regions[FAMILY_COUNT])
+{
 	int result = 0;
 
 	for (enum family family = 0; family < FAMILY_COUNT && !result; family++) {
 		const struct region *region = regions[family];
-		int8_t *values;
 
 		if (!region || region->undecided || region->root == diagram_terminal(0))
 			continue;
-		values = malloc(diagram_variables(region->fields->diagram) + 1);
-		if (!values)
-			return -ENOMEM;
-		for (uint64_t seed = 0; seed < SEEDS && !result; seed++) {
-			struct packet packet = {.family = family};
-			struct frame frame;
-
-			if (!diagram_witness(region->fields->diagram, region->root, seed, values) ||
-			    fields_packet(region->fields, values, &packet))
-				continue; /* predicates that contradict each other: no packet */
-			make_frame(&packet, mac, &frame);
-			result = run_variations(&rehearsal, &frame);
-		}
-		free(values);
+		result = run_packets(rehearsal, region, region->root, SEEDS);
+		if (!result && region->limit_count)
+			result = run_packets(rehearsal, region, region_limited(region), 1);
 	}
+	return result;
+}
+
+int attach_rehearse(int program, int counters, uint32_t stride, const struct plane *plane,
+		    const uint8_t mac[6], const struct region *const regions[FAMILY_COUNT],
+		    struct buffer *why)
+{
+	struct rehearsal rehearsal = {program, counters, -1, stride ? stride : 1, plane, mac, why};
+	int result = 0;
+
+	if (plane->limit_count) {
+		rehearsal.sources = open_map(program, PLANE_XDP_SOURCES);
+		if (rehearsal.sources < 0) {
+			buffer_printf(why, "the program has no buckets for its limits: %s",
+				      strerror(-rehearsal.sources));
+			return rehearsal.sources;
+		}
+	}
+	result = run_regions(&rehearsal, regions);
+	if (rehearsal.sources >= 0)
+		close(rehearsal.sources);
 	return result;
 }

@@ -35,7 +35,7 @@ static int receive(const struct nlmsghdr *message, void *context)
 	return MNL_CB_STOP; /* there is one message, and no end of a dump */
 }
 
-int route_ask(enum family family, const uint8_t *address, enum route_way *way)
+static int ask(enum family family, const uint8_t *address, unsigned interface, enum route_way *way)
 {
 	char buffer[NETLINK_REQUEST_MAX];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -50,6 +50,10 @@ int route_ask(enum family family, const uint8_t *address, enum route_way *way)
 	route->rtm_family = family == FAMILY_IPV4 ? AF_INET : AF_INET6;
 	route->rtm_dst_len = (unsigned char)(size * 8);
 	mnl_attr_put(request, RTA_DST, size, address);
+	if (interface) {
+		route->rtm_flags |= RTM_F_FIB_MATCH;
+		mnl_attr_put_u32(request, RTA_OIF, interface);
+	}
 	result = netlink_request(NETLINK_ROUTE, request, receive, NULL, &answer);
 	/* fib_lookup() says of routes that refuse, and of none, what connect(2) would. */
 	if (result == -ENETUNREACH || result == -EHOSTUNREACH || result == -EACCES || result == -EINVAL) {
@@ -62,4 +66,14 @@ int route_ask(enum family family, const uint8_t *address, enum route_way *way)
 		return -EPROTO;
 	*way = answer.way;
 	return 0;
+}
+
+int route_ask(enum family family, const uint8_t *address, enum route_way *way)
+{
+	return ask(family, address, 0, way);
+}
+
+int route_ask_by(enum family family, const uint8_t *address, unsigned interface, enum route_way *way)
+{
+	return ask(family, address, interface, way);
 }

@@ -15,5 +15,8 @@ enum route_way {
 
 /* address: in network byte order. 0 or -errno. */
 int route_ask(enum family family, const uint8_t *address, enum route_way *way);
+/* The same by that interface alone: by an entry of the tables, as the kernel takes an address of IPv4 that no
+ * entry has for one of the link (ip_route_output_key_hash_rcu()). */
+int route_ask_by(enum family family, const uint8_t *address, unsigned interface, enum route_way *way);
 
 #endif

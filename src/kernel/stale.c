@@ -101,7 +101,9 @@ int attachment_stale(struct arena *arena, const struct meta *meta, const struct 
 		reach[family] = (struct host_reach){.used = header->reach[family].used,
 						    .beyond = header->reach[family].beyond,
 						    .table = header->reach[family].table};
-	error = host_check(arena, host, header->vouched, reach, &found, &found_count);
+	struct host asked = *host;
+	asked.applied = header->rules != META_LIVE;
+	error = host_check(arena, &asked, header->vouched, reach, &found, &found_count);
 	if (error)
 		return error;
 	for (size_t i = 0; i < found_count; i++)

@@ -99,8 +99,11 @@ int state_put(struct state_store *store, const struct state *state, const struct
 		error = write_files(directory, state, files, count);
 	if (!error && renameat(states, NEW, states, name) < 0)
 		error = -errno;
-	if (!error)
+	if (!error) {
 		error = directory_sync(states);
+		if (error) /* what is said to have failed is not to be there */
+			directory_remove(states, name);
+	}
 	if (directory >= 0)
 		close(directory);
 	if (error) {

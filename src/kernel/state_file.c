@@ -31,14 +31,18 @@ static int sync_file(int file)
 	return fsync(file) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : -errno;
 }
 
-int file_write_new(int directory, const char *name, struct text text)
+static int write_new(int directory, const char *name, struct text text, const struct stat *status)
 {
 	int file = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int error;
+	int error = 0;
 
 	if (file < 0)
 		return -errno;
-	error = write_all(file, text);
+	if (status &&
+	    (fchown(file, status->st_uid, status->st_gid) < 0 || fchmod(file, status->st_mode & 07777) < 0))
+		error = -errno;
+	if (!error)
+		error = write_all(file, text);
 	if (!error)
 		error = sync_file(file);
 	if (close(file) < 0 && !error)
@@ -48,12 +52,38 @@ int file_write_new(int directory, const char *name, struct text text)
 	return error;
 }
 
+int file_write_new(int directory, const char *name, struct text text)
+{
+	return write_new(directory, name, text, NULL);
+}
+
 int directory_sync(int directory)
 {
 	return sync_file(directory);
 }
 
-int file_replace(int directory, const char *name, struct text text)
+/* Under its name, and what had the name under the other one until the directory is synced: where that fails
+ * they change places again, so that what is read is what was said. A file system that cannot exchange two
+ * names replaces, and on the next failure of its disk the new file stays. */
+static int put_in_place(int directory, const char *new, const char *name)
+{
+	bool kept = renameat2(directory, new, directory, name, RENAME_EXCHANGE) == 0;
+	bool was_there = kept || errno != ENOENT;
+	int error;
+
+	if (!kept && renameat(directory, new, directory, name) < 0)
+		return -errno;
+	error = directory_sync(directory);
+	if (error && kept)
+		renameat2(directory, new, directory, name, RENAME_EXCHANGE);
+	else if (error && !was_there)
+		unlinkat(directory, name, 0);
+	else if (!error && kept)
+		unlinkat(directory, new, 0);
+	return error;
+}
+
+int file_replace_as(int directory, const char *name, struct text text, const struct stat *status)
 {
 	char other[NAME_MAX + 1];
 	int error;
@@ -62,12 +92,17 @@ int file_replace(int directory, const char *name, struct text text)
 		return -ENAMETOOLONG;
 	if (unlinkat(directory, other, 0) < 0 && errno != ENOENT)
 		return -errno;
-	error = file_write_new(directory, other, text);
-	if (!error && renameat(directory, other, directory, name) < 0) {
-		error = -errno;
+	error = write_new(directory, other, text, status);
+	if (!error)
+		error = put_in_place(directory, other, name);
+	if (error)
 		unlinkat(directory, other, 0);
-	}
-	return error ? error : directory_sync(directory);
+	return error;
+}
+
+int file_replace(int directory, const char *name, struct text text)
+{
+	return file_replace_as(directory, name, text, NULL);
 }
 
 int file_read(struct arena *arena, int directory, const char *name, size_t limit, struct text *text)

@@ -9,8 +9,11 @@
 
 /* Writes and syncs a file that is not there yet. On failure it is gone again. */
 int file_write_new(int directory, const char *name, struct text text);
-/* Puts a file in the place of what is there; the directory is synced. */
+/* Puts a file in the place of what is there; the directory is synced. On failure what was there is there. */
 int file_replace(int directory, const char *name, struct text text);
+/* The same; its mode and owner are those told, not 0600 and ours. */
+struct stat;
+int file_replace_as(int directory, const char *name, struct text text, const struct stat *status);
 /* Of at most `limit` bytes (-EFBIG), aligned for any object. -ENOENT. */
 int file_read(struct arena *arena, int directory, const char *name, size_t limit, struct text *text);
 int directory_sync(int directory);

@@ -4,9 +4,11 @@
  * transaction; that it has happened is written down. Of a process that was killed in between, the rules that
  * the kernel holds tell how far it came. */
 #include "kernel/state_switch.h"
+#include "kernel/state_overlay.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 uint64_t state_clock(void)
@@ -102,6 +104,8 @@ static int load(struct moving *moving, const struct state_move *move, struct buf
 	if (!error)
 		error = state_image(moving->store, moving->arena, move->source, move->before, &moving->target,
 				    why);
+	if (!error && !move->before)
+		error = state_overlay_keep(moving->store, moving->from, move->number, &moving->target);
 	if (!error)
 		error = state_sysctls_left(moving->store, moving->arena, moving->from, &moving->now);
 	if (!error)
@@ -110,29 +114,35 @@ static int load(struct moving *moving, const struct state_move *move, struct buf
 }
 
 /* What `why` says stays, and what went wrong with the undoing is added. */
-static void undo_rules(const struct nft_image *live, struct buffer *why)
+static int undo_rules(const struct nft_image *live, struct buffer *why)
 {
 	struct nft_changes *changes = NULL;
 	struct nft_image *other = NULL;
 	struct buffer again = {0};
+	int error = live ? nft_switch(live, &other, &changes, &again) : 0;
 
-	if (live && nft_switch(live, &other, &changes, &again))
+	if (error)
 		buffer_printf(why, "; the rules from before could not be put back: %s",
-			      again.data ? again.data : "");
+			      again.data ? again.data : strerror(-error));
 	nft_changes_free(changes);
 	nft_image_free(other);
 	buffer_fini(&again);
+	return error;
 }
 
-static void undo_sysctls(const struct moving *moving, struct buffer *why)
+static int undo_sysctls(const struct moving *moving, struct buffer *why)
 {
 	struct buffer again = {0};
+	int error = sysctls_switch(&moving->next, &moving->now, &again);
 
-	if (sysctls_switch(&moving->next, &moving->now, &again))
-		buffer_printf(why, "; a setting could not be put back: %s", again.data ? again.data : "");
+	if (error)
+		buffer_printf(why, "; a setting could not be put back: %s",
+			      again.data ? again.data : strerror(-error));
 	buffer_fini(&again);
+	return error;
 }
 
+/* `left`: see struct state_move. */
 static int change_kernel(struct moving *moving, struct state_move *move, struct buffer *why)
 {
 	int error = sysctls_switch(&moving->now, &moving->next, why);
@@ -141,7 +151,7 @@ static int change_kernel(struct moving *moving, struct state_move *move, struct 
 		return error;
 	error = nft_switch(moving->target, &move->live, &move->changes, why);
 	if (error)
-		undo_sysctls(moving, why);
+		move->left = undo_sysctls(moving, why) || error == -ENOTRECOVERABLE;
 	return error;
 }
 
@@ -162,6 +172,23 @@ static int write_down(struct moving *moving, const struct state_move *move, stru
 	return 0;
 }
 
+/* Once the change is on record. */
+static int change_all(struct moving *moving, struct state_move *move, struct buffer *why)
+{
+	int error = move->ready ? move->ready(move->context) : 0, undone;
+
+	if (!error)
+		error = change_kernel(moving, move, why);
+	if (error)
+		return error;
+	error = write_down(moving, move, why);
+	if (!error)
+		return 0;
+	undone = undo_rules(move->live, why);
+	move->left = undo_sysctls(moving, why) || undone;
+	return error;
+}
+
 int state_move(struct state_store *store, struct state_move *move, struct buffer *why)
 {
 	struct moving moving = {.store = store, .arena = arena_new()};
@@ -176,21 +203,13 @@ int state_move(struct state_store *store, struct state_move *move, struct buffer
 
 	move->arena = moving.arena;
 	move->target = moving.target;
+	move->left = false;
 	pending.from = moving.from;
 	if (!error)
 		error = state_set_pending(store, &pending, why);
 	if (!error) {
-		error = move->ready ? move->ready(move->context) : 0;
-		if (!error)
-			error = change_kernel(&moving, move, why);
-		if (!error) {
-			error = write_down(&moving, move, why);
-			if (error) {
-				undo_rules(move->live, why);
-				undo_sysctls(&moving, why);
-			}
-		}
-		if (error)
+		error = change_all(&moving, move, why);
+		if (error && !move->left)
 			state_set_pending(store, &nothing, &ignored);
 	}
 	if (error)
@@ -257,6 +276,8 @@ static int came_through(struct state_store *store, const struct state_pending *p
 	if (!error)
 		error = nft_image_read(&live, why);
 	if (!error)
+		error = state_overlay_lift(store, pending->number, &live);
+	if (!error)
 		error = nft_image_differs(live, target, &differs, &first);
 	buffer_fini(&first);
 	*through = !differs;
@@ -281,6 +302,8 @@ static int never_came(struct state_store *store, const struct state_pending *pen
 		error = state_image(store, arena, pending->number, true, &before, why);
 	if (!error && !through)
 		error = nft_image_read(&live, why);
+	if (!error && !through)
+		error = state_overlay_lift(store, pending->from, &live);
 	if (!error && !through)
 		error = nft_image_differs(live, before, &differs, &first);
 	buffer_fini(&first);

@@ -26,6 +26,9 @@ struct state_move {
 	/* Called once the change is on record and before the kernel is changed; its error ends it all. */
 	int (*ready)(void *context);
 	void *context;
+	/* With an error: not all could be undone. It stays on record, so that the next one to look goes on
+	 * with undoing it. */
+	bool left;
 	/* Results: what was done, and what that points to. */
 	struct arena *arena;
 	struct nft_image *target;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define VALUE_MAX 256
@@ -141,19 +142,45 @@ struct step {
 	const char *name, *value;
 };
 
+/* Some of conntrack's are the host's: elsewhere they can only be read. */
+static bool is_read_only(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat status;
+
+	return path_of(name, path) == 0 && stat(path, &status) == 0 && !(status.st_mode & 0222);
+}
+
+static void say(const struct step *step, int error, struct buffer *why)
+{
+	const char *words = strerror(-error);
+
+	if (error == -ENOENT)
+		words = "the kernel has no such setting here";
+	else if ((error == -EACCES || error == -EPERM || error == -EROFS) && is_read_only(step->name))
+		words = "can be set only in the host's first network namespace, and is one value for all";
+	buffer_printf(why, "%s%s = %s: %s", why->size ? "; " : "", step->name, step->value, words);
+}
+
+/* A setting whose module is gone has no value, and nothing to be put back: it is told and left. */
 static int take_step(struct arena *arena, struct step step, struct step *back, struct buffer *why)
 {
 	const char *there;
 	int error = sysctl_read(arena, step.name, &there);
 
 	*back = (struct step){step.name, there};
+	if (error == -ENOENT) {
+		say(&step, error, why);
+		buffer_puts(why, " any more: skipped");
+		back->name = NULL;
+		return 0;
+	}
 	if (!error && strcmp(there, step.value) == 0)
 		back->name = NULL; /* nothing to be undone */
 	else if (!error)
 		error = sysctl_write(step.name, step.value);
 	if (error)
-		buffer_printf(why, "%s = %s: %s", step.name, step.value,
-			      error == -ENOENT ? "the kernel has no such setting here" : strerror(-error));
+		say(&step, error, why);
 	return error;
 }
 

@@ -33,7 +33,8 @@ int sysctls_parse(struct arena *arena, struct text text, struct sysctls *sysctls
 int sysctls_remember(struct arena *arena, const struct sysctls *now, struct sysctls *next,
 		     struct buffer *why);
 /* From the settings of one state to those of another: what `next` does not have becomes what it first was. Of
- * what is as it shall be nothing is written. Where one fails the others are put back. */
+ * what is as it shall be nothing is written. Where one fails the others are put back. One that the kernel has
+ * no longer, as its module is gone, is skipped: `why` says so, though all is well. */
 int sysctls_switch(const struct sysctls *now, const struct sysctls *next, struct buffer *why);
 
 #endif

@@ -25,6 +25,20 @@ enum outcome_value {
 	OUTCOME_ACCEPT_UNTRACKED,
 	OUTCOME_COUNT,
 };
+/* A packet that comes to a limit without any effect before is BLOCKED, and these bits say by which limit: its
+ * number from 1, 0 where that is not sure. */
+#define OUTCOME_LIMIT_SHIFT OUTCOME_COUNT
+#define OUTCOME_LIMIT_MAX 0xffffu
+_Static_assert((OUTCOME_LIMIT_MAX << OUTCOME_LIMIT_SHIFT | ((1u << OUTCOME_COUNT) - 1)) <=
+		   DIAGRAM_TERMINAL_MAX,
+	       "an outcome is a terminal");
+
+/* A limit that may be held early. */
+struct limit {
+	struct region_limit meaning;
+	struct text name;
+	diagram_node packets; /* those that XDP may limit: set by limits_compute() */
+};
 
 /* A boolean of which opaque matches make two: where it holds for sure, and where it may hold. */
 struct bounds {
@@ -37,7 +51,8 @@ struct item {
 	const struct predicate *predicate; /* of a list: its key; of a rule: the set it matches positively */
 	const struct match *key_match; /* of a list: the match that holds the port of the key; NULL without */
 	uint32_t unit;
-	bool skipped; /* beyond the limit of rules looked at */
+	bool skipped;   /* beyond the limit of rules looked at */
+	uint32_t limit; /* number of its limit, from 1; 0: it is none that XDP may hold */
 	struct bounds matches;
 	diagram_node outcome;
 	struct bounds goes_on;   /* with the next item, effects or not */
@@ -93,6 +108,9 @@ struct analysis {
 	diagram_node *own; /* by unit: what the rule itself may match; policies: everything */
 	size_t list_count, list_capacity;
 	struct predicate **lists; /* their predicates, each once */
+	size_t limit_count, limit_capacity;
+	struct limit *limits;
+	diagram_node limited; /* packets of any of them */
 
 	/* The path, set by path_compute(): boolean diagrams. */
 	diagram_node local;                      /* destinations known to be local */
@@ -123,12 +141,26 @@ bool rule_is_scattered(const struct analysis *analysis, const struct rule *rule)
 int list_find(struct analysis *analysis, const struct rule *rules, size_t count, struct item *item,
 	      struct predicate **predicate);
 
+/* limit.c */
+/* Whether the item, whose unit is known, is a limit that XDP may hold: sets its number. 0 or -ENOMEM. */
+int limit_find(struct analysis *analysis, struct item *item);
+/* Which packets come to which limit whatever the unknowns are, `raw` being the outcome of raw. */
+void limits_compute(struct analysis *analysis, diagram_node raw);
+/* Keeps of them those that the others limit in the same way, or drop. Whether that is less than before. */
+bool limits_within(struct analysis *analysis, const struct analysis *other);
+/* What XDP can count one by one as the rules see them. */
+diagram_node limit_countable(struct analysis *analysis);
+/* "above 50/sec, bursts of 200, for each source of /32" */
+const char *limit_words(const struct analysis *analysis, uint32_t number, struct arena *arena);
+
 /* outcome.c */
 /* Of one chain whose items have theirs, and whose callees are done. 0 or -ENOMEM. */
 int outcomes_compute(struct analysis *analysis, struct chain_meaning *chain);
 /* Where one of these values (1 << enum outcome_value) is possible. */
 diagram_node outcome_may(struct analysis *analysis, diagram_node outcome, unsigned values);
 #define OUTCOME_SET(value) diagram_terminal(1u << (value))
+#define OUTCOME_LIMITED(number)                                                                              \
+	diagram_terminal(1u << OUTCOME_BLOCKED | (uint32_t)(number) << OUTCOME_LIMIT_SHIFT)
 #define OUTCOMES_ACCEPT (1u << OUTCOME_ACCEPT | 1u << OUTCOME_ACCEPT_UNTRACKED)
 
 /* path.c */

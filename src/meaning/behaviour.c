@@ -5,6 +5,7 @@
 #include "meaning/behaviour_private.h"
 
 #include "meaning/head.h"
+#include "meaning/routes.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -56,8 +57,10 @@ static bool find_mark_change(const struct target *target, struct event *event)
 static diagram_node goes_on_with(struct behaviour *behaviour, const struct rule *rule, enum looked_at look)
 {
 	const struct target_type *type = rule->target.type;
-	struct event event = {
-	    .look = look, .fades = look == LOOK_TRACKING || (type->kind == TARGET_CHANGE && !type->effects)};
+	struct event event = {.look = look,
+			      .fades =
+				  look == LOOK_TRACKING || (type->kind == TARGET_CHANGE && !type->effects),
+			      .routing = routes_target(&rule->target)};
 	struct ct_template template;
 	if (!(behaviour->look & look))
 		return behaviour->goes_on;
@@ -185,6 +188,7 @@ static uint32_t match_events(struct behaviour *behaviour, const struct match *ma
 		match->type->print(match, rule, &text);
 		struct event event = {
 		    .look = counts ? LOOK_ALWAYS : LOOK_CHANGES,
+		    .routing = match->type->changes ? ROUTING_MARK : 0,
 		    .text = text.failed ? NULL : arena_copy(behaviour->arena, text.data, text.size)};
 		buffer_fini(&text);
 		trace = event.text ? traces_join(&behaviour->traces, trace, one_event(behaviour, &event))
@@ -497,6 +501,8 @@ int behaviour_new(enum family family, const struct ruleset *const *sides, size_t
 	for (size_t i = 0; i < count; i++)
 		behaviour->sides[i] = sides[i];
 	int result = traces_init(&behaviour->traces, arena);
+	if (!result && options->folded)
+		result = fields_fold_pairs(fields);
 	if (!result)
 		result = behaviour_declare(behaviour);
 	if (!result)

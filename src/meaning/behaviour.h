@@ -37,6 +37,16 @@ enum looked_at {
 	LOOK_TELLS = 1 << 2,    /* LOG, TEE, ...: nothing in the rules hangs on it */
 };
 
+/* What routing may go by: rules of routing by mark and TOS, the destination; without time to live a packet is
+ * not sent on. */
+enum routing {
+	ROUTING_MARK = 1 << 0,
+	ROUTING_TOS = 1 << 1,
+	ROUTING_TTL = 1 << 2,
+	ROUTING_CONNMARK = 1 << 3, /* what a later packet's mark may be restored from */
+	ROUTING_ADDRESS = 1 << 4,
+};
+
 struct end {
 	enum end_kind kind;
 	uint32_t text;  /* END_OTHER: the event with its text */
@@ -52,8 +62,9 @@ struct event {
 	uint32_t value, mask;
 	bool asks; /* a match was asked: text is NULL, place */
 	uint32_t place;
-	bool fades; /* done to the packet alone: nobody can tell when it is dropped */
-	bool where; /* of journeys: value is the stage that ends it */
+	bool fades;       /* done to the packet alone: nobody can tell when it is dropped */
+	bool where;       /* of journeys: value is the stage that ends it */
+	unsigned routing; /* enum routing: what of that it changes */
 };
 
 struct trace {
@@ -70,6 +81,7 @@ struct behaviour_options {
 	double deadline; /* clock_seconds() at which the budget is met whatever is left of it; 0: never */
 	bool effects;    /* look at everything */
 	size_t spares;   /* unknowns for journeys: behaviour_spare() */
+	bool folded;     /* of packets it is asked whether there are any: fields_fold_pairs() */
 };
 
 /* Declares all of the rulesets' rules. 0, -ENOMEM, -E2BIG. The rulesets must stay. */

@@ -275,9 +275,11 @@ static int explain(struct analysis *analysis, struct region *region, diagram_nod
 }
 
 /* What in the rule itself weir cannot look at. */
-static const char *own_reason(const struct analysis *analysis, struct region *region, const struct rule *rule)
+static const char *own_reason(const struct analysis *analysis, struct region *region, const struct rule *rule,
+			      bool limit)
 {
-	for (uint32_t i = 0; rule && i < rule->match_count; i++) {
+	/* What a limit's rule asks last is the rate. */
+	for (uint32_t i = 0; rule && i + limit < rule->match_count; i++) {
 		struct text text = span_text(rule->matches[i].span);
 		if (rule->matches[i].type->unseen)
 			return arena_printf(region->arena,
@@ -290,6 +292,24 @@ static const char *own_reason(const struct analysis *analysis, struct region *re
 	}
 	if (rule && rule_is_scattered(analysis, rule))
 		return "the mask of its address has too many holes for a table";
+	return NULL;
+}
+
+static uint32_t unit_limit(const struct analysis *analysis, uint32_t unit)
+{
+	for (uint32_t i = 0; i < analysis->limit_count; i++)
+		if (analysis->limits[i].meaning.unit == unit)
+			return i + 1;
+	return 0;
+}
+
+/* Why what is left of a limit's rule is left, where that is for its kind of packets alone. */
+static const char *limit_reason(struct analysis *analysis, uint32_t number, diagram_node rest)
+{
+	diagram_node countable = limit_countable(analysis);
+	if (number && diagram_and(analysis->diagram, rest, countable) == DIAGRAM_FALSE)
+		return "segments with data, tunnels and rare protocols are left to the kernel, which may "
+		       "merge packets before it counts them";
 	return NULL;
 }
 
@@ -322,6 +342,13 @@ int coverage_compute(struct analysis *analysis, struct region *region, const dia
 		}
 		diagram_node hit = diagram_and(diagram, may_hit[unit], whole);
 		diagram_node rest = diagram_minus(diagram, hit, analysis->early);
+		uint32_t number = unit_limit(analysis, unit);
+		if (number && analysis->limits[number - 1].packets != DIAGRAM_FALSE) {
+			covered->limit = limit_words(analysis, number, region->arena);
+			if (!covered->limit)
+				return -ENOMEM;
+			rest = diagram_minus(diagram, rest, analysis->limits[number - 1].packets);
+		}
 		if (hit == DIAGRAM_FALSE) {
 			covered->coverage = COVERAGE_UNREACHED;
 			covered->reason = "no packet comes to it on this interface";
@@ -331,13 +358,16 @@ int coverage_compute(struct analysis *analysis, struct region *region, const dia
 			covered->coverage = COVERAGE_ALL;
 			continue;
 		}
-		bool some = diagram_and(diagram, hit, analysis->early) != DIAGRAM_FALSE;
+		bool some = covered->limit || diagram_and(diagram, hit, analysis->early) != DIAGRAM_FALSE;
 		covered->coverage = some ? COVERAGE_SOME : COVERAGE_NONE;
 		if (rest == DIAGRAM_UNDECIDED || hit == DIAGRAM_UNDECIDED) {
 			covered->reason = "the budget of diagram nodes was met";
 			continue;
 		}
-		covered->reason = own_reason(analysis, region, analysis->units[unit].rule);
+		covered->reason = limit_reason(analysis, number, rest);
+		if (!covered->reason)
+			covered->reason =
+			    own_reason(analysis, region, analysis->units[unit].rule, number != 0);
 		if (covered->reason)
 			continue;
 		/* Rather a packet that the rule matches as it arrives than one that NAT would have to change.

@@ -182,7 +182,8 @@ static void credit_stage(struct credit *credit, enum stage stage, struct bounds 
 		diagram_node may = stage == STAGE_RAW ? perhaps_raw(analysis, hits.may)
 						      : perhaps(analysis, hits.may, behind_nat);
 		may = diagram_and(diagram, may, reach.may);
-		diagram_node inner = diagram_and(diagram, analysis->settled, may);
+		diagram_node inner = diagram_or(diagram, analysis->settled, analysis->limited);
+		inner = diagram_and(diagram, inner, may);
 		diagram_node must = DIAGRAM_FALSE;
 		if (inner != DIAGRAM_FALSE && hits.sure != DIAGRAM_FALSE) {
 			must = stage == STAGE_RAW ? surely_raw(analysis, hits.sure)
@@ -340,6 +341,78 @@ static diagram_node next_number(void *context, uint32_t value)
 	return diagram_terminal(value + 1);
 }
 
+/* A terminal of the region that is being put together: a set of units, and the limit. */
+struct ending {
+	uint32_t set, limit;
+};
+
+struct endings {
+	struct arena *arena;
+	size_t set_count; /* terminals 1 .. set_count are those without a limit */
+	struct ending *all;
+	size_t count, capacity;
+};
+
+/* kind: 0: passes; 1: is dropped; 2 and more: limit kind - 2. */
+static diagram_node end_with(void *context, uint32_t kind, uint32_t set)
+{
+	struct endings *endings = context;
+	if (kind < 2)
+		return diagram_terminal(kind ? set + 1 : 0);
+	size_t at = 0;
+	while (at < endings->count && (endings->all[at].set != set || endings->all[at].limit != kind - 1))
+		at++;
+	if (at == endings->count) {
+		struct ending *fresh = arena_push(endings->arena, (void **)&endings->all, &endings->count,
+						  &endings->capacity, sizeof(*fresh));
+		if (!fresh)
+			return DIAGRAM_UNDECIDED;
+		*fresh = (struct ending){set, kind - 1};
+	}
+	return diagram_terminal((uint32_t)(endings->set_count + 1 + at));
+}
+
+/* Which packets are dropped, and which are limited by what; `sets`: what is counted. */
+static diagram_node put_endings(struct analysis *analysis, struct endings *endings, diagram_node sets)
+{
+	struct diagram *diagram = analysis->diagram;
+	diagram_node kinds = DIAGRAM_FALSE;
+	for (uint32_t i = 0; i < analysis->limit_count; i++)
+		kinds = diagram_if(diagram, analysis->limits[i].packets, diagram_terminal(2 + i), kinds);
+	kinds = diagram_if(diagram, analysis->early, diagram_terminal(1), kinds);
+	return diagram_apply(diagram, end_with, endings, kinds, sets);
+}
+
+static int keep_limits(const struct analysis *analysis, struct region *region)
+{
+	struct region_limit *limits = arena_array(region->arena, analysis->limit_count + 1, sizeof(*limits));
+	if (!limits)
+		return -ENOMEM;
+	for (size_t i = 0; i < analysis->limit_count; i++)
+		limits[i] = analysis->limits[i].meaning;
+	region->limits = limits;
+	region->limit_count = analysis->limit_count;
+	return 0;
+}
+
+static int keep_attributions(struct region *region, const struct unit_sets *sets,
+			     const struct endings *endings)
+{
+	size_t count = sets->count + endings->count;
+	struct attribution *attributions = arena_array(region->arena, count + 1, sizeof(*attributions));
+	if (!attributions)
+		return -ENOMEM;
+	memcpy(attributions + 1, sets->sets, sets->count * sizeof(*attributions));
+	for (size_t i = 0; i < endings->count; i++) {
+		struct attribution *attribution = &attributions[sets->count + 1 + i];
+		*attribution = sets->sets[endings->all[i].set];
+		attribution->limit = endings->all[i].limit;
+	}
+	region->attributions = attributions;
+	region->attribution_count = count + 1;
+	return 0;
+}
+
 static int finish(struct credit *credit, struct region *region, uint32_t *counted, size_t counted_count)
 {
 	struct analysis *analysis = credit->analysis;
@@ -348,29 +421,33 @@ static int finish(struct credit *credit, struct region *region, uint32_t *counte
 	diagram_node root = DIAGRAM_UNDECIDED;
 	if (sets_intern(&sets, NULL, 0) != DIAGRAM_UNDECIDED)
 		root = merge_units(credit, &sets, counted, counted_count);
-	root = diagram_replace(diagram, next_number, NULL, root);
-	root = diagram_if(diagram, analysis->early, root, diagram_terminal(0));
+	struct endings endings = {.arena = region->arena, .set_count = sets.count};
+	if (analysis->limited != DIAGRAM_FALSE) {
+		root = put_endings(analysis, &endings, root);
+	} else {
+		root = diagram_replace(diagram, next_number, NULL, root);
+		root = diagram_if(diagram, analysis->early, root, diagram_terminal(0));
+	}
 	diagram_forget(diagram);
 	free(sets.slots);
 	if (root == DIAGRAM_UNDECIDED) {
 		/* Too many combinations of counted rules: what is dropped stays known, what is counted does
-		 * not. */
+		 * not. Limits are left to the kernel. */
 		region->root = analysis->early;
 		sets.count = 1;
 		sets.sets = arena_alloc(region->arena, sizeof(*sets.sets));
 		if (!sets.sets)
 			return -ENOMEM;
-		counted_count = 0;
+		counted_count = endings.count = 0;
+		analysis->limited = DIAGRAM_FALSE;
+		for (size_t i = 0; i < analysis->limit_count; i++)
+			analysis->limits[i].packets = DIAGRAM_FALSE;
 	} else {
 		region->root = root;
 	}
-	struct attribution *attributions = arena_array(region->arena, sets.count + 1, sizeof(*attributions));
 	uint32_t *uncounted = arena_array(region->arena, analysis->unit_count, sizeof(*uncounted));
-	if (!attributions || !uncounted)
+	if (!uncounted || keep_limits(analysis, region) || keep_attributions(region, &sets, &endings))
 		return -ENOMEM;
-	memcpy(attributions + 1, sets.sets, sets.count * sizeof(*attributions));
-	region->attributions = attributions;
-	region->attribution_count = sets.count + 1;
 	diagram_node whole = fields_value(analysis->fields, FIELD_FRAGMENT, FRAGMENT_WHOLE);
 	for (uint32_t unit = 0; unit < analysis->unit_count; unit++) {
 		diagram_node rest = diagram_and(diagram, analysis->early, credit->may[unit]);
@@ -383,6 +460,13 @@ static int finish(struct credit *credit, struct region *region, uint32_t *counte
 	}
 	region->uncounted = uncounted;
 	return 0;
+}
+
+/* Over frames; packets that are limited are in one frame each, which nothing changes (limit.c). */
+static diagram_node settle_must(struct analysis *analysis, diagram_node must)
+{
+	diagram_node alone = diagram_and(analysis->diagram, must, analysis->limited);
+	return diagram_or(analysis->diagram, frames_forall(analysis, must), alone);
 }
 
 int credit_compute(struct analysis *analysis, struct region *region, diagram_node *may_hit)
@@ -412,11 +496,17 @@ int credit_compute(struct analysis *analysis, struct region *region, diagram_nod
 			} else if (credit.repeated[unit]) {
 				credit.must[unit] = DIAGRAM_FALSE;
 			} else {
-				credit.must[unit] = frames_forall(analysis, credit.must[unit]);
+				credit.must[unit] = settle_must(analysis, credit.must[unit]);
 			}
+		}
+		/* What is above the rate the limit's rule counts. */
+		for (size_t i = 0; i < analysis->limit_count; i++) {
+			diagram_node *must = &credit.must[analysis->limits[i].meaning.unit];
+			*must = diagram_or(analysis->diagram, *must, analysis->limits[i].packets);
+		}
+		for (uint32_t unit = 0; unit < count; unit++)
 			if (credit.must[unit] != DIAGRAM_FALSE)
 				counted[counted_count++] = unit;
-		}
 		result = finish(&credit, region, counted, counted_count);
 	}
 	free(counted);

@@ -12,6 +12,7 @@
 #include "meaning/delta.h"
 #include "meaning/journey.h"
 #include "meaning/parts.h"
+#include "meaning/routes.h"
 #include "meaning/same.h"
 #include "meaning/words.h"
 
@@ -196,6 +197,23 @@ static size_t look_at_all(struct comparison *comparison, struct delta *delta, st
 	return done;
 }
 
+/* Where what verdicts may hang on is not all that packets are changed in. */
+static void compare_routing(struct comparison *comparison, struct difference_chain *chains,
+			    const struct looked *looked, size_t count)
+{
+	struct diagram *diagram = behaviour_fields(comparison->behaviour)->diagram;
+	unsigned tables[TABLE_COUNT];
+	if (wanted_events(comparison) & LOOK_CHANGES)
+		return;
+	routes_find(comparison->sides, comparison->family, tables);
+	size_t budget = diagram_allow(diagram, 0);
+	for (size_t i = 0; i < count; i++) {
+		diagram_allow_half(diagram, budget);
+		routes_compare(comparison->behaviour, tables, looked[i].touched, &chains[i]);
+	}
+	diagram_allow(diagram, budget);
+}
+
 static int compare_chains(struct comparison *comparison, struct delta *delta, struct difference_chain *chains,
 			  size_t count)
 {
@@ -224,6 +242,8 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 			look(comparison, wanted_events(comparison), asked, &looked[i]);
 		result = conclude(comparison, &looked[i]);
 	}
+	if (!result)
+		compare_routing(comparison, chains, looked, done);
 	free(looked);
 	free(asked);
 	return result;

@@ -47,6 +47,14 @@ struct difference_region {
 	    *unknowns; /* what must hold besides: matches that are not modelled, in words; NULL: nothing */
 };
 
+/* What routing may go by beside the destination. */
+enum difference_routing {
+	DIFFERENCE_MARK = 1 << 0,
+	DIFFERENCE_TOS = 1 << 1,
+	DIFFERENCE_TTL = 1 << 2,
+	DIFFERENCE_CONNMARK = 1 << 3, /* the mark of the connection, from which rules restore the packet's */
+};
+
 /* One built-in chain. */
 struct difference_chain {
 	enum family family;
@@ -56,6 +64,10 @@ struct difference_chain {
 	const char *reason;                      /* UNDECIDED: what was met */
 	size_t region_count, region_total;       /* described, and found in all (at least) */
 	const struct difference_region *regions; /* largest first */
+	/* Unless effects are compared: what it makes of packets that it lets through, as far as routing may
+	 * go by it: enum difference_routing. */
+	enum difference_answer routing_answer;
+	unsigned routing;
 };
 
 /* The whole way of a packet. */

@@ -96,6 +96,8 @@ static int split_chain(struct analysis *analysis, struct chain_meaning *meaning)
 		    .predicate = item->predicate,
 		};
 		result = add_unit(analysis, unit, &item->unit);
+		if (!result)
+			result = limit_find(analysis, item);
 		if (result)
 			return result;
 		i += item->count;
@@ -401,13 +403,14 @@ static void mean_item(struct analysis *analysis, struct item *item)
 	matches = both(analysis, matches, (struct bounds){exact, exact});
 	/* Matches are evaluated one after the other, as far as they match: an effect happens where all before
 	 * did. */
-	diagram_node effects = DIAGRAM_FALSE;
+	diagram_node effects = DIAGRAM_FALSE, limited = DIAGRAM_FALSE;
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		const struct match *match = &rule->matches[i];
 		if (match == item->key_match)
 			continue;
 		if (match->type->effects && (match->type->effects(match) & ~analysis->options->allowed))
 			effects = diagram_or(diagram, effects, matches.may);
+		limited = matches.sure; /* of a limit's rule that match is the last one */
 		matches = both(analysis, matches, match_bounds(analysis, match, rule));
 	}
 	item->matches = matches;
@@ -421,6 +424,8 @@ static void mean_item(struct analysis *analysis, struct item *item)
 				     outcome);
 	outcome = diagram_if(diagram, matches.sure, action, outcome);
 	item->outcome = diagram_if(diagram, effects, OUTCOME_SET(OUTCOME_BLOCKED), outcome);
+	if (item->limit)
+		item->outcome = diagram_if(diagram, limited, OUTCOME_LIMITED(item->limit), item->outcome);
 	mean_ways(analysis, item);
 }
 

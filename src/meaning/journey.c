@@ -40,16 +40,20 @@ static bool is_late(const struct comparison *comparison)
 	return comparison->request->deadline > 0 && clock_seconds() > comparison->request->deadline;
 }
 
-/* Whether some chain on the way differs, or may. */
-static bool is_affected(const struct journey_request *request, enum journey journey)
+/* Whether some chain on the way differs, or may: or else what routing may go by, before it leaves by a
+ * device.
+ */
+static bool is_affected(const struct journey_request *request, enum journey journey, bool routing)
 {
 	const struct way *way = &journey_ways[journey];
 	for (size_t i = 0; i < request->chain_count; i++)
-		for (size_t s = 0; s < way->count; s++)
-			if (request->chains[i].table == way->stages[s].table &&
-			    request->chains[i].hook == way->stages[s].hook &&
-			    request->chains[i].answer != DIFFERENCE_NONE)
+		for (size_t s = 0; s < way->count; s++) {
+			const struct difference_chain *chain = &request->chains[i];
+			if (chain->table == way->stages[s].table && chain->hook == way->stages[s].hook &&
+			    (chain->answer != DIFFERENCE_NONE || (routing && journey != JOURNEY_DELIVERED &&
+								  chain->routing_answer != DIFFERENCE_NONE)))
 				return true;
+		}
 	return false;
 }
 
@@ -59,6 +63,14 @@ static bool is_nat_same(const struct journey_request *request)
 		if (request->chains[i].table == TABLE_NAT && request->chains[i].answer != DIFFERENCE_NONE)
 			return false;
 	return true;
+}
+
+static bool are_connmarks_apart(const struct journey_request *request)
+{
+	for (size_t i = 0; i < request->chain_count; i++)
+		if (request->chains[i].routing & DIFFERENCE_CONNMARK)
+			return true;
+	return false;
 }
 
 static int travel(struct comparison *comparison, struct compared *compared, size_t variant, const bool *asked)
@@ -72,6 +84,7 @@ static int travel(struct comparison *comparison, struct compared *compared, size
 			      .effects = request->options->effects,
 			      .wanted = request->wanted,
 			      .nat_same = comparison->nat_same,
+			      .connmark_apart = are_connmarks_apart(request),
 			      .hanging = walk->hanging};
 	if (!walk->hanging)
 		walk->hanging = calloc(variables + 1, sizeof(bool));
@@ -307,13 +320,25 @@ size_t journeys_list(const struct journey_request *request, const char *reason,
 {
 	size_t count = 0;
 	for (enum journey journey = 0; journey < JOURNEY_COUNT; journey++)
-		if (is_affected(request, journey) &&
+		if (is_affected(request, journey, true) &&
 		    !(journey == JOURNEY_FORWARDED && request->options->not_forwarding))
 			journeys[count++] = (struct difference_journey){.family = request->family,
 									.journey = journey,
 									.answer = DIFFERENCE_UNDECIDED,
 									.reason = reason};
 	return count;
+}
+
+/* Of those that were looked at for what routing may go by alone what is the same is not told. Returns how
+ * many are left. */
+static size_t keep_told(const struct journey_request *request, struct difference_journey *journeys,
+			size_t count)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (journeys[i].answer != DIFFERENCE_NONE || is_affected(request, journeys[i].journey, false))
+			journeys[kept++] = journeys[i];
+	return kept;
 }
 
 int journeys_compare(const struct journey_request *request, struct difference_journey *journeys,
@@ -332,6 +357,6 @@ int journeys_compare(const struct journey_request *request, struct difference_jo
 		for (size_t variant = 0; variant < 2; variant++)
 			free(comparison.compared[i].walks[variant].hanging);
 	free(comparison.asked);
-	*count = comparison.count;
+	*count = keep_told(request, journeys, comparison.count);
 	return result;
 }

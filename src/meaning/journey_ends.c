@@ -115,8 +115,10 @@ static diagram_node stage_end(void *context, uint32_t value)
 	if (end.kind == END_ACCEPT)
 		return diagram_terminal(value);
 	if (is_nat(walk, &end, stage)) {
-		struct event nat = {
-		    .look = LOOK_ALWAYS, .text = traces->events[end.text].text, .fades = true};
+		struct event nat = {.look = LOOK_ALWAYS,
+				    .text = traces->events[end.text].text,
+				    .fades = true,
+				    .routing = ROUTING_ADDRESS};
 		return compose_end(traces_end(traces, END_ACCEPT, NULL, with_event(walk, end.trace, &nat)));
 	}
 	/* A target that is not known to end it: it may well drop it. */
@@ -160,6 +162,48 @@ static diagram_node on_apart(void *context, uint32_t a, uint32_t b)
 diagram_node walk_apart(struct walk *walk, diagram_node f, diagram_node g)
 {
 	return diagram_apply(walk->behaviour->fields->diagram, on_apart, walk, f, g);
+}
+
+static bool routes(const void *context, const struct event *event)
+{
+	(void)context;
+	return event->routing & (ROUTING_MARK | ROUTING_TOS | ROUTING_CONNMARK | ROUTING_ADDRESS);
+}
+
+static diagram_node on_detours(void *context, uint32_t a, uint32_t b)
+{
+	struct walk *walk = context;
+	struct traces *traces = &walk->behaviour->traces;
+	struct end first = end_of(walk, a), second = end_of(walk, b);
+	if (first.kind != END_ACCEPT || second.kind != END_ACCEPT || first.trace == second.trace)
+		return DIAGRAM_FALSE;
+	uint32_t before = traces_keep(traces, first.trace, routes, NULL);
+	uint32_t after = traces_keep(traces, second.trace, routes, NULL);
+	if (before == TRACE_FAILED || after == TRACE_FAILED)
+		return DIAGRAM_UNDECIDED;
+	return before == after ? DIAGRAM_FALSE : DIAGRAM_TRUE;
+}
+
+diagram_node walk_detours(struct walk *walk, diagram_node f, diagram_node g)
+{
+	return diagram_apply(walk->behaviour->fields->diagram, on_detours, walk, f, g);
+}
+
+static bool is_routed(const struct event *event)
+{
+	return routes(NULL, event);
+}
+
+static diagram_node on_routed(void *context, uint32_t value)
+{
+	struct end end = end_of(context, value);
+	return end.kind == END_ACCEPT && find_event(context, end.trace, is_routed) ? DIAGRAM_TRUE
+										   : DIAGRAM_FALSE;
+}
+
+diagram_node walk_routed(struct walk *walk, diagram_node f)
+{
+	return diagram_replace(walk->behaviour->fields->diagram, on_routed, walk, f);
 }
 
 static diagram_node on_untracked(void *context, uint32_t value)

@@ -12,7 +12,8 @@
  * others before it is delivered (journey_fragments.c). What it becomes then is unknown, but one thing on both
  * sides if all that came before was the same: then it is enough that what comes behind does the same whatever
  * it may be. Else what comes behind must do one thing whatever it may be, or is not known. The source is
- * rewritten behind the last chain only.
+ * rewritten behind the last chain only. What is sent on may leave by another device where marks that routing
+ * may go by are not the same.
  *
  * Not seen: a VRF, where a packet goes through PREROUTING twice. */
 #include "meaning/journey_private.h"
@@ -98,6 +99,7 @@ static diagram_node any_unknown(const struct walk *walk, diagram_node f)
 }
 
 static const enum field nat_fields[] = {FIELD_DESTINATION, FIELD_DPORT, FIELD_PAYLOAD};
+static const enum field sent_fields[] = {FIELD_DESTINATION, FIELD_DPORT, FIELD_OUT};
 static const enum field state_field[] = {FIELD_STATE};
 static const enum field out_field[] = {FIELD_OUT};
 
@@ -117,13 +119,13 @@ static diagram_node seen_at(const struct walk *walk, size_t number, diagram_node
 	return f;
 }
 
-static enum difference_answer answer_of(const struct difference_chain *chains, size_t count,
-					const struct stage *stage)
+static bool may_differ(const struct difference_chain *chains, size_t count, const struct stage *stage)
 {
 	for (size_t i = 0; i < count; i++)
 		if (chains[i].table == stage->table && chains[i].hook == stage->hook)
-			return chains[i].answer;
-	return DIFFERENCE_NONE;
+			return chains[i].answer != DIFFERENCE_NONE ||
+			       chains[i].routing_answer != DIFFERENCE_NONE;
+	return false;
 }
 
 void walk_touch(struct walk *walk, struct delta *delta, const struct difference_chain *chains, size_t count)
@@ -131,9 +133,9 @@ void walk_touch(struct walk *walk, struct delta *delta, const struct difference_
 	struct diagram *diagram = diagram_of(walk);
 	const struct way *way = &journey_ways[walk->journey];
 	bool nat = behaviour_has_nat(walk->behaviour);
-	diagram_node all = DIAGRAM_FALSE;
+	diagram_node all = walk->connmark_apart ? DIAGRAM_TRUE : DIAGRAM_FALSE; /* later packets, too */
 	for (size_t i = 0; i < way->count; i++) {
-		if (answer_of(chains, count, &way->stages[i]) == DIFFERENCE_NONE)
+		if (!may_differ(chains, count, &way->stages[i]))
 			continue;
 		diagram_node own = delta_domain(delta, way->stages[i].table, way->stages[i].hook);
 		own = any_unknown(walk, seen_at(walk, i, own));
@@ -210,7 +212,7 @@ static diagram_node find_domain(const struct walk *walk)
 
 static struct part terminal_part(diagram_node node)
 {
-	return (struct part){{node, node}, {node, node}};
+	return (struct part){{node, node}, {node, node}, {node, node}, {node, node}};
 }
 
 static bool walk_all_same(struct walk *walk, const struct part *part)
@@ -221,6 +223,20 @@ static bool walk_all_same(struct walk *walk, const struct part *part)
 	return diagram_and(diagram_of(walk), unequal, walk->behind) == DIAGRAM_FALSE;
 }
 
+/* Whether it is behind routing, and that may matter. */
+static bool has_detour(const struct part *part)
+{
+	return part->detour[0] != part->solo[0] || part->detour[1] != part->solo[1];
+}
+
+/* Where f may have sent packets elsewhere on one side than on the other. */
+static diagram_node find_detours(struct walk *walk, const struct part *f)
+{
+	diagram_node detours = walk_detours(walk, f->lock[0], f->lock[1]);
+	return walk->connmark_apart ? diagram_or(diagram_of(walk), detours, walk_routed(walk, f->lock[0]))
+				    : detours;
+}
+
 /* What comes before may have been the same or not; g is what comes behind. */
 static struct part join(struct walk *walk, size_t slot, const struct part *f, struct part g)
 {
@@ -229,15 +245,24 @@ static struct part join(struct walk *walk, size_t slot, const struct part *f, st
 	walk_separate(walk, slot, f, &g);
 	diagram_node alike = walk_alike(walk, f->lock[0], f->lock[1]);
 	diagram_node apart = walk_apart(walk, f->lock[0], f->lock[1]);
-	bool same = walk_all_same(walk, &g);
+	bool same = walk_all_same(walk, &g), detour = has_detour(&g);
+	diagram_node detours = detour ? find_detours(walk, f) : DIAGRAM_FALSE;
 	for (size_t side = 0; side < SIDES_MAX; side++) {
-		diagram_node own = g.solo[side];
+		diagram_node own = diagram_if(diagram, detours, g.detour[side], g.apart[side]);
 		/* One side's are enough to be told apart from the other's. */
 		if (side == 0 && apart != DIAGRAM_FALSE)
-			own = diagram_if(diagram, apart, walk_own(walk, SLOT_APART + slot, own), own);
-		own = diagram_if(diagram, alike, g.lock[side], own);
+			own = walk_own(walk, SLOT_APART + slot, own);
+		own = diagram_if(diagram, diagram_or(diagram, apart, detours), own, g.solo[side]);
+		own = diagram_if(diagram, diagram_minus(diagram, alike, detours), g.lock[side], own);
 		result.lock[side] = walk_on(walk, f->lock[side], own, same);
 		result.solo[side] = walk_on(walk, f->solo[side], g.solo[side], same);
+		result.apart[side] = result.detour[side] = result.solo[side];
+		if (!detour)
+			continue;
+		/* What came before may be asked of two packets, as the state is not the same. */
+		own = diagram_if(diagram, walk_routed(walk, f->solo[side]), g.detour[side], g.apart[side]);
+		result.apart[side] = walk_on(walk, f->solo[side], own, same);
+		result.detour[side] = walk_on(walk, f->solo[side], g.detour[side], same);
 	}
 	return result;
 }
@@ -304,7 +329,7 @@ static struct part stage_part(struct walk *walk, size_t number)
 				asked = nat_asked(walk, number);
 			node = diagram_if(diagram_of(walk), asked, node, plain);
 		}
-		part.lock[side] = part.solo[side] = node;
+		part.lock[side] = part.solo[side] = part.apart[side] = part.detour[side] = node;
 	}
 	return part;
 }
@@ -346,6 +371,7 @@ static void split_where(struct walk *walk, struct part *part, const struct part 
 	for (size_t side = 0; side < SIDES_MAX; side++) {
 		diagram_node alone = walk_collapse(walk, g->lock[side], variables);
 		part->solo[side] = diagram_if(diagram, where, alone, part->solo[side]);
+		part->apart[side] = part->detour[side] = part->solo[side];
 		part->lock[side] =
 		    diagram_if(diagram, where, diagram_if(diagram, same, plain, alone), part->lock[side]);
 	}
@@ -383,16 +409,42 @@ static void split_fields(struct walk *walk, struct part *part, const struct part
 	free(variables);
 }
 
+/* Whether something before routing may send packets elsewhere. */
+static bool may_detour(struct walk *walk, const struct part *raw, const struct part *middle)
+{
+	diagram_node routed = DIAGRAM_FALSE;
+	if (walk->journey != JOURNEY_FORWARDED)
+		return false;
+	for (size_t side = 0; side < SIDES_MAX; side++) {
+		routed = diagram_or(diagram_of(walk), routed, walk_routed(walk, raw->lock[side]));
+		routed = diagram_or(diagram_of(walk), routed, walk_routed(walk, middle->lock[side]));
+	}
+	return diagram_and(diagram_of(walk), routed, walk->behind) != DIAGRAM_FALSE;
+}
+
+/* Where each side may have routed it for itself, the device that it leaves by is not known. */
+static void detour(struct walk *walk, struct part *part)
+{
+	bool *variables = walk_variables(walk, out_field, 1, false);
+	bool noted = variables && note_hanging(walk, part);
+	for (size_t side = 0; side < SIDES_MAX; side++)
+		part->detour[side] =
+		    noted ? walk_collapse(walk, part->solo[side], variables) : DIAGRAM_UNDECIDED;
+	free(variables);
+}
+
 /* g behind where a packet may have become another. */
 static struct part split(struct walk *walk, const struct part *g, const struct later *later)
 {
+	/* Bound otherwise, it may be sent elsewhere. */
+	bool elsewhere = walk->journey == JOURNEY_FORWARDED && !walk->bound_same;
 	struct diagram *diagram = diagram_of(walk);
 	struct part result = *g;
 	diagram_node rewritten = find_rewritten(walk), whole = DIAGRAM_TRUE;
 	if (walk_assembles(walk))
 		whole = field_value(walk, FIELD_FRAGMENT, FRAGMENT_WHOLE);
-	split_fields(walk, &result, g, diagram_and(diagram, rewritten, whole), DIAGRAM_FALSE, nat_fields, 2,
-		     false);
+	split_fields(walk, &result, g, diagram_and(diagram, rewritten, whole), DIAGRAM_FALSE,
+		     elsewhere ? sent_fields : nat_fields, elsewhere ? 3 : 2, false);
 	split_fields(walk, &result, g, diagram_not(diagram, diagram_or(diagram, whole, rewritten)),
 		     later->unlike, nat_fields + 2, 1, true);
 	split_fields(walk, &result, g, diagram_minus(diagram, rewritten, whole), later->unlike, nat_fields, 3,
@@ -458,7 +510,7 @@ static struct part raw_part(struct walk *walk)
 		diagram_node node = raw.lock[side];
 		node = walk->with_connection ? walk_forget_tracking(walk, node)
 					     : compose_fix(walk->behaviour, node, FIELD_STATE, STATE_INVALID);
-		raw.lock[side] = raw.solo[side] = node;
+		raw.lock[side] = raw.solo[side] = raw.apart[side] = raw.detour[side] = node;
 	}
 	return raw;
 }
@@ -515,7 +567,12 @@ static struct part behind_raw(struct walk *walk, const struct part *raw, struct 
 {
 	for (size_t side = 0; side < SIDES_MAX; side++) {
 		g.lock[side] = behind_conntrack(walk, raw->lock[side], g.lock[side]);
+		bool detour = has_detour(&g);
 		g.solo[side] = behind_conntrack(walk, raw->lock[side], g.solo[side]);
+		g.apart[side] =
+		    detour ? behind_conntrack(walk, raw->lock[side], g.apart[side]) : g.solo[side];
+		g.detour[side] =
+		    detour ? behind_conntrack(walk, raw->lock[side], g.detour[side]) : g.solo[side];
 	}
 	return join(walk, SLOT_RAW, raw, g);
 }
@@ -541,6 +598,8 @@ int walk_fates(struct walk *walk, struct fates *fates)
 		walk_look_later(walk, &front, &later);
 	}
 	rest = split(walk, &rest, &later);
+	if (may_detour(walk, &raw, &middle))
+		detour(walk, &rest);
 	struct part whole = behind_raw(walk, &raw, join(walk, SLOT_SPLIT, &middle, rest));
 	for (size_t side = 0; side < SIDES_MAX; side++)
 		fates->full[side] = whole.lock[side];

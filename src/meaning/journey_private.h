@@ -23,10 +23,12 @@ struct way {
 extern const struct way journey_ways[JOURNEY_COUNT];
 
 /* Both sides over a part of the way: ends, END_ACCEPT where the packet travels on. `lock` where what came
- * before was the same on both sides, `solo` where it was not. They are the same but behind what makes another
- * packet of it (NAT): see split() in journey_path.c. */
+ * before was the same on both sides, `solo` where the other side's packet does not come there, `apart` where
+ * it does, changed otherwise; `detour` where routing may have sent the two elsewhere. They are the same but
+ * behind what makes another packet of it (NAT) and, the latter two, behind routing: see split() in
+ * journey_path.c. */
 struct part {
-	diagram_node lock[SIDES_MAX], solo[SIDES_MAX];
+	diagram_node lock[SIDES_MAX], solo[SIDES_MAX], apart[SIDES_MAX], detour[SIDES_MAX];
 };
 
 struct walk {
@@ -37,6 +39,7 @@ struct walk {
 	unsigned wanted;       /* events that are looked at in the end */
 	bool nat_same;         /* the chains of nat are the same on both sides */
 	bool bound_same;       /* so are the bindings of known connections */
+	bool connmark_apart;   /* marks of connections are not the same */
 	diagram_node touched;  /* packets that are asked about */
 	diagram_node behind;   /* the same of what NAT or reassembly may have made of them */
 	uint32_t unknown;      /* the end of which nothing is known */
@@ -92,6 +95,10 @@ diagram_node walk_final(struct walk *walk, diagram_node f);
 /* Where both travel on in the same way; where both do, and not in the same way. */
 diagram_node walk_alike(struct walk *walk, diagram_node f, diagram_node g);
 diagram_node walk_apart(struct walk *walk, diagram_node f, diagram_node g);
+/* Where both travel on, changed in what routing goes by on one side alone, or otherwise; where f travels on,
+ * changed in that at all. */
+diagram_node walk_detours(struct walk *walk, diagram_node f, diagram_node g);
+diagram_node walk_routed(struct walk *walk, diagram_node f);
 /* Where they differ, or it is not known of one. */
 diagram_node walk_unequal(struct walk *walk, diagram_node f, diagram_node g);
 /* Of finals: where they differ for sure; where that is not known. */

@@ -101,13 +101,17 @@ static bool part_support(const struct walk *walk, const struct part *part, bool 
 	bool done = true;
 	for (size_t side = 0; side < SIDES_MAX && done; side++)
 		done = behaviour_support(walk->behaviour, part->lock[side], support) &&
-		       behaviour_support(walk->behaviour, part->solo[side], support);
+		       behaviour_support(walk->behaviour, part->solo[side], support) &&
+		       behaviour_support(walk->behaviour, part->apart[side], support) &&
+		       behaviour_support(walk->behaviour, part->detour[side], support);
 	return done;
 }
 
 static void part_undecided(struct part *part)
 {
-	*part = (struct part){{DIAGRAM_UNDECIDED, DIAGRAM_UNDECIDED}, {DIAGRAM_UNDECIDED, DIAGRAM_UNDECIDED}};
+	for (size_t side = 0; side < SIDES_MAX; side++)
+		part->lock[side] = part->solo[side] = part->apart[side] = part->detour[side] =
+		    DIAGRAM_UNDECIDED;
 }
 
 void walk_separate(struct walk *walk, size_t slot, const struct part *f, struct part *g)
@@ -121,8 +125,15 @@ void walk_separate(struct walk *walk, size_t slot, const struct part *f, struct 
 		for (uint32_t i = 0; i < variables; i++)
 			any |= here[i] = here[i] && before[i] && walk->behaviour->unsteady[i];
 		for (size_t side = 0; side < SIDES_MAX && any; side++) {
+			diagram_node solo = g->solo[side];
 			g->lock[side] = replace_variables(walk, slot, g->lock[side], here);
-			g->solo[side] = replace_variables(walk, slot, g->solo[side], here);
+			g->solo[side] = replace_variables(walk, slot, solo, here);
+			g->apart[side] = g->apart[side] == solo
+					     ? g->solo[side]
+					     : replace_variables(walk, slot, g->apart[side], here);
+			g->detour[side] = g->detour[side] == solo
+					      ? g->solo[side]
+					      : replace_variables(walk, slot, g->detour[side], here);
 		}
 	}
 	free(before);

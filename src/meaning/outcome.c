@@ -51,6 +51,13 @@ static diagram_node is_mixed(void *context, uint32_t values)
 	return mixed ? DIAGRAM_TRUE : DIAGRAM_FALSE;
 }
 
+/* Of two outcomes the limit, where it is one and the same. */
+static uint32_t unite_values(uint32_t first, uint32_t second, uint32_t values)
+{
+	uint32_t limit = OUTCOME_LIMIT_MAX << OUTCOME_LIMIT_SHIFT;
+	return (first & limit) == (second & limit) ? values : values & ~limit;
+}
+
 static diagram_node join(void *context, uint32_t first, uint32_t second)
 {
 	(void)context;
@@ -59,13 +66,13 @@ static diagram_node join(void *context, uint32_t first, uint32_t second)
 		values |= second;
 	if (first & GOES_ON_UNTRACKED)
 		values |= untrack(second);
-	return diagram_terminal(values);
+	return diagram_terminal(unite_values(first, second, values));
 }
 
 static diagram_node unite(void *context, uint32_t first, uint32_t second)
 {
 	(void)context;
-	return diagram_terminal(first | second);
+	return diagram_terminal(unite_values(first, second, first | second));
 }
 
 /* f, and where it goes on, g. In raw, rules on the connection's state see UNTRACKED behind NOTRACK; elsewhere

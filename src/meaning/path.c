@@ -339,6 +339,7 @@ void path_compute(struct analysis *analysis)
 	 * INVALID. */
 	diagram_node raw = state_fixed(analysis, stage_outcome(analysis, STAGE_RAW), STATE_INVALID);
 	raw = fix_field(analysis, raw, FIELD_OUT, no_device);
+	limits_compute(analysis, raw);
 	diagram_node blocked = outcome_may(analysis, raw, 1u << OUTCOME_BLOCKED);
 	diagram_node raw_untracked = outcome_may(analysis, raw, 1u << OUTCOME_ACCEPT_UNTRACKED);
 	diagram_node raw_tracked = outcome_may(analysis, raw, 1u << OUTCOME_ACCEPT);

@@ -285,7 +285,7 @@ static const bool *find_opaque(const struct behaviour *behaviour, struct arena *
 	const struct fields *fields = behaviour_fields(behaviour);
 	bool *opaque = arena_array(arena, diagram_variables(fields->diagram) + 1, sizeof(*opaque));
 	for (size_t i = 0; opaque && i < fields->predicate_count; i++)
-		if (fields->predicates[i]->kind == PREDICATE_OPAQUE)
+		if (fields->predicates[i]->kind == PREDICATE_OPAQUE && !fields->predicates[i]->is_member)
 			opaque[fields->predicates[i]->variable] = true;
 	for (uint32_t i = 0; opaque && table == TABLE_RAW && i < fields->bits[FIELD_STATE]; i++)
 		opaque[fields->first[FIELD_STATE] + i] = true;
@@ -344,8 +344,8 @@ static int reach_all(struct reach_report *report, struct behaviour *behaviour, c
 int reach_compute(const struct ruleset *ruleset, enum family family, size_t node_budget,
 		  struct reach_report **out)
 {
-	const struct behaviour_options options = {.node_budget = node_budget ? node_budget : NODE_BUDGET,
-						  .effects = true};
+	const struct behaviour_options options = {
+	    .node_budget = node_budget ? node_budget : NODE_BUDGET, .effects = true, .folded = true};
 	struct arena *arena = arena_new();
 	struct reach_report *report = arena ? arena_alloc(arena, sizeof(*report)) : NULL;
 	struct behaviour *behaviour = NULL;

@@ -15,17 +15,35 @@ static enum truth rules_of_nat(const struct ruleset *ruleset, enum family family
 	return TRUTH_NO;
 }
 
-static int analyse(struct analysis *analysis, struct region *region)
+/* Of what is early that which the other rules drop early, too. The two know the same fields, so that their
+ * regions are diagrams of one kind; a set is told from the set of that name of the others. */
+static void keep_within(struct analysis *analysis, const struct analysis *other, struct region *region)
+{
+	bool less = limits_within(analysis, other);
+	diagram_node both = diagram_and(analysis->diagram, analysis->early, other->early);
+	region->narrowed = less || both != analysis->early;
+	analysis->early = both;
+}
+
+static int analyse(struct analysis *analysis, struct analysis *other, struct region *region)
 {
 	size_t budget = analysis->options->node_budget ? analysis->options->node_budget : NODE_BUDGET;
 	int result = items_find(analysis);
+	if (!result && other)
+		result = items_find(other);
 	if (!result)
 		result = fields_seal(analysis->fields, budget);
 	if (!result)
 		result = items_mean(analysis);
+	if (!result && other)
+		result = items_mean(other);
 	if (result)
 		return result;
 	path_compute(analysis);
+	if (other) {
+		path_compute(other);
+		keep_within(analysis, other, region);
+	}
 	region->units = analysis->units;
 	region->unit_count = analysis->unit_count;
 	if (analysis->early == DIAGRAM_UNDECIDED) {
@@ -50,7 +68,8 @@ static int attempt(const struct ruleset *ruleset, enum family family, const stru
 	struct fields *fields = fields_new(family);
 	struct region *region = arena ? arena_alloc(arena, sizeof(*region)) : NULL;
 	struct analysis *analysis = region ? arena_alloc(arena, sizeof(*analysis)) : NULL;
-	if (!analysis || !fields) {
+	struct analysis *other = analysis && options->within ? arena_alloc(arena, sizeof(*other)) : NULL;
+	if (!analysis || !fields || (options->within && !other)) {
 		fields_cleanup(&fields);
 		arena_cleanup(&arena);
 		return -ENOMEM;
@@ -67,13 +86,19 @@ static int attempt(const struct ruleset *ruleset, enum family family, const stru
 		options->nat[family] == TRUTH_UNKNOWN ? rules_of_nat(ruleset, family) : options->nat[family],
 	};
 	*region = (struct region){.family = family, .arena = arena, .fields = fields, .root = DIAGRAM_FALSE};
-	int result = analyse(analysis, region);
+	if (other) {
+		*other = *analysis;
+		other->ruleset = options->within;
+		if (options->nat[family] == TRUTH_UNKNOWN)
+			other->nat = rules_of_nat(options->within, family);
+	}
+	int result = analyse(analysis, other, region);
 	if (result) {
 		region_free(region);
 		return result;
 	}
-	*longest = analysis->longest;
-	if (rule_limit && rule_limit < analysis->longest)
+	*longest = other && other->longest > analysis->longest ? other->longest : analysis->longest;
+	if (rule_limit && rule_limit < *longest)
 		region->rule_limit = rule_limit;
 	*out = region;
 	return 0;
@@ -108,4 +133,30 @@ void region_free(struct region *region)
 	struct arena *arena = region->arena;
 	fields_free(region->fields);
 	arena_free(arena);
+}
+
+struct wanted {
+	const struct region *region;
+	bool limited;
+};
+
+static diagram_node is_wanted(void *context, uint32_t terminal)
+{
+	const struct wanted *wanted = context;
+	const struct region *region = wanted->region;
+	if (terminal == 0 || terminal >= region->attribution_count)
+		return DIAGRAM_FALSE;
+	return (region->attributions[terminal].limit != 0) == wanted->limited ? DIAGRAM_TRUE : DIAGRAM_FALSE;
+}
+
+diagram_node region_dropped(const struct region *region)
+{
+	struct wanted wanted = {region, false};
+	return diagram_replace(region->fields->diagram, is_wanted, &wanted, region->root);
+}
+
+diagram_node region_limited(const struct region *region)
+{
+	struct wanted wanted = {region, true};
+	return diagram_replace(region->fields->diagram, is_wanted, &wanted, region->root);
 }

@@ -28,6 +28,7 @@ struct region_options {
 	unsigned allowed;      /* enum effect: effects that need not hold a drop back */
 	size_t node_budget;    /* 0: default */
 	size_t rule_limit; /* items of a chain that are looked at; what is behind may do anything. 0: all */
+	const struct ruleset *within; /* only what these rules, too, drop early; NULL: no others */
 };
 
 /* Something that is counted: a rule, a policy, or a list of rules that differ in one key only. */
@@ -46,6 +47,17 @@ struct unit {
 struct attribution {
 	size_t unit_count;
 	const uint32_t *units; /* indexes into region->units, ascending */
+	uint32_t limit;        /* only above region->limits[limit - 1]; 0: dropped whatever the rate */
+};
+
+/* A rate that XDP may hold in front of the rule that holds it (limit.c): a bucket for each source, which gets
+ * a packet's worth every `cost` nanoseconds, up to `burst` of them. It holds more and fills up faster than
+ * the rule's own. */
+struct region_limit {
+	uint32_t unit;   /* the rule */
+	uint32_t bucket; /* limits of one number count together: index of the first of them */
+	uint64_t cost, burst;
+	uint32_t prefix; /* bits of the source that tell sources apart; 0: all count together */
 };
 
 /* A rule or policy that drops, and what became of it. */
@@ -56,19 +68,23 @@ struct covered {
 	/* Not ALL: why, in words, with the rule in the way where one is. */
 	const char *reason;
 	const struct rule *blocker;
+	const char *limit; /* dropped early above this rate only, in words; NULL: at any */
 };
 
 struct region {
 	enum family family;
 	struct arena *arena;
 	struct fields *fields;
-	/* Terminal 0: goes up to the kernel; t > 0: dropped early, counted as attributions[t]. Tests no
-	 * unknown variable. For parts of fragmented packets FIELD_FRAGMENT is FRAGMENT_FIRST, and what is
-	 * said holds for every header the packet could have. */
+	/* Terminal 0: goes up to the kernel; t > 0: dropped early, or limited, counted as attributions[t].
+	 * Tests no unknown variable. For parts of fragmented packets FIELD_FRAGMENT is FRAGMENT_FIRST, and
+	 * what is said holds for every header the packet could have. */
 	diagram_node root;
 	bool undecided;           /* the budget was met: root is terminal 0 */
+	bool narrowed;            /* the rules drop more early than is within the others */
 	size_t attribution_count; /* including [0], which is unused */
 	const struct attribution *attributions;
+	size_t limit_count;
+	const struct region_limit *limits;
 	size_t unit_count;
 	const struct unit *units;
 	size_t covered_count; /* one for each unit that drops */
@@ -92,6 +108,9 @@ struct region {
 int region_compute(const struct ruleset *ruleset, enum family family, const struct region_options *options,
 		   struct region **region);
 void region_free(struct region *region);
+/* Boolean diagrams: what is dropped early whatever the rate, and what is above a limit only. */
+diagram_node region_dropped(const struct region *region);
+diagram_node region_limited(const struct region *region);
 static inline void region_cleanup(struct region **region)
 {
 	if (*region)

@@ -39,7 +39,8 @@ static bool event_same(const struct event *a, const struct event *b)
 	bool same_text = a->text && b->text ? strcmp(a->text, b->text) == 0 : a->text == b->text;
 	return same_text && a->look == b->look && a->tracks == b->tracks && a->rewrites == b->rewrites &&
 	       a->marks == b->marks && a->value == b->value && a->mask == b->mask && a->asks == b->asks &&
-	       a->place == b->place && a->where == b->where && a->fades == b->fades;
+	       a->place == b->place && a->where == b->where && a->fades == b->fades &&
+	       a->routing == b->routing;
 }
 
 /* What is kept under a number, by kind of table. */
@@ -139,7 +140,8 @@ static uint32_t keep_trace(struct traces *traces, const struct trace *trace)
 /* m -> ((m & ~a.mask) ^ a.value & ~b.mask) ^ b.value */
 static uint32_t join_marks(struct traces *traces, const struct event *a, const struct event *b)
 {
-	struct event both = {.look = LOOK_CHANGES, .marks = true, .fades = true};
+	struct event both = {
+	    .look = LOOK_CHANGES, .marks = true, .fades = true, .routing = a->routing | b->routing};
 	both.mask = a->mask | b->mask;
 	both.value = (a->value & ~b->mask) ^ b->value;
 	return traces_event(traces, &both);

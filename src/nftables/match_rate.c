@@ -143,6 +143,8 @@ bool nft_match_statistic(struct nft_asked *asked)
 
 #define HASHLIMIT_SCALE 1000000u /* XT_HASHLIMIT_SCALE_v2 */
 #define HASHLIMIT_MAX 65536u     /* of xt_hashlimit, with a gigabyte of memory and more */
+/* Limits of policies: what they mean is said of a clock that is fine enough, as nftables' is. */
+#define POLICY_LIMIT "weir-limit-"
 
 struct hashlimit_words {
 	uint64_t rate, burst, expire, max, prefixes[2]; /* prefixes: source, destination */
@@ -178,6 +180,13 @@ static bool hashlimit_option(struct nft_asked *asked, struct hashlimit_words *wo
 	return true;
 }
 
+/* What a packet costs is a whole number, and a tick fills up no more than the bucket holds. */
+static bool hashlimit_exact(const struct hashlimit_words *words)
+{
+	return (uint64_t)HASHLIMIT_SCALE * words->unit->seconds % words->rate == 0 &&
+	       words->rate <= (uint64_t)CLOCK_SLOWEST * words->unit->seconds * words->burst;
+}
+
 /* A time that is not whole seconds nft(8) lists rounded, and it would not be what it was when that is loaded.
  */
 static bool hashlimit_read(struct nft_asked *asked, struct hashlimit_words *words)
@@ -194,11 +203,12 @@ static bool hashlimit_read(struct nft_asked *asked, struct hashlimit_words *word
 	while (nft_word(asked->words))
 		if (!hashlimit_option(asked, words))
 			return false;
+	for (unsigned i = 0; i < 2; i++)
+		if (words->sides[i] ? !words->prefixes[i] || words->prefixes[i] > bits
+				    : words->prefixes[i] != bits)
+			return false;
 	return words->name[0] && words->burst && words->max && words->expire && words->expire % 1000 == 0 &&
-	       (words->sides[0] || words->sides[1]) && words->prefixes[0] && words->prefixes[0] <= bits &&
-	       words->prefixes[1] && words->prefixes[1] <= bits &&
-	       (uint64_t)HASHLIMIT_SCALE * words->unit->seconds % words->rate == 0 &&
-	       words->rate <= (uint64_t)CLOCK_SLOWEST * words->unit->seconds * words->burst;
+	       (strncmp(words->name, POLICY_LIMIT, strlen(POLICY_LIMIT)) == 0 || hashlimit_exact(words));
 }
 
 /* Rules of one name share one table, with one way to count. */
@@ -226,7 +236,9 @@ static bool hashlimit_declare(struct nft_asked *asked, const struct hashlimit_wo
 	return same;
 }
 
-/* xt_hashlimit forgets an address that sent nothing for so long, and so does the set, which each packet
+/* Without an address all packets share one element, whose key is one for all: the source, all of it masked.
+ *
+ * xt_hashlimit forgets an address that sent nothing for so long, and so does the set, which each packet
  * renews. What differs: when there are too many, xt_hashlimit drops the packet, and here the rule does not
  * match. */
 bool nft_match_hashlimit(struct nft_asked *asked)
@@ -241,6 +253,10 @@ bool nft_match_hashlimit(struct nft_asked *asked)
 	if (!value)
 		return true;
 	buffer_puts(value, "{ ");
+	if (!words.sides[0] && !words.sides[1]) {
+		words.sides[0] = true;
+		words.prefixes[0] = 0;
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		if (!words.sides[i])
 			continue;

@@ -558,7 +558,8 @@ static bool asks_for_connections(const struct rule *rule)
 		if (name && (strcmp(name, "state") == 0 || strcmp(name, "conntrack") == 0))
 			return true;
 	}
-	return rule->target.type->nat != NULL;
+	const char *target = rule->target.type->name;
+	return rule->target.type->nat != NULL || (target && strcmp(target, "SYNPROXY") == 0);
 }
 
 static bool joins_fragments(const struct ruleset *ruleset, enum family family)

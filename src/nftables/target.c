@@ -288,6 +288,34 @@ static bool target_tee_words(struct nft_words *words, struct nft_rule *to)
 	return !nft_word(words);
 }
 
+/* xt_SYNPROXY takes what has SYN or ACK of FIN, SYN, RST and ACK, and that alone (synproxy_tg4());
+ * nft_synproxy all that has SYN, and of the rest all that has ACK: it is asked no more than what the other
+ * takes. That stands behind the counter, which counts all that the rule is about. What the other drops
+ * besides, segments with a wrong checksum or with options that make no sense, goes on here: no TCP takes
+ * them. nft(8) has no word for --ecn, and the kernel no scale above 14 (TCP_MAX_WSCALE). */
+static bool target_synproxy(struct nft_words *words, struct nft_rule *to)
+{
+	struct buffer *out = &to->action;
+	uint64_t number;
+
+	to->transport = true;
+	buffer_puts(out, "tcp flags & 0x17 == { 0x2, 0x10 } synproxy");
+	while (nft_word(words)) {
+		bool scale = nft_word_is(words, "--wscale"), size = nft_word_is(words, "--mss");
+		if (nft_word_is(words, "--sack-perm")) {
+			buffer_puts(out, " sack-perm");
+		} else if (nft_word_is(words, "--timestamp")) {
+			buffer_puts(out, " timestamp");
+		} else {
+			if ((!scale && !size) || !nft_word(words) ||
+			    !nft_number(words->word.data, scale ? 14 : UINT16_MAX, &number, NULL))
+				return false;
+			buffer_printf(out, " %s %" PRIu64, scale ? "wscale" : "mss", number);
+		}
+	}
+	return true;
+}
+
 static void nat_address(enum family family, address value, bool brackets, struct buffer *out)
 {
 	buffer_puts(out, brackets ? "[" : "");
@@ -367,7 +395,7 @@ static const struct {
 	       {"MARK", target_mark},       {"CONNMARK", target_connmark}, {"NFLOG", target_nflog},
 	       {"NFQUEUE", target_nfqueue}, {"CLASSIFY", target_classify}, {"TTL", target_hop_limit},
 	       {"HL", target_hop_limit},    {"DSCP", target_dscp},         {"TOS", target_dscp},
-	       {"TEE", target_tee_words}};
+	       {"TEE", target_tee_words},   {"SYNPROXY", target_synproxy}};
 
 static bool translate(struct nft *nft, const struct rule *rule, struct nft_rule *to,
 		      const struct buffer *options)

@@ -381,6 +381,45 @@ static void make_direct(struct crediting *crediting, uint32_t *entries, struct p
 	}
 }
 
+/* IPv4 addresses are the number in the first word. */
+static void fill_mask(enum family family, uint32_t prefix, __u64 mask[2])
+{
+	address bits = prefix_mask(family, prefix);
+	mask[0] = family == FAMILY_IPV4 ? (uint64_t)bits : (uint64_t)(bits >> 64);
+	mask[1] = family == FAMILY_IPV4 ? 0 : (uint64_t)bits;
+}
+
+/* Terminals of limits get a record each: the entry leads there, and on from there above the limit. */
+static int make_limits(const struct build *build, uint32_t *entries, struct plane_family *family)
+{
+	const struct region *region = build->region;
+	uint32_t count = 0;
+	for (uint32_t t = 1; t < region->attribution_count; t++)
+		count += entries[t] != BUILD_NONE && region->attributions[t].limit;
+	if (count == 0)
+		return 0;
+	int result = hot_reserve(build->blob, build->hot, count * sizeof(struct plane_limit),
+				 sizeof(struct plane_limit), &family->limits);
+	for (uint32_t t = 1; t < region->attribution_count && result == 0; t++) {
+		uint32_t number = region->attributions[t].limit;
+		if (entries[t] == BUILD_NONE || !number)
+			continue;
+		if (number > region->limit_count)
+			return -EINVAL;
+		const struct region_limit *limit = &region->limits[number - 1];
+		struct plane_limit *record =
+		    blob_at(build->blob, family->limits + family->limit_count * (uint32_t)sizeof(*record));
+		*record = (struct plane_limit){.cost = limit->cost,
+					       .tolerance = (limit->burst - 1) * limit->cost,
+					       .bucket = limit->bucket * FAMILY_COUNT + build->family,
+					       .drop = entries[t]};
+		fill_mask(build->family, limit->prefix, record->mask);
+		entries[t] = PLANE_LIMIT | family->limit_count++;
+	}
+	build->plane->limit_count += family->limit_count;
+	return result;
+}
+
 static void mark_terminal(uint32_t *entries, diagram_node node)
 {
 	if (diagram_is_terminal(node))
@@ -406,6 +445,8 @@ int credit_build(struct build *build, struct plane_family *family)
 		result = give_slots(&crediting);
 	if (result == 0)
 		make_direct(&crediting, entries, family);
+	if (result == 0)
+		result = make_limits(build, entries, family);
 	if (result == 0)
 		result = hot_reserve(build->blob, build->hot, crediting.hit_count * sizeof(struct plane_hit),
 				     sizeof(struct plane_hit), &family->hits);

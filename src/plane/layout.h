@@ -14,8 +14,9 @@
  * a class only where a node does.
  *
  * Entry:   0 ddddd bbbbbbbbbbbbbbbbbbbbbbbbbb   node: dimension d, base b (in entries from the family's rows)
- *          1 x cccc hhhhhhhhhhhhhhhhhhhhhhhhhh   end: x = 1 drop, counted by c hits from the h-th on; x = 0
- * pass
+ *          1 1 cccc hhhhhhhhhhhhhhhhhhhhhhhhhh   end: drop, counted by c hits from the h-th on
+ *          1 0 0001 llllllllllllllllllllllllll   end: limit l, which says what to do above it
+ *          1 0 0000 00000000000000000000000000   end: pass
  *
  * An address's class is found in two steps. A trie gives its LEAF; leaves are finer than classes, since they
  * also tell apart which element of each counted set or list the address is credited to (650 banned addresses
@@ -51,14 +52,19 @@
  * c = PLANE_HITS_DIRECT: the entry needs no hits, for they are those that most drops have: h says whether the
  * leaf of the source is counted (PLANE_DIRECT_SOURCE), and that of the pair of kind PLANE_PAIR_FAST
  * (PLANE_DIRECT_PAIR), at the slot that this leaf and a number of the family add up to. So the counter's
- * place is known as soon as the leaf is, and not only when the verdict is. */
+ * place is known as soon as the leaf is, and not only when the verdict is.
+ *
+ * A limit has a bucket for each source prefix, in a map beside the blob (struct plane_source). A bucket is
+ * one number: the time at which it would be full again, if nothing came any more. A packet moves that by
+ * `cost`, and is above the limit when it is further away than `tolerance` already; a bucket that is not there
+ * is full. */
 #ifndef WEIR_PLANE_LAYOUT_H
 #define WEIR_PLANE_LAYOUT_H
 
 #include <linux/types.h>
 
 #define PLANE_MAGIC 0x52494557u /* "WEIR" */
-#define PLANE_VERSION 3u
+#define PLANE_VERSION 4u
 #define PLANE_SIZE_MIN 4096u
 
 enum plane_dimension {
@@ -84,6 +90,7 @@ enum plane_dimension {
 #define PLANE_HIT_SHIFT 26
 #define PLANE_HIT_MASK 15u
 #define PLANE_HITS_MAX 8u
+#define PLANE_LIMIT (PLANE_END | 1u << PLANE_HIT_SHIFT)
 #define PLANE_HITS_DIRECT 15u
 #define PLANE_DIRECT_SOURCE 1u
 #define PLANE_DIRECT_PAIR 2u
@@ -174,6 +181,22 @@ struct plane_hit {
 	__u32 space, first, count, slot;
 };
 
+struct plane_limit {     /* one cache line */
+	__u64 cost;      /* ns that a packet moves the bucket by */
+	__u64 tolerance; /* ns: that of all packets of a burst but one */
+	__u64 mask[2];   /* of the source: what tells sources apart */
+	__u32 bucket;    /* of all limits of both families: those of one number share their buckets */
+	__u32 drop;      /* end of packets above the limit: a drop, and what counts it */
+	__u32 unused[6];
+};
+
+/* Key of the map of buckets, whose value is a __u64. */
+struct plane_source {
+	__u64 address[2];
+	__u32 bucket, unused;
+};
+#define PLANE_SOURCES 262144u /* so many are kept, those that were seen last */
+
 struct plane_family { /* what most packets need comes first, in two cache lines */
 	__u32 root;   /* entry */
 	__u32 rows;
@@ -189,7 +212,8 @@ struct plane_family { /* what most packets need comes first, in two cache lines 
 	struct plane_exact destination;
 	struct plane_exact pairs[PLANE_PAIR_KINDS];
 	__u32 tables[PLANE_TABLE_COUNT]; /* __u16 class for each value */
-	__u32 unused2[11];
+	__u32 limits, limit_count;       /* struct plane_limit: offset, a multiple of 64 */
+	__u32 unused2[9];
 };
 
 struct plane_header {
@@ -206,6 +230,8 @@ _Static_assert(sizeof(struct plane_branch) == 64, "one cache line");
 _Static_assert(sizeof(struct plane_compare) == 16, "four a cache line");
 _Static_assert(sizeof(struct plane_exact4) == 16, "four a cache line");
 _Static_assert(sizeof(struct plane_exact6) == 32, "two a cache line");
+_Static_assert(sizeof(struct plane_limit) == 64, "one cache line");
+_Static_assert(sizeof(struct plane_source) == 24, "a key has no padding");
 _Static_assert(sizeof(struct plane_family) == 320, "five cache lines");
 _Static_assert(sizeof(struct plane_header) == 64 + 640, "one layout in BPF and user space");
 _Static_assert(sizeof(struct plane_hit) == 16, "one layout in BPF and user space");

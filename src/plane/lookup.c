@@ -28,9 +28,14 @@ void plane_look_up(const struct plane *plane, const struct packet_key *key, stru
 	uint32_t entry = start.entry;
 	plane_leaves_begin(&leaves, &start);
 	entry = plane_walk_rest(plane->blob, mask, family, key, &leaves, entry);
-	if (!(entry & PLANE_DROP))
-		return;
-	answer->drop = 1;
+	answer->drop = (entry & PLANE_DROP) != 0;
+	if (!answer->drop) {
+		answer->limit = plane_limit_of(plane->blob, mask, family, entry);
+		if (!answer->limit)
+			return;
+		plane_limit_source(answer->limit, key, &answer->source);
+		entry = answer->limit->drop;
+	}
 	uint32_t count = plane_hit_count(entry), slots[PLANE_HITS_MAX] = {0};
 	if (count == PLANE_HITS_DIRECT) {
 		slots[0] = plane_direct_source(family, entry, leaves.source);

@@ -309,6 +309,33 @@ PLANE_INLINE __u32 plane_hit_count(__u32 entry)
 	return (entry >> PLANE_HIT_SHIFT) & PLANE_HIT_MASK;
 }
 
+/* The limit of an entry that is an end and no drop; NULL: it passes. */
+PLANE_INLINE const struct plane_limit *plane_limit_of(const __u8 *blob, __u64 mask,
+						      const struct plane_family *family, __u32 entry)
+{
+	__u64 at = family->limits + (__u64)(entry & PLANE_BASE_MASK) * sizeof(struct plane_limit);
+	if (entry == PLANE_PASS)
+		return 0;
+	return (const struct plane_limit *)(blob + (at & (mask & ~63ull)));
+}
+
+PLANE_INLINE void plane_limit_source(const struct plane_limit *limit, const struct packet_key *key,
+				     struct plane_source *source)
+{
+	source->address[0] = key->source[0] & limit->mask[0];
+	source->address[1] = key->source[1] & limit->mask[1];
+	source->bucket = limit->bucket;
+	source->unused = 0;
+}
+
+/* What a packet makes of a bucket; 0: nothing, it is above the limit. */
+PLANE_INLINE __u64 plane_limit_take(const struct plane_limit *limit, __u64 bucket, __u64 now)
+{
+	if (bucket < now)
+		bucket = now;
+	return bucket - now > limit->tolerance ? 0 : bucket + limit->cost;
+}
+
 /* Direct hits: 0 when there is none. */
 PLANE_INLINE __u32 plane_direct_source(const struct plane_family *family, __u32 entry, __u32 leaf)
 {

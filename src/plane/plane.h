@@ -26,6 +26,7 @@ struct plane {
 	uint8_t *blob;       /* layout: plane/layout.h */
 	size_t size;         /* bytes, a multiple of 64 */
 	uint32_t slot_count; /* counters that a lookup may name; slot 0 is never used */
+	size_t limit_count;  /* 0: nothing depends on a rate */
 	size_t credit_count;
 	struct plane_credit *credits; /* by slot, ascending */
 	struct {
@@ -57,7 +58,9 @@ int plane_compute(const struct ruleset *ruleset, const struct region_options *op
 
 /* What the lookup says of one key, by the same code that XDP runs. Up to PLANE_HITS_MAX slots to count. */
 struct plane_answer {
-	uint32_t drop; /* 0: up to the kernel */
+	uint32_t drop;                   /* 0: up to the kernel, but ... */
+	const struct plane_limit *limit; /* ... dropped above this; NULL: at no rate */
+	struct plane_source source;      /* whose bucket it is then */
 	uint32_t hit_count;
 	uint32_t hits[PLANE_HITS_MAX];
 };

@@ -135,13 +135,23 @@ static int correspond(struct proof *proof, diagram_node node, uint32_t entry)
 		uint32_t value = diagram_value(node);
 		if (value >= proof->region->attribution_count && value != 0)
 			return proof_differs(proof, "the region has an unknown terminal");
+		uint32_t limit = value ? proof->region->attributions[value].limit : 0;
 		bool drop = (entry & PLANE_END) && (entry & PLANE_DROP);
-		if (!(entry & PLANE_END) || drop != (value != 0))
+		if (!(entry & PLANE_END) || drop != (value != 0 && limit == 0))
 			return proof_differs(proof, "the tables %s what the region %s",
 					     drop ? "drop" : "let through",
-					     value ? "drops" : "does not drop");
+					     limit   ? "limits"
+					     : value ? "drops"
+						     : "does not drop");
 		if (value == 0)
-			return 0;
+			return entry == PLANE_PASS
+				   ? 0
+				   : proof_differs(proof, "the tables limit what the region lets through");
+		if (limit && proof->terminal_entry[value] == PROOF_NONE) {
+			int result = proof_limit(proof, entry, limit);
+			if (result)
+				return result;
+		}
 		if (proof->terminal_entry[value] == PROOF_NONE)
 			proof->terminal_entry[value] = entry;
 		if (proof->terminal_entry[value] != entry)
@@ -548,6 +558,8 @@ static int prove_family(struct proof *proof)
 		result = correspond(proof, proof->region->root, proof->tables->root);
 	for (uint32_t i = 0; i < proof->dimension_count && result == 0; i++)
 		result = prove_dimension(proof, i);
+	if (result == 0 && proof->limit_used != tables->limit_count)
+		result = proof_differs(proof, "there are limits that the region does not have");
 	if (result == 0)
 		result = proof_credits(proof);
 	if (result == 0)
@@ -563,6 +575,7 @@ int plane_prove(const struct plane *plane, const struct region *const regions[FA
 	if (!proof)
 		return -ENOMEM;
 	int result = 0;
+	size_t limits = 0;
 	for (int i = 0; i < FAMILY_COUNT && result == 0; i++) {
 		const struct region *region = regions[i];
 		*proof = (struct proof){.plane = plane,
@@ -589,8 +602,12 @@ int plane_prove(const struct plane *plane, const struct region *const regions[FA
 		proof->variables = diagram_variables(region->fields->diagram);
 		proof->node_limit = diagram_size(region->fields->diagram) + 1;
 		result = prove_family(proof);
+		limits += proof->limit_used;
 		proof_fini(proof);
 	}
+	/* The program has no part that limits where this says 0. */
+	if (result == 0 && limits != plane->limit_count)
+		result = proof_differs(proof, "the tables have another number of limits");
 	free(proof);
 	return result;
 }

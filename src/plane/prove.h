@@ -54,6 +54,7 @@ struct proof {
 	uint32_t *predicate_of;   /* by variable: index in its space */
 	uint32_t *entry_of;       /* by diagram node: the plane node that is it */
 	uint32_t *terminal_entry; /* by terminal */
+	uint32_t limit_used;      /* limits that entries led to */
 	struct proof_space spaces[PLANE_SPACE_COUNT];
 	struct proof_dimension dimensions[PLANE_DIMENSION_MAX];
 	size_t dimension_count;
@@ -68,6 +69,10 @@ uint32_t proof_space_of(const struct predicate *predicate);
 int proof_read_addresses(struct proof *proof, struct proof_space *space, const struct plane_exact *exact,
 			 const struct plane_trie *trie);
 int proof_read_points(struct proof *proof, struct proof_space *space, uint32_t kind);
+/* The entry must be that limit of the region, word for word. */
+int proof_limit(struct proof *proof, uint32_t entry, uint32_t number);
+/* Where packets end that are above it. */
+uint32_t proof_limit_drop(const struct proof *proof, uint32_t entry);
 /* Elements that a leaf is credited to, for each terminal met; and what terminals must imply. */
 int proof_credits(struct proof *proof);
 

@@ -171,7 +171,10 @@ static int check_terminal(struct crediting *crediting, uint32_t terminal)
 	struct plane_hit hits[PLANE_HITS_MAX];
 	uint32_t count = 0;
 	bool spaces[PLANE_SPACE_COUNT] = {false};
-	int result = read_hits(proof, proof->terminal_entry[terminal], hits, &count);
+	uint32_t entry = proof->terminal_entry[terminal];
+	if (attribution->limit)
+		entry = proof_limit_drop(proof, entry);
+	int result = read_hits(proof, entry, hits, &count);
 	if (result)
 		return result;
 	memset(crediting->given, 0, proof->region->unit_count + 1);

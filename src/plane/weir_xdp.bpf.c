@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What runs for each frame: key, look-up, counters. It can drop and it can pass; there is nothing else it
- * could do to a frame. Runs on Linux 5.15 and later; see plane/xdp.h for its maps. */
+/* What runs for each frame: key, look-up, rates where there are any, counters. It can drop and it can pass;
+ * there is nothing else it could do to a frame. Runs on Linux 5.15 and later; see plane/xdp.h for its maps.
+ */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -14,6 +15,8 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u64 weir_mask = PLANE_SIZE_MIN - 1;
 /* Counters of a CPU. */
 const volatile __u32 weir_stride = 1;
+/* Whether anything depends on a rate. */
+const volatile __u32 weir_limits = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -37,6 +40,34 @@ struct {
 	__type(key, __u32);
 	__type(value, struct weir_count);
 } weir_counters SEC(".maps");
+
+/* The buckets of limits (layout.h). When there is no room for another source, those go that sent nothing for
+ * longest: they have their bursts again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct plane_source);
+	__type(value, __u64);
+} weir_sources SEC(".maps");
+
+/* Whether the packet is above the limit. The exchange fails when another CPU has taken from the bucket at the
+ * same time, or when it has become another source's: the packet passes all the same, so what is let through
+ * is never less than the rate allows. Nor is it where the map has no room, or no memory. */
+static __always_inline int weir_above(const struct plane_limit *limit, const struct packet_key *key)
+{
+	struct plane_source source;
+	plane_limit_source(limit, key, &source);
+	__u64 *bucket = bpf_map_lookup_elem(&weir_sources, &source);
+	__u64 before = bucket ? *(volatile __u64 *)bucket : 0;
+	__u64 after = plane_limit_take(limit, before, bpf_ktime_get_ns());
+	if (!after)
+		return 1;
+	if (bucket)
+		__sync_val_compare_and_swap(bucket, before, after);
+	else
+		bpf_map_update_elem(&weir_sources, &source, &after, BPF_NOEXIST);
+	return 0;
+}
 
 /* 1 when counted. */
 static __always_inline int count(__u32 slot, __u32 bytes, __u32 first)
@@ -79,8 +110,12 @@ __attribute__((noinline)) int weir_walk_rest(const struct packet_key *key, const
 	plane_leaves_begin(&leaves, start);
 	__u64 mask = weir_mask;
 	__u32 entry = plane_walk_rest(blob, mask, family, key, &leaves, start->entry);
-	if (!(entry & PLANE_DROP))
-		return XDP_PASS;
+	if (!(entry & PLANE_DROP)) {
+		const struct plane_limit *limit = plane_limit_of(blob, mask, family, entry);
+		if (!limit || !weir_limits || !weir_above(limit, key))
+			return XDP_PASS;
+		entry = limit->drop;
+	}
 	__u32 hits = plane_hit_count(entry);
 	if (hits == PLANE_HITS_DIRECT) {
 		count_direct(family, entry, leaves.source, leaves.pair[PLANE_PAIR_FAST], key->length);
@@ -115,7 +150,7 @@ static __always_inline int weir_judge(const __u8 *blob, const __u8 *frame, const
 		return XDP_PASS;
 	struct plane_start start = plane_walk_begin(blob, weir_mask, family, &key, found, version);
 	if (start.entry & PLANE_END) {
-		if (!(start.entry & PLANE_DROP))
+		if (start.entry == PLANE_PASS)
 			return XDP_PASS;
 		if (plane_hit_count(start.entry) == PLANE_HITS_DIRECT) {
 			count_direct(family, start.entry, start.source, start.pair, key.length);

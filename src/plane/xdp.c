@@ -51,6 +51,12 @@ static int prepare(const struct plane *plane, struct plane_xdp *xdp)
 	int result = bpf_map__set_value_size(blob, (uint32_t)plane->size);
 	if (result == 0)
 		result = bpf_map__set_max_entries(counters, (uint32_t)entries);
+	/* Without limits the verifier takes all of it out of the program, and the map is not made. */
+	xdp->skeleton->rodata->weir_limits = plane->limit_count > 0;
+	if (result == 0 && plane->limit_count)
+		result = bpf_map__set_max_entries(xdp->skeleton->maps.weir_sources, PLANE_SOURCES);
+	else if (result == 0)
+		result = bpf_map__set_autocreate(xdp->skeleton->maps.weir_sources, false);
 	xdp->skeleton->rodata->weir_mask = plane->size - 1;
 	xdp->skeleton->rodata->weir_stride = xdp->stride;
 	return result;

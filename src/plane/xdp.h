@@ -2,8 +2,9 @@
  *
  * The plane in the kernel: program and maps, made and filled, attached nowhere.
  *
- * The program is named "weir_xdp"; its maps are "weir_blob" (the tables; BPF_F_MMAPABLE, one entry) and
- * "weir_counters" (struct plane_count for each possible CPU and slot, at cpu * stride + slot;
+ * The program is named "weir_xdp"; its maps are "weir_blob" (the tables; BPF_F_MMAPABLE, one entry), where
+ * the rules have limits "weir_sources" (their buckets, struct plane_source to a __u64, empty: all are full),
+ * and "weir_counters" (struct plane_count for each possible CPU and slot, at cpu * stride + slot;
  * BPF_F_MMAPABLE). So cpus * stride entries; stride is slot_count of the plane. Counters only ever grow, each
  * written by its CPU alone.
  *
@@ -17,6 +18,7 @@
 #define PLANE_XDP_PROGRAM "weir_xdp"
 #define PLANE_XDP_BLOB "weir_blob"
 #define PLANE_XDP_COUNTERS "weir_counters"
+#define PLANE_XDP_SOURCES "weir_sources"
 
 struct plane_count {
 	uint64_t packets, bytes;

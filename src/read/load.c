@@ -162,7 +162,8 @@ static int add_rendered(struct inputs *list, struct arena *arena, const struct p
 static int add_policy(struct inputs *list, size_t number, struct arena *arena, struct diagnostics *sink)
 {
 	const uint64_t now = (uint64_t)time(NULL);
-	const struct policy_options options = {.now = now, .feed_directory = list->feed_directory};
+	const struct policy_options options = {
+	    .now = now, .feed_directory = list->feed_directory, .wants_feeds = true};
 	const struct policy_render_options render_options = {.now = now};
 	struct policy_tree *tree;
 	struct policy_rendering *rendering;
@@ -286,6 +287,12 @@ static int read_inputs(struct inputs *list, struct ruleset *ruleset, struct diag
 	}
 	for (size_t i = 0; i < list->count && result == 0; i++)
 		if (list->inputs[i].rendering) {
+			const struct policy_tree **slot =
+			    arena_push(ruleset->arena, (void **)&ruleset->policies, &ruleset->policy_count,
+				       &ruleset->policy_capacity, sizeof(const struct policy_tree *));
+			if (!slot)
+				return -ENOMEM;
+			*slot = list->inputs[i].rendering->tree;
 			policy_rendering_place(list->inputs[i].rendering, ruleset);
 			ruleset->translated = true;
 		}

@@ -13,7 +13,8 @@ static bool is(const char *text, const char *other)
 
 /* --- Sets */
 
-/* A limit for each address: -m hashlimit. Addresses may be masked. */
+/* A limit for each address: -m hashlimit. Addresses may be masked; one that is masked away is that of all
+ * packets, and so is a limit for all of them: nftables/match_rate.c. */
 static bool put_mode(struct nft_rule *rule, struct json_object *key, struct buffer *out)
 {
 	struct json_object *keys = listing_get(key, "concat");
@@ -21,7 +22,11 @@ static bool put_mode(struct nft_rule *rule, struct json_object *key, struct buff
 	struct buffer masks = {0};
 	bool done = true;
 	unsigned seen = 0;
+	struct nft_left all;
 
+	listing_left(key, &all);
+	if (all.key == NFT_SADDR && all.mask == 0)
+		return true;
 	buffer_puts(out, " --hashlimit-mode ");
 	for (size_t i = 0; i < count && done; i++) {
 		struct nft_left left;

@@ -387,7 +387,8 @@ static void look_through(struct nft_reader *reader, const struct nft_chain *chai
 			set->changed = true;
 			set->unfollowed |= !followed(value);
 		}
-		if (strncmp(key, "ct", 2) == 0 && (!key[2] || key[2] == ' '))
+		if ((strncmp(key, "ct", 2) == 0 && (!key[2] || key[2] == ' ')) ||
+		    strcmp(key, "synproxy") == 0)
 			for (int i = 0; i < FAMILY_COUNT; i++)
 				reader->conntrack[i] |= listing_table_has(table, (enum family)i);
 		struct nft_object *limit = strcmp(key, "limit") == 0

@@ -39,4 +39,8 @@ bool nft_is_script(struct text text, const char *name);
  * the script; -ENOENT, -EPERM and others with a diagnostic. */
 int nft_scratch_list(struct text script, const char *name, struct diagnostics *sink, struct buffer *json);
 
+/* What nft(8) said of a script that it had on its standard input, in one line: each complaint with the words
+ * of the script that it is about. */
+void nft_complaints_print(struct text said, struct text script, struct buffer *out);
+
 #endif

@@ -257,7 +257,12 @@ struct nft_rule {
 	bool no_expansion; /* what counts would count in each of them */
 	bool opaque_end;   /* what it does cannot be said: anything */
 	bool at_last;      /* the statement at hand is the last one */
+	bool guarded;      /* synproxy is asked what SYNPROXY takes, and no more */
 };
+
+/* Whether that one stands before a synproxy, the rule's last, that does with it what SYNPROXY does: see
+ * nftables/target.c. */
+bool listing_guards_synproxy(struct json_object *statements, size_t number);
 
 /* The segment to add to: a new one when the last has something that counts. */
 struct nft_segment *listing_segment(struct nft_rule *rule);

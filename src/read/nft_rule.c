@@ -397,6 +397,9 @@ static void read_statements(struct translation *translation)
 	for (i = translation->from; i < count && !rule->reader->failed; i++) {
 		struct json_object *statement = json_object_array_get_idx(translation->statements, i), *value;
 		const char *name = listing_only_key(statement, &value);
+		rule->guarded = i && listing_guards_synproxy(translation->statements, i - 1);
+		if (listing_guards_synproxy(translation->statements, i))
+			continue;
 		if (rule->target_count && rule->targets[rule->target_count - 1].ends)
 			break;
 		/* What is asked behind what was done: in a chain of its own. */

@@ -14,8 +14,8 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -36,36 +36,7 @@ enum outcome {
 struct scratch {
 	int script; /* a file */
 	struct text text;
-	uid_t user;
-	gid_t group;
 };
-
-static bool write_file(const char *path, const char *text)
-{
-	int file = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (file >= 0)
-		close(file);
-	return done;
-}
-
-/* A namespace of networks; who may not have one alone has one within a namespace of users, as root there. */
-static int own_network(const struct scratch *scratch)
-{
-	char map[64];
-
-	if (unshare(CLONE_NEWNET) == 0)
-		return 0;
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-		return -errno;
-	write_file("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "0 %u 1\n", scratch->user);
-	if (!write_file("/proc/self/uid_map", map))
-		return -EPERM;
-	snprintf(map, sizeof(map), "0 %u 1\n", scratch->group);
-	return write_file("/proc/self/gid_map", map) ? 0 : -EPERM;
-}
 
 static bool write_all(int output, const char *data, size_t size)
 {
@@ -80,6 +51,9 @@ static bool write_all(int output, const char *data, size_t size)
 	}
 	return true;
 }
+
+#define COMPLAINTS_MAX 3 /* shown in one line */
+#define LINE_SHOWN 200     /* bytes of a line of the script that are shown */
 
 /* What nft(8) says: "/dev/stdin:LINE:COLUMN-COLUMN: Error: ...", the line, carets below. */
 struct complaint {
@@ -116,6 +90,44 @@ static struct text complained_of(struct text script, const struct complaint *com
 	if (!at || !complaint->from || complaint->to < complaint->from || complaint->to > (size_t)(end - at))
 		return (struct text){script.data, 0};
 	return (struct text){at + complaint->from - 1, complaint->to - complaint->from + 1};
+}
+
+/* The line that the place is in, without its indentation. */
+static struct text line_around(struct text script, struct text place)
+{
+	const char *from = place.data, *to = place.data, *end = script.data + script.size;
+
+	while (from > script.data && from[-1] != '\n')
+		from--;
+	while (to < end && *to != '\n')
+		to++;
+	while (from < to && (*from == '\t' || *from == ' '))
+		from++;
+	return (struct text){from, (size_t)(to - from)};
+}
+
+void nft_complaints_print(struct text said, struct text script, struct buffer *out)
+{
+	char *copy = strndup(said.data ? said.data : "", said.size);
+	struct complaint complaint;
+	size_t count = 0;
+
+	for (const char *at = copy; at && next_complaint(&at, &complaint); count++) {
+		struct text place = complained_of(script, &complaint);
+		struct text line = place.size ? line_around(script, place) : place;
+		if (count >= COMPLAINTS_MAX)
+			continue;
+		buffer_printf(out, "%s%.*s", count ? "; " : "", (int)complaint.message.size,
+			      complaint.message.data);
+		if (line.size)
+			buffer_printf(out, ": %.*s%s", (int)(line.size < LINE_SHOWN ? line.size : LINE_SHOWN),
+				      line.data, line.size < LINE_SHOWN ? "" : "...");
+	}
+	if (count > COMPLAINTS_MAX)
+		buffer_printf(out, "; and %zu more", count - COMPLAINTS_MAX);
+	if (!count) /* in words of another form: their first line */
+		buffer_printf(out, "%.*s", copy ? (int)strcspn(copy, "\n") : 0, copy ? copy : "");
+	free(copy);
 }
 
 static bool is_missing_link(const struct complaint *complaint)
@@ -245,7 +257,7 @@ static int in_scratch(void *context, int output)
 	static const char *const list[] = {"nft", "-j", "-n", "list", "ruleset", NULL};
 	const struct scratch *scratch = context;
 	struct program_result result;
-	int error = own_network(scratch);
+	int error = program_own_network();
 
 	if (error < 0) {
 		write_all(output, strerror(-error), strlen(strerror(-error)));
@@ -320,7 +332,7 @@ static int outcome_error(int status)
 
 int nft_scratch_list(struct text script, const char *name, struct diagnostics *sink, struct buffer *json)
 {
-	struct scratch scratch = {memfd_create("weir-script", MFD_CLOEXEC), script, geteuid(), getegid()};
+	struct scratch scratch = {memfd_create("weir-script", MFD_CLOEXEC), script};
 	struct program_result result = {0};
 	int error = scratch.script < 0 ? -errno : 0;
 

@@ -286,6 +286,55 @@ static bool duplicate(struct nft_rule *rule, struct json_object *value)
 	return done;
 }
 
+bool listing_guards_synproxy(struct json_object *statements, size_t number)
+{
+	size_t count = json_object_array_length(statements);
+	struct json_object *match = listing_get(json_object_array_get_idx(statements, number), "match"),
+			   *value;
+	struct json_object *set = listing_get(listing_get(match, "right"), "set");
+	struct nft_left left;
+	uint32_t one, other;
+
+	if (!match || number + 2 != count ||
+	    !is(listing_only_key(json_object_array_get_idx(statements, count - 1), &value), "synproxy") ||
+	    !is(listing_string(listing_get(match, "op")), "==") ||
+	    !json_object_is_type(set, json_type_array) || json_object_array_length(set) != 2)
+		return false;
+	listing_left(listing_get(match, "left"), &left);
+	return left.key == NFT_FLAGS && left.mask == 0x17 &&
+	       listing_value_bits(&left, json_object_array_get_idx(set, 0), &one) &&
+	       listing_value_bits(&left, json_object_array_get_idx(set, 1), &other) &&
+	       ((one == 0x02 && other == 0x10) || (one == 0x10 && other == 0x02));
+}
+
+static bool synproxy(struct nft_rule *rule, struct json_object *value)
+{
+	struct json_object *scale = listing_get(value, "wscale"), *size = listing_get(value, "mss");
+	struct json_object *flags = listing_get(value, "flags");
+	struct buffer text = {0};
+	uint64_t number = 0;
+	bool done = rule->guarded;
+
+	buffer_puts(&text, " -j SYNPROXY");
+	if (listing_has_flag(flags, "sack-perm"))
+		buffer_puts(&text, " --sack-perm");
+	if (listing_has_flag(flags, "timestamp"))
+		buffer_puts(&text, " --timestamp");
+	if (scale && (done = done && listing_number(scale, UINT8_MAX, &number)))
+		buffer_printf(&text, " --wscale %" PRIu64, number);
+	if (size && (done = done && listing_number(size, UINT16_MAX, &number)))
+		buffer_printf(&text, " --mss %" PRIu64, number);
+	if (done) {
+		/* nft(8) does not list what is asked of the protocol just before. */
+		listing_ask_protocol(rule, IPPROTO_TCP);
+		listing_put(rule, text.data ? text.data : "", false);
+		rule->targets[rule->target_count - 1].tcp = true;
+	}
+	rule->reader->failed |= text.failed;
+	buffer_fini(&text);
+	return done;
+}
+
 static bool ends_rule(struct json_object *verdict)
 {
 	struct json_object *value;
@@ -483,6 +532,8 @@ static bool known_statement(struct nft_rule *rule, const char *name, struct json
 		return queue(rule, value);
 	else if (is(name, "dup"))
 		return duplicate(rule, value);
+	else if (is(name, "synproxy"))
+		return synproxy(rule, value);
 	else
 		return false;
 	return true;

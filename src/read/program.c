@@ -207,6 +207,33 @@ int program_fork(int (*function)(void *context, int output), void *context, unsi
 	return status;
 }
 
+static bool write_file(const char *path, const char *text)
+{
+	int file = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (file >= 0)
+		close(file);
+	return done;
+}
+
+int program_own_network(void)
+{
+	unsigned user = geteuid(), group = getegid();
+	char map[64];
+
+	if (unshare(CLONE_NEWNET) == 0)
+		return 0;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return -errno;
+	write_file("/proc/self/setgroups", "deny");
+	snprintf(map, sizeof(map), "0 %u 1\n", user);
+	if (!write_file("/proc/self/uid_map", map))
+		return -EPERM;
+	snprintf(map, sizeof(map), "0 %u 1\n", group);
+	return write_file("/proc/self/gid_map", map) ? 0 : -EPERM;
+}
+
 void program_result_fini(struct program_result *result)
 {
 	buffer_fini(&result->output);

@@ -41,3 +41,25 @@ void rule_comment(const struct rule *rule, struct buffer *out)
 	}
 	buffer_fini(&text);
 }
+
+bool comments_agree(const struct rule *a, const struct rule *b)
+{
+	struct buffer left = {0}, right = {0};
+
+	rule_comment(a, &left);
+	rule_comment(b, &right);
+	bool agree = !left.failed && !right.failed &&
+		     text_equal((struct text){left.data, left.size}, (struct text){right.data, right.size});
+	buffer_fini(&left);
+	buffer_fini(&right);
+	return agree;
+}
+
+bool entry_comments_agree(const struct entry *entry)
+{
+	bool agree = true;
+
+	for (size_t i = 1; i < entry->count && agree; i++)
+		agree = comments_agree(entry->rules[0], entry->rules[i]);
+	return agree;
+}

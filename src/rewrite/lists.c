@@ -16,8 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A look-up in a set costs about what so many rules cost. */
+/* A look-up in a set costs about what so many rules cost; -m multiport about what two do. */
 #define LIST_MIN 8
+#define PORTS_MIN 3
 #define PASS_MAX 4
 
 struct slot {
@@ -39,6 +40,11 @@ struct lists {
 	struct entry **entries;
 	size_t barrier; /* nothing moves past what stands before this place */
 };
+
+static size_t list_min(const struct shape *shape)
+{
+	return shape->ports ? PORTS_MIN : LIST_MIN;
+}
 
 static uint64_t hash_rest(const struct lists *lists, const struct shape_rest *rest)
 {
@@ -81,7 +87,7 @@ static bool rule_fits(const struct rule *rule, const struct facts *facts)
 static int each_shape(struct lists *lists, size_t index, bool counting)
 {
 	const struct rule *rule = lists->chain->entries[index]->rules[0];
-	uint32_t most = LIST_MIN - 1;
+	uint32_t most = 0;
 
 	lists->best[index] = -1;
 	if (!rule_fits(rule, facts_of(lists->rewrite, rule)))
@@ -97,7 +103,8 @@ static int each_shape(struct lists *lists, size_t index, bool counting)
 		struct slot *slot = find_slot(lists, hash_rest(lists, &rest));
 		if (counting)
 			slot->count++;
-		else if (slot->count > most) {
+		else if (slot->count >= list_min(&shapes[i]) &&
+			 slot->count >= most + !shapes[i].ports) { /* of two alike the ports are cheaper */
 			most = slot->count;
 			lists->best[index] = (int8_t)i;
 		}
@@ -184,7 +191,7 @@ static size_t count_keys(const struct entry *entry)
 {
 	size_t count = entry->count;
 
-	if (count < LIST_MIN || count > 64) /* of so many, 8 are different or all repeat */
+	if (count < list_min(entry->shape) || count > 64) /* of so many, 8 are different or all repeat */
 		return count;
 	const struct rule *sorted[64];
 	memcpy(sorted, entry->rules, count * sizeof(*sorted));
@@ -205,7 +212,7 @@ static bool forget_short(struct lists *lists)
 			continue;
 		const struct entry *list =
 		    facts_of(lists->rewrite, lists->chain->entries[i]->rules[0])->entry;
-		if (count_keys(list) >= LIST_MIN)
+		if (count_keys(list) >= list_min(list->shape))
 			continue;
 		lists->failed[i] |= (uint16_t)(1u << lists->best[i]);
 		any = true;
@@ -236,7 +243,14 @@ static int settle(struct lists *lists)
 
 	for (size_t i = 0; i < lists->count; i++) {
 		struct entry *entry = lists->entries[i];
-		if (entry->kind == ENTRY_RULE || count_keys(entry) >= LIST_MIN) {
+		bool list = entry->kind == ENTRY_SET && count_keys(entry) >= list_min(entry->shape);
+		if (list && entry->shape->ports) {
+			int error = ports_settle(lists->rewrite, entry, chain, &count);
+			if (error)
+				return error;
+			continue;
+		}
+		if (entry->kind == ENTRY_RULE || list) {
 			chain->entries[count++] = entry;
 			continue;
 		}
@@ -278,7 +292,7 @@ static int chain_lists(struct rewrite *rewrite, struct plan_chain *chain)
 	struct lists lists = {
 	    .rewrite = rewrite, .chain = chain, .seed = name_index_seed(), .slot_count = 64};
 
-	if (chain->count < LIST_MIN)
+	if (chain->count < PORTS_MIN)
 		return 0;
 	size_t wanted = 2 * count_shapes(chain);
 	while (lists.slot_count < wanted)

@@ -52,9 +52,10 @@ struct plan_set {
 };
 
 enum entry_kind {
-	ENTRY_RULE, /* a rule of the input */
-	ENTRY_SET,  /* a list of them, by a set */
-	ENTRY_JUMP, /* to a chain that was made */
+	ENTRY_RULE,  /* a rule of the input */
+	ENTRY_SET,   /* a list of them, by a set */
+	ENTRY_PORTS, /* a list of them, by their ports */
+	ENTRY_JUMP,  /* to a chain that was made */
 };
 
 /* A rule of the output. */
@@ -63,7 +64,7 @@ struct entry {
 	size_t count, capacity; /* ENTRY_JUMP: 0 */
 	const struct rule *
 	    *rules; /* that it stands for; the first is what is printed, without what the set says */
-	const struct shape *shape; /* ENTRY_SET */
+	const struct shape *shape; /* ENTRY_SET, ENTRY_PORTS */
 	struct plan_set *set;
 	struct plan_chain *body; /* ENTRY_JUMP */
 	/* enum part. Of ENTRY_JUMP: what it asks. Else what the way here has asked already, and of that what
@@ -158,5 +159,8 @@ void entry_print(const struct entry *entry, struct buffer *out);
 /* comment.c: the text of the rule's first comment, as it was before it was quoted, as far as ipset can hold
  * it. */
 void rule_comment(const struct rule *rule, struct buffer *out);
+bool comments_agree(const struct rule *a, const struct rule *b);
+/* Those of all of the entry's rules. */
+bool entry_comments_agree(const struct entry *entry);
 
 #endif

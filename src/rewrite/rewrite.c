@@ -64,7 +64,9 @@ struct rewrite_place rewrite_place(const struct rewrite *rewrite, const struct r
 
 	if (!entry)
 		return place;
-	place.fate = entry->kind == ENTRY_SET ? FATE_MEMBER : FATE_KEPT;
+	place.fate = entry->kind == ENTRY_SET     ? FATE_MEMBER
+		     : entry->kind == ENTRY_PORTS ? FATE_PORT
+						  : FATE_KEPT;
 	place.set = entry->set ? entry->set->name : NULL;
 	place.chain = entry->chain->name;
 	place.number = entry->number;
@@ -76,9 +78,18 @@ void rewrite_print_member(const struct rewrite *rewrite, const struct rule *rule
 	const struct entry *entry = facts_of(rewrite, rule)->entry;
 	struct shape_key key;
 
-	if (!entry || entry->kind != ENTRY_SET || !shape_key(entry->shape, rule, &key))
+	if (!entry || (entry->kind != ENTRY_SET && entry->kind != ENTRY_PORTS) ||
+	    !shape_key(entry->shape, rule, &key))
 		return;
 	shape_key_print(entry->shape, rule->chain->table->family, &key, out);
+}
+
+void rewrite_print_lost_comment(const struct rewrite *rewrite, const struct rule *rule, struct buffer *out)
+{
+	const struct entry *entry = facts_of(rewrite, rule)->entry;
+
+	if (entry && entry->kind == ENTRY_PORTS && !entry_comments_agree(entry))
+		rule_comment(rule, out);
 }
 
 size_t rewrite_chain_count(const struct rewrite *rewrite)

@@ -53,6 +53,7 @@ extern const char rewrite_mark[];
 enum rewrite_fate {
 	FATE_KEPT,     /* stands by itself */
 	FATE_MEMBER,   /* is a member of a set */
+	FATE_PORT,     /* is one of the ports of a rule */
 	FATE_REPEATED, /* `by` says the same before it */
 	FATE_DEAD,     /* every packet that it matches was taken before it: by `by`, when one rule alone takes
 			  them */
@@ -69,8 +70,12 @@ struct rewrite_place {
 	bool moved;            /* past rules of another kind */
 };
 struct rewrite_place rewrite_place(const struct rewrite *rewrite, const struct rule *rule);
-/* "192.0.2.1,tcp:80": what the rule is in its set. */
+/* "192.0.2.1,tcp:80": what the rule is in its set; "tcp:80" of FATE_PORT. */
 void rewrite_print_member(const struct rewrite *rewrite, const struct rule *rule, struct buffer *out);
+
+/* The comment of a rule that is one of several ports, where their comments are not all the same: it stands
+ * nowhere in what is written. Nothing of all others. */
+void rewrite_print_lost_comment(const struct rewrite *rewrite, const struct rule *rule, struct buffer *out);
 
 /* A chain of the input, or one that was made (chain NULL). */
 struct rewrite_chain {
@@ -95,8 +100,8 @@ struct rewrite_set {
 size_t rewrite_set_count(const struct rewrite *rewrite);
 struct rewrite_set rewrite_set_at(const struct rewrite *rewrite, size_t index);
 
-/* Some rule's match on a TCP or UDP port was taken into a set, which does not drop packets whose header is
- * cut off: what -m tcp drops at once then goes on. */
+/* Some rule's match on a TCP or UDP port was taken into a set, or a list of ports, which do not drop packets
+ * whose header is cut off behind the ports: what -m tcp drops at once then goes on. */
 bool rewrite_loses_hot_drop(const struct rewrite *rewrite);
 bool rewrite_changed(const struct rewrite *rewrite);
 

@@ -64,19 +64,6 @@ static int collect(struct rewrite *rewrite, const struct entry *entry, struct pl
 	return 0;
 }
 
-static bool comments_agree(const struct rule *a, const struct rule *b)
-{
-	struct buffer left = {0}, right = {0};
-
-	rule_comment(a, &left);
-	rule_comment(b, &right);
-	bool agree = !left.failed && !right.failed &&
-		     text_equal((struct text){left.data, left.size}, (struct text){right.data, right.size});
-	buffer_fini(&left);
-	buffer_fini(&right);
-	return agree;
-}
-
 /* Some set that says the same, and the same of its members. */
 static struct plan_set *find_same(const struct rewrite *rewrite, const struct plan_set *set)
 {

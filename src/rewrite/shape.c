@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The sets that a list of rules may become.
+ * The sets that a list of rules may become; and lists of nothing but ports, which need no set (ports.c).
  *
  * Why a member says what its rule says:
  * - hash:net: an address is in it when some member's prefix holds it; -s and -d say the same. It holds no /0,
@@ -39,6 +39,8 @@ const struct shape shapes[SHAPE_COUNT] = {
      "net-flows", .second_nets = true},
     {SET_HASH_IP_PORT_NET, "dst,dst,src", SHAPE_DESTINATION, SHAPE_SOURCE, false, SHAPE_DESTINATION_PORT,
      "net-flows", .second_nets = true},
+    {.port = SHAPE_DESTINATION_PORT, .ports = true, .name = "ports"},
+    {.port = SHAPE_SOURCE_PORT, .ports = true, .name = "ports"},
 };
 
 /* --- The key
@@ -68,8 +70,9 @@ const struct match *shape_port_match(const struct shape *shape, const struct rul
 		return NULL;
 	for (uint32_t i = 0; i < rule->match_count; i++) {
 		bool source;
-		uint16_t port;
-		if (match_single_port(&rule->matches[i], &source, &port))
+		uint16_t port, last;
+		if (match_port_range(&rule->matches[i], &source, &port, &last) &&
+		    (shape->ports || port == last))
 			return source == (shape->port == SHAPE_SOURCE_PORT) ? &rule->matches[i] : NULL;
 	}
 	return NULL;
@@ -113,6 +116,18 @@ static bool target_free_of_protocol(const struct rule *rule)
 	}
 }
 
+/* All but the port stays in the rule. */
+static bool ports_key(const struct shape *shape, const struct rule *rule, struct shape_key *key)
+{
+	bool source;
+	const struct match *port = shape_port_match(shape, rule);
+
+	if (!port || rule->fragment != FRAGMENT_ANY)
+		return false;
+	key->protocol = (uint8_t)rule->protocol;
+	return match_port_range(port, &source, &key->port, &key->last_port);
+}
+
 static bool port_key(const struct shape *shape, const struct rule *rule, struct shape_key *key)
 {
 	bool source;
@@ -132,6 +147,8 @@ static bool port_key(const struct shape *shape, const struct rule *rule, struct 
 bool shape_key(const struct shape *shape, const struct rule *rule, struct shape_key *key)
 {
 	*key = (struct shape_key){0};
+	if (shape->ports)
+		return ports_key(shape, rule, key);
 	return address_key(shape->nets, shape->first, rule, &key->first, &key->first_length) &&
 	       (shape->second == SHAPE_NONE || address_key(shape->nets || shape->second_nets, shape->second,
 							   rule, &key->second, &key->second_length)) &&
@@ -148,6 +165,8 @@ int shape_key_compare(const struct shape_key *a, const struct shape_key *b)
 		return a->protocol < b->protocol ? -1 : 1;
 	if (a->port != b->port)
 		return a->port < b->port ? -1 : 1;
+	if (a->last_port != b->last_port)
+		return a->last_port < b->last_port ? -1 : 1;
 	if (a->second != b->second)
 		return a->second < b->second ? -1 : 1;
 	return (a->second_length > b->second_length) - (a->second_length < b->second_length);
@@ -163,6 +182,12 @@ static void print_net(enum family family, address value, unsigned length, struct
 void shape_key_print(const struct shape *shape, enum family family, const struct shape_key *key,
 		     struct buffer *out)
 {
+	if (shape->ports) {
+		buffer_printf(out, "%s:%u", protocol_name(key->protocol), key->port);
+		if (key->last_port != key->port)
+			buffer_printf(out, "-%u", key->last_port);
+		return;
+	}
 	print_net(family, key->first, key->first_length, out);
 	if (shape->port != SHAPE_NO_PORT)
 		buffer_printf(out, ",%s:%u", protocol_name(key->protocol), key->port);
@@ -227,9 +252,9 @@ int shape_rest(struct rewrite *rewrite, const struct shape *shape, const struct 
 	rest->target = facts->target;
 	rest->fragment = rule->fragment;
 	rest->matches = facts->matches;
-	if (shape->port == SHAPE_NO_PORT) {
+	if (shape->port == SHAPE_NO_PORT || shape->ports)
 		rest->protocol = rule->protocol | (uint32_t)rule->protocol_inverted << 8;
+	if (shape->port == SHAPE_NO_PORT)
 		return 0;
-	}
 	return other_matches(rewrite, shape_port_match(shape, rule), rule, &rest->matches);
 }

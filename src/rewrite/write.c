@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The plan as text. Rules that stay are printed from their structure, as iptables-save prints them; so are
- * those that a set stands for, from the first of them, without what is in the set. */
+ * those that a set stands for, from the first of them, without what is in the set, and those that are one by
+ * their ports. */
 #include "rewrite/shape.h"
 
 #include "ruleset/rule_parser.h"
@@ -23,7 +24,18 @@ static void print_lookup(const struct match *match, const struct rule *rule, str
 	buffer_printf(out, "-m set --match-set %s %s", entry->set->name, entry->shape->directions);
 }
 
+static void print_ports(const struct match *match, const struct rule *rule, struct buffer *out)
+{
+	const struct entry *entry = match->data;
+	(void)rule;
+
+	buffer_printf(out, "-m multiport --%s",
+		      entry->shape->port == SHAPE_SOURCE_PORT ? "sports" : "dports");
+	ports_print(entry, out);
+}
+
 /* Only printed. */
+static const struct match_type match_ports = {.name = "multiport", .modelled = true, .print = print_ports};
 static const struct match_type match_lookup = {.name = "set", .modelled = true, .print = print_lookup};
 
 static void leave_out(struct rule *rule, unsigned parts)
@@ -57,9 +69,10 @@ unsigned entry_key_parts(const struct entry *entry)
 }
 
 /* The set is asked first: what the other matches do to packets whose header is cut off they do to the same
- * packets as before. */
-static void print_set_rule(const struct entry *entry, struct rule *rule, struct buffer *out)
+ * packets as before. Ports are asked where they were. */
+static void print_list_rule(const struct entry *entry, struct rule *rule, struct buffer *out)
 {
+	bool ports = entry->kind == ENTRY_PORTS, comments = ports && entry_comments_agree(entry);
 	const struct match *port = shape_port_match(entry->shape, entry->rules[0]);
 	struct match *matches = calloc((size_t)rule->match_count + 1, sizeof(*matches));
 	uint32_t count = 0;
@@ -68,10 +81,13 @@ static void print_set_rule(const struct entry *entry, struct rule *rule, struct 
 		out->failed = true;
 		return;
 	}
-	matches[count++] = (struct match){.type = &match_lookup, .data = (void *)entry};
+	if (!ports)
+		matches[count++] = (struct match){.type = &match_lookup, .data = (void *)entry};
 	for (uint32_t i = 0; i < entry->rules[0]->match_count; i++) {
 		const struct match *match = &entry->rules[0]->matches[i];
-		if (match != port && !match_is_comment(match))
+		if (match == port && ports)
+			matches[count++] = (struct match){.type = &match_ports, .data = (void *)entry};
+		else if (match != port && (comments || !match_is_comment(match)))
 			matches[count++] = *match;
 	}
 	rule->matches = matches;
@@ -124,8 +140,8 @@ void entry_print(const struct entry *entry, struct buffer *out)
 	struct rule rule = *entry->rules[0];
 	rule.chain = (struct chain *)chain;
 	leave_out(&rule, entry->shared);
-	if (entry->kind == ENTRY_SET)
-		print_set_rule(entry, &rule, out);
+	if (entry->kind == ENTRY_SET || entry->kind == ENTRY_PORTS)
+		print_list_rule(entry, &rule, out);
 	else
 		rule_print(&rule, false, out);
 }

@@ -66,6 +66,9 @@ struct rule {
 	struct address_match source, destination;
 	uint8_t protocol; /* 0: any */
 	bool protocol_inverted;
+	/* A policy's `limit`: what its -m hashlimit means weir itself has said, so that XDP may hold the rate, too
+	 * (meaning/limit.c). Never of rules that somebody else wrote. */
+	bool policy_limit;
 	enum fragment_match fragment;
 	uint32_t match_count;
 	struct match *matches; /* in the order of evaluation */
@@ -107,6 +110,8 @@ struct table {
 	struct chain **ordered;          /* chain_count of them, callees first */
 };
 
+struct policy_tree;
+
 struct ruleset {
 	struct arena *arena;
 	struct table tables[FAMILY_COUNT][TABLE_COUNT];
@@ -117,6 +122,9 @@ struct ruleset {
 	bool has_family[FAMILY_COUNT]; /* some table of it was in the input */
 	/* The input was in another language: spans point to that, and no source holds a whole table. */
 	bool translated;
+	/* Policies among the input, as they were read (read/policy/policy.h). */
+	size_t policy_count, policy_capacity;
+	const struct policy_tree **policies;
 };
 
 /* NULL when memory is short. */

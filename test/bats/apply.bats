@@ -165,6 +165,8 @@ talk() {
 
 @test "a policy: limits by source, and copies sent by an interface of the host" {
 	inside ip link add far0 type veth peer name far1 || skip "no veth pair here"
+	inside ip addr add 198.51.100.1/24 dev far0
+	inside ip link set far0 up
 	cat >"$dir/edge.weir" <<-'END'
 		limit syn to self port 80 at 50/s burst 200 per source/24,/64
 		mirror tcp port 80 to 198.51.100.2 via far0 both directions

@@ -385,6 +385,47 @@ static void what_changes_on_the_way(void **state)
 	     V4 MANGLE("-A OUTPUT -d 192.0.2.1/32 -j MARK --set-xmark 0x1/0xffffffff\n"
 		       "-A POSTROUTING -o eth0 -j DROP\n") ROUTER(""),
 	     {UNASKED, DIFFERS, UNDECIDED}},
+	    {"another device by another mark",
+	     V4 MANGLE("-A PREROUTING -s 192.0.2.0/24 -j MARK --set-xmark 0x1/0xffffffff\n")
+		 ROUTER("-A FORWARD -o eth0 -j DROP\n"),
+	     V4 MANGLE("-A PREROUTING -s 192.0.2.0/24 -j MARK --set-xmark 0x2/0xffffffff\n")
+		 ROUTER("-A FORWARD -o eth0 -j DROP\n"),
+	     {UNASKED, UNDECIDED, UNASKED}},
+	    {"another mark, and nothing asks for devices",
+	     V4 MANGLE("-A PREROUTING -s 192.0.2.0/24 -j MARK --set-xmark 0x1/0xffffffff\n")
+		 ROUTER("-A FORWARD -d 203.0.113.0/24 -j DROP\n"),
+	     V4 MANGLE("-A PREROUTING -s 192.0.2.0/24 -j MARK --set-xmark 0x2/0xffffffff\n")
+		 ROUTER("-A FORWARD -d 203.0.113.0/24 -j DROP\n"),
+	     {UNASKED, UNASKED, UNASKED}},
+	    {"another device by another service",
+	     V4 MANGLE("-A PREROUTING -p tcp -j TOS --set-tos 0x10/0x3f\n")
+		 ROUTER("-A FORWARD -o eth0 -p tcp -j DROP\n"),
+	     V4 MANGLE("") ROUTER("-A FORWARD -o eth0 -p tcp -j DROP\n"),
+	     {UNASKED, UNDECIDED, UNASKED}},
+	    {"of packets that go by no device's rule",
+	     V4 MANGLE("-A PREROUTING -p udp -j TOS --set-tos 0x10/0x3f\n")
+		 ROUTER("-A FORWARD -o eth0 -p tcp -j DROP\n"),
+	     V4 MANGLE("") ROUTER("-A FORWARD -o eth0 -p tcp -j DROP\n"),
+	     {UNASKED, UNASKED, UNASKED}},
+	    {"a mark of what leaves from here",
+	     V4 MANGLE("-A OUTPUT -p udp -j MARK --set-xmark 0x1/0xffffffff\n") ROUTER(""),
+	     V4 MANGLE("-A POSTROUTING -o eth0 -p udp -j TTL --ttl-set 3\n") ROUTER(""),
+	     {UNASKED, UNASKED, UNASKED}},
+	    {"a mark of the connection that comes back",
+	     V4 MANGLE("-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff\n"
+		       "-A POSTROUTING -o eth1 -j CONNMARK --set-xmark 0x1/0xff\n")
+		 ROUTER("-A FORWARD -o eth0 -s 192.0.2.0/24 -j DROP\n"),
+	     V4 MANGLE("-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff\n"
+		       "-A POSTROUTING -o eth1 -j CONNMARK --set-xmark 0x2/0xff\n")
+		 ROUTER("-A FORWARD -o eth0 -s 192.0.2.0/24 -j DROP\n"),
+	     {UNASKED, UNDECIDED, UNASKED}},
+	    {"the same mark, and something else apart",
+	     V4 RAW("-A PREROUTING -s 192.0.2.0/24 -j CT --notrack\n")
+		 MANGLE("-A PREROUTING -j MARK --set-xmark 0x1/0xffffffff\n")
+		     ROUTER("-A FORWARD -o eth0 -j DROP\n-A INPUT " BAN),
+	     V4 RAW("-A PREROUTING " BAN "-A PREROUTING -s 192.0.2.0/24 -j CT --notrack\n") MANGLE(
+		 "-A PREROUTING -j MARK --set-xmark 0x1/0xffffffff\n") ROUTER("-A FORWARD -o eth0 -j DROP\n"),
+	     {SAME, DIFFERS, UNASKED}},
 	    {"the device by which it leaves",
 	     V4 ROUTER("-A OUTPUT -o eth0 -j DROP\n"),
 	     V4 MANGLE("-A POSTROUTING -o eth0 -j DROP\n") ROUTER(""),

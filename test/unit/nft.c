@@ -145,6 +145,31 @@ static const struct {
      "\t\tupdate @hashlimit-h { ip saddr & 255.255.255.0 . ip daddr limit rate over 10/minute burst 7 "
      "packets } "
      "drop\n"},
+    {FAMILY_IPV4,
+     "-A INPUT -m hashlimit --hashlimit-above 10/min --hashlimit-burst 7 --hashlimit-name h -j DROP\n",
+     "\t\tupdate @hashlimit-h { ip saddr & 0.0.0.0 limit rate over 10/minute burst 7 packets } drop\n"},
+    {FAMILY_IPV6,
+     "-A INPUT -m hashlimit --hashlimit-upto 10/min --hashlimit-burst 7 --hashlimit-name h -j DROP\n",
+     "\t\tupdate @hashlimit-h { ip6 saddr & :: limit rate 10/minute burst 7 packets } drop\n"},
+    /* Of a policy's limits weir says what they mean. */
+    {FAMILY_IPV4,
+     "-A INPUT -m hashlimit --hashlimit-above 7/min --hashlimit-burst 7 --hashlimit-name weir-limit-1 -j "
+     "DROP\n",
+     "limit rate over 7/minute burst 7 packets } drop\n"},
+    {FAMILY_IPV4,
+     "-A INPUT -m hashlimit --hashlimit-above 10000/sec --hashlimit-burst 2 --hashlimit-mode srcip "
+     "--hashlimit-name weir-limit-1 -j DROP\n",
+     "{ ip saddr limit rate over 10000/second burst 2 packets } drop\n"},
+    {FAMILY_IPV4,
+     "-A INPUT -m hashlimit --hashlimit-above 7/min --hashlimit-burst 7 --hashlimit-name h -j DROP\n", NULL},
+    {FAMILY_IPV4,
+     "-A INPUT -m hashlimit --hashlimit-above 10000/sec --hashlimit-burst 2 --hashlimit-name h -j DROP\n",
+     NULL},
+    /* It is printed, asked of nothing, and lost on the way back. */
+    {FAMILY_IPV4,
+     "-A INPUT -m hashlimit --hashlimit-above 1/min --hashlimit-mode srcip --hashlimit-name h "
+     "--hashlimit-dstmask 24 -j DROP\n",
+     NULL},
     {FAMILY_IPV4, "-A INPUT -j NFLOG --nflog-prefix in --nflog-size 64\n",
      "\t\tlog prefix \"in\" group 0 snaplen 64\n"},
     {FAMILY_IPV4, "-A INPUT -j NFQUEUE --queue-balance 0:3 --queue-bypass\n", "\t\tqueue num 0-3 bypass\n"},
@@ -186,7 +211,13 @@ static const struct {
 
     {FAMILY_IPV4, "-A INPUT -j LOG --log-prefix \"$x\"\n", NULL},
     {FAMILY_IPV4, "-A INPUT -j NFLOG --nflog-range 9\n", NULL},
-    {FAMILY_IPV4, "-A INPUT -p tcp -j SYNPROXY --mss 1460\n", NULL},
+    {FAMILY_IPV4, "[3:4] -A INPUT -p tcp -j SYNPROXY --mss 1460\n",
+     "\t\tmeta l4proto tcp counter packets 3 bytes 4 tcp flags & 0x17 == { 0x2, 0x10 } synproxy mss 1460\n"},
+    {FAMILY_IPV6, "-A INPUT -p tcp -m tcp --dport 80 -j SYNPROXY --sack-perm --timestamp --wscale 14\n",
+     "\t\tmeta l4proto tcp tcp dport 80 tcp flags & 0x17 == { 0x2, 0x10 } synproxy sack-perm timestamp "
+     "wscale 14\n"},
+    {FAMILY_IPV4, "-A INPUT -p tcp -j SYNPROXY --wscale 15\n", NULL},
+    {FAMILY_IPV4, "-A INPUT -p tcp -j SYNPROXY --ecn\n", NULL},
     {FAMILY_IPV4, "-A INPUT -p tcp -m conntrack --ctproto 17 -j REJECT --reject-with tcp-reset\n", NULL},
 };
 

@@ -158,6 +158,97 @@ static void test_single_addresses(void **context)
 	check_random(false, true);
 }
 
+/* --- Members that go by themselves */
+
+#define FOR_EVER UINT32_MAX
+
+/* Until when each address is in: seconds; 0: it is not. */
+static void look_times(struct arena *arena, struct nft_set *set, const struct nft_shape *shape,
+		       uint32_t until[SPACE])
+{
+	struct nft_member *members;
+
+	memset(until, 0, SPACE * sizeof(*until));
+	for (size_t i = 0; i < set->count; i++) {
+		struct nft_element *element = &set->elements[i];
+		if (element->timeout && !element->timed) { /* as the kernel has it, once it has it */
+			element->timed = true;
+			element->expires = element->timeout;
+		}
+	}
+	assert_int_equal(nft_members(arena, set, shape, &members), 0);
+	for (size_t i = 0; i < set->count; i++)
+		for (address at = members[i].low; at <= members[i].high; at++) {
+			const struct nft_element *element = members[i].element;
+			assert_int_equal(until[at - place(0)], 0);
+			until[at - place(0)] = element->timed ? (uint32_t)(element->expires / 1000) : FOR_EVER;
+		}
+}
+
+/* An address stays as long as the longest that was asked for it, and what was there keeps its time. */
+static void step_timed(struct arena *arena, struct nft_set *set, const struct nft_shape *shape,
+		       uint32_t model[SPACE])
+{
+	struct nft_member asked[4];
+	struct nft_member_change change;
+	uint32_t until[SPACE];
+	bool add = chance(3);
+	size_t count = 1 + chance(4), changed = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned low = chance(SPACE), size = chance(2) ? 1 : 1 + chance(12);
+		if (low + size > SPACE)
+			size = SPACE - low;
+		asked[i] = (struct nft_member){
+		    .low = place(low), .high = place(low + size - 1), .timeout = chance(4) * 10};
+		if (shape->ports)
+			asked[i].protocol = 6;
+	}
+	count = nft_members_sort(asked, count, true);
+	for (size_t i = 0; i < count; i++) {
+		bool other = false;
+		for (address at = asked[i].low; at <= asked[i].high; at++) {
+			uint32_t *place_of = &model[at - place(0)];
+			uint32_t time = !add ? 0 : asked[i].timeout ? asked[i].timeout : FOR_EVER;
+			other |= add ? time > *place_of : *place_of != 0;
+			if (!add || time > *place_of)
+				*place_of = time;
+		}
+		changed += other;
+	}
+	assert_int_equal(add ? nft_members_add(arena, set, shape, asked, count, &change)
+			     : nft_members_remove(arena, set, shape, asked, count, &change),
+			 0);
+	assert_int_equal(change.changed, changed);
+	change_set(arena, set, &change);
+	look_times(arena, set, shape, until);
+	assert_memory_equal(until, model, sizeof(until));
+}
+
+static void check_times(bool intervals, bool ports)
+{
+	for (unsigned round = 0; round < 200; round++) {
+		struct arena *arena = arena_new();
+		struct nft_set set = make_set(intervals, ports);
+		struct nft_shape shape;
+		uint32_t model[SPACE] = {0};
+
+		set.flags |= NFT_SET_TIMEOUT;
+		assert_int_equal(nft_set_shape(&set, &shape), 0);
+		for (unsigned i = 0; i < 20; i++)
+			step_timed(arena, &set, &shape, model);
+		arena_free(arena);
+	}
+}
+
+static void test_times(void **context)
+{
+	(void)context;
+	check_times(true, false);
+	check_times(true, true);
+	check_times(false, false);
+}
+
 static void test_other_sets_are_refused(void **context)
 {
 	struct nft_set set = make_set(true, false);
@@ -342,6 +433,7 @@ int main(void)
 	    cmocka_unit_test(test_intervals),
 	    cmocka_unit_test(test_ranges_with_ports),
 	    cmocka_unit_test(test_single_addresses),
+	    cmocka_unit_test(test_times),
 	    cmocka_unit_test(test_other_sets_are_refused),
 	    cmocka_unit_test(test_an_image_comes_back),
 	    cmocka_unit_test(test_damaged_images_are_refused_or_read),

@@ -104,6 +104,16 @@ static const struct sample samples[] = {
      NULL},
     {MATCH("==", PAYLOAD("ip", "saddr"), "\"192.0.2.1\"") ",{\"log\":{\"prefix\":\"a \\\"b\"}}," DROP,
      "-A INPUT -s 192.0.2.1/32 -j LOG --log-prefix \"a \\\"b\"\n-A INPUT -s 192.0.2.1/32 -j DROP\n", ""},
+    /* What SYNPROXY takes, and no more; else it may do anything. */
+    {"{\"counter\":{\"packets\":3,\"bytes\":4}}," MATCH(
+	 "==", "{\"&\":[" PAYLOAD("tcp", "flags") ",[\"fin\",\"syn\",\"rst\",\"ack\"]]}",
+	 "{\"set\":[\"syn\",\"ack\"]}") ",{\"synproxy\":{\"mss\":1460,\"wscale\":7,\"flags\":[\"timestamp\","
+					"\"sack-perm\"]}}",
+     "-A INPUT -p 6 -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460\n", NULL},
+    {MATCH("==", "{\"&\":[" PAYLOAD("tcp", "flags") ",[\"fin\",\"syn\",\"rst\",\"ack\"]]}",
+	   "{\"set\":[\"syn\",\"ack\"]}") ",{\"synproxy\":null}," DROP,
+     "-A INPUT -p 6 -m nft --expression ", NULL},
+    {"{\"synproxy\":null}", "-A INPUT -j NFT --statement", NULL},
     /* Each half of it is asked for once. */
     {"{\"limit\":{\"rate\":5,\"per\":\"second\"}},{\"log\":null}," DROP,
      "-A INPUT -m limit --limit 5/sec --limit-burst 5 -g nft-2\n-A nft-2 -j LOG\n-A nft-2 -j DROP\n", NULL},

@@ -173,6 +173,159 @@ static void kernel_agrees_with_native(void **state)
 	}
 }
 
+/* UDP to port 53 is limited, for each source of a prefix; other UDP is dropped, and all else passes. */
+static struct region *limit_region(enum family family, uint64_t cost, uint64_t burst, uint32_t prefix)
+{
+	static const uint32_t units[] = {0, 1};
+	struct fields *fields = fields_new(family);
+	assert_int_equal(fields_seal(fields, 1000), 0);
+	struct diagram *diagram = fields->diagram;
+	struct arena *arena = arena_new();
+	struct region *region = arena_alloc(arena, sizeof(*region));
+	struct region_limit *limit = arena_alloc(arena, sizeof(*limit));
+	struct attribution *attributions = arena_array(arena, 3, sizeof(*attributions));
+	*limit = (struct region_limit){.cost = cost, .burst = burst, .prefix = prefix};
+	attributions[1] = (struct attribution){1, units, 1};
+	attributions[2] = (struct attribution){1, units + 1, 0};
+	diagram_node whole = fields_value(fields, FIELD_FRAGMENT, FRAGMENT_WHOLE);
+	diagram_node udp = diagram_and(diagram, whole, fields_value(fields, FIELD_PROTOCOL, 17));
+	diagram_node dns = diagram_and(diagram, udp, fields_value(fields, FIELD_DPORT, 53));
+	diagram_node rest = diagram_if(diagram, udp, diagram_terminal(2), DIAGRAM_FALSE);
+	*region = (struct region){.family = family,
+				  .arena = arena,
+				  .fields = fields,
+				  .root = diagram_if(diagram, dns, diagram_terminal(1), rest),
+				  .attribution_count = 3,
+				  .attributions = attributions,
+				  .limit_count = 1,
+				  .limits = limit,
+				  .unit_count = 2,
+				  .units = arena_array(arena, 2, sizeof(struct unit))};
+	return region;
+}
+
+struct limited {
+	struct region *region;
+	struct plane *plane;
+	struct plane_xdp *xdp;
+};
+
+static void limited_init(struct limited *limited, enum family family, uint64_t cost, uint64_t burst,
+			 uint32_t prefix)
+{
+	const struct region *regions[FAMILY_COUNT] = {NULL, NULL};
+	struct buffer why = {0};
+	limited->region = limit_region(family, cost, burst, prefix);
+	regions[family] = limited->region;
+	assert_int_equal(plane_build(regions, &limited->plane), 0);
+	assert_int_equal(plane_prove(limited->plane, regions, &why), 0);
+	buffer_fini(&why);
+	limited->xdp = open_or_skip(limited->plane);
+}
+
+static void limited_fini(struct limited *limited)
+{
+	plane_xdp_free(limited->xdp);
+	plane_free(limited->plane);
+	random_region_free(limited->region);
+}
+
+/* How many of `count` packets from there pass. */
+static unsigned passes(const struct limited *limited, uint64_t high, uint64_t low, unsigned count)
+{
+	bool six = limited->region->family == FAMILY_IPV6;
+	struct packet_key key = {.family = six ? 6 : 4,
+				 .protocol = 17,
+				 .source_port = 40000,
+				 .destination_port = 53,
+				 .source = {high, low},
+				 .destination = {six ? 0x20010db800000000 : 0xc0000201, six}};
+	struct frame frame = make_frame(&key);
+	unsigned passed = 0;
+	for (unsigned i = 0; i < count; i++)
+		passed += run(limited->xdp, &frame) == XDP_PASS;
+	return passed;
+}
+
+/* Sums over the packets and bytes of all slots. */
+static struct plane_count counted(const struct limited *limited)
+{
+	struct plane_count *counts = calloc(limited->plane->slot_count, sizeof(*counts)), sum = {0};
+	assert_int_equal(
+	    plane_xdp_counts(limited->xdp->counters_fd, limited->xdp->stride, limited->xdp->cpus, counts), 0);
+	for (uint32_t i = 0; i < limited->plane->slot_count; i++) {
+		sum.packets += counts[i].packets;
+		sum.bytes += counts[i].bytes;
+	}
+	free(counts);
+	return sum;
+}
+
+#define HOUR 3600000000000ull
+
+static void a_source_has_its_burst_and_no_more(void **state)
+{
+	(void)state;
+	struct limited limited;
+	limited_init(&limited, FAMILY_IPV4, HOUR, 5, 24);
+	assert_int_equal(passes(&limited, 0xc6336407, 0, 9), 5);
+	assert_int_equal(counted(&limited).packets, 4);
+	assert_int_equal(counted(&limited).bytes, 4 * 36);
+	/* a neighbour shares it, another prefix does not */
+	assert_int_equal(passes(&limited, 0xc63364ff, 0, 3), 0);
+	assert_int_equal(passes(&limited, 0xc6336507, 0, 9), 5);
+	assert_int_equal(counted(&limited).packets, 11);
+	limited_fini(&limited);
+	limited_init(&limited, FAMILY_IPV6, HOUR, 3, 64);
+	assert_int_equal(passes(&limited, 0x20010db800010002, 1, 2), 2);
+	assert_int_equal(passes(&limited, 0x20010db800010002, 0xffffffffffffffff, 2), 1);
+	assert_int_equal(passes(&limited, 0x20010db800010003, 1, 2), 2);
+	limited_fini(&limited);
+	limited_init(&limited, FAMILY_IPV6, HOUR, 3, 0);
+	assert_int_equal(passes(&limited, 0x20010db800010002, 1, 2), 2);
+	assert_int_equal(passes(&limited, 0x20010db900010003, 1, 2), 1);
+	limited_fini(&limited);
+}
+
+static void a_bucket_fills_up_again(void **state)
+{
+	(void)state;
+	struct limited limited;
+	limited_init(&limited, FAMILY_IPV4, 20000000, 2, 32);
+	assert_int_equal(passes(&limited, 0xc6336407, 0, 2), 2);
+	usleep(45000); /* longer on a busy machine: it is full at two */
+	assert_int_equal(passes(&limited, 0xc6336407, 0, 2), 2);
+	limited_fini(&limited);
+}
+
+static void each_source_has_its_own(void **state)
+{
+	(void)state;
+	struct limited limited;
+	limited_init(&limited, FAMILY_IPV4, HOUR, 1, 32);
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(passes(&limited, 0xc6120000 + i, 0, 1), 1);
+	assert_int_equal(passes(&limited, 0xc6120000 + 999, 0, 1), 0);
+	limited_fini(&limited);
+}
+
+static void without_limits_there_are_no_buckets(void **state)
+{
+	(void)state;
+	struct region *region = host_region(FAMILY_IPV4, 10);
+	const struct region *regions[FAMILY_COUNT] = {region, NULL};
+	struct plane *plane = NULL;
+	assert_int_equal(plane_build(regions, &plane), 0);
+	struct plane_xdp *xdp = open_or_skip(plane);
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+	assert_int_equal(bpf_obj_get_info_by_fd(xdp->program_fd, &info, &size), 0);
+	assert_int_equal(info.nr_map_ids, 3); /* blob, counters, constants */
+	plane_xdp_free(xdp);
+	plane_free(plane);
+	random_region_free(region);
+}
+
 /* A region that drops everything shows what never gets as far. */
 static struct region drop_everything(enum family family, struct fields **fields,
 				     struct attribution *attributions, struct unit *unit)
@@ -327,6 +480,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(kernel_agrees_with_native),
+	    cmocka_unit_test(a_source_has_its_burst_and_no_more),
+	    cmocka_unit_test(a_bucket_fills_up_again),
+	    cmocka_unit_test(each_source_has_its_own),
+	    cmocka_unit_test(without_limits_there_are_no_buckets),
 	    cmocka_unit_test(odd_ipv4_frames_pass),
 	    cmocka_unit_test(odd_ipv6_frames_pass),
 	};

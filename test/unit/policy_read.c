@@ -256,6 +256,16 @@ static void last_good_copies_of_feeds(void **state)
 	assert_string_equal(out.data, "198.18.0.0-198.18.255.255 \"SBL1\"");
 	assert_non_null(set->feeds[0].copy);
 	assert_null(set->feeds[1].copy);
+	assert_int_equal(reading.said.size, 0);
+	reading_free(&reading);
+	/* whoever wants the members is told which are not there */
+	options.wants_feeds = true;
+	reading = read_with("set x { feed drop { url \"file:///a\"; format spamhaus }\n"
+			    "feed none { url \"https://example.net/\" } }\n",
+			    &options);
+	assert_non_null(reading.tree);
+	assert_non_null(strstr(reading.said.data, "2:1: warning[never-fetched]: no copy of none"));
+	assert_null(strstr(reading.said.data, "1:9: warning"));
 	buffer_fini(&out);
 	reading_free(&reading);
 }
@@ -326,6 +336,7 @@ static const struct fault {
     {"limit syn at 5/s per source/24,/129", "error[bad-prefix]"},
     {"limit syn at 5/s per host", "expected source, or source/32,/64, not host"},
     {"limit udp at 5/s with synproxy", "error[needs-syn]"},
+    {"conntrack { tcp-loose on }; limit syn to self at 5/s with synproxy", "error[synproxy-and-loose]"},
     {"limit syn at 5/s burst 0", "error[bad-number]: 0 is out of range"},
     {"mirror tcp to 192.0.2.77", "expected where the copies go (to ADDRESS via DEVICE)"},
     {"set x { }\nmirror tcp to @x via eth1", "error[bad-gateway]: the receiver of a mirror is an address"},
@@ -537,11 +548,11 @@ static void what_has_no_effect_says_so(void **state)
 	} cases[] = {
 	    {"interface wan { eth0; xdp off }\n", "xdp off holds nothing back"},
 	    {"interface wan { eth0 }\n", NULL},
-	    {"set a { 192.0.2.1; timeout 5min }\n", "its timeout is not looked at"},
+	    {"set a { 192.0.2.1; timeout 5min }\n", NULL},
 	    {"conntrack { warn at 80% }\n", "nobody warns"},
 	    {"conntrack { max 1000 }\n", NULL},
-	    {"limit syn to self port 80 at 5/s with syncookies\n", "nothing is dropped"},
-	    {"limit syn to self port 80 at 5/s with synproxy\n", "needs settings of the kernel"},
+	    {"limit syn to self port 80 at 5/s with syncookies\n", NULL},
+	    {"conntrack { tcp-loose off }\nlimit syn to self port 80 at 5/s with synproxy\n", NULL},
 	    {"limit syn to self port 80 at 5/s\n", NULL},
 	    {"balance tcp to 192.0.2.10 port 25 round-robin { 192.0.2.21 } check every 2s\n",
 	     "backends are not checked"},
@@ -556,6 +567,14 @@ static void what_has_no_effect_says_so(void **state)
 			assert_int_equal(reading.said.size, 0);
 		reading_free(&reading);
 	}
+	struct reading half = read_good("mirror tcp to 192.0.2.99 via eth1\n");
+	assert_non_null(
+	    strstr(half.said.data, "warning[mirror-of-one-family]: packets of IPv6 are not copied"));
+	reading_free(&half);
+	half = read_good("mirror tcp from 192.0.2.0/24 to 192.0.2.99 via eth1\n"
+			 "mirror udp to 192.0.2.99, 2001:db8::99 via eth1\n");
+	assert_int_equal(half.said.size, 0);
+	reading_free(&half);
 	struct reading mirror = read_policy("mirror tcp from 2001:db8::/32 to 192.0.2.99 via eth1\n");
 	assert_null(mirror.tree);
 	assert_non_null(strstr(mirror.said.data, "error[mirror-of-nothing]"));

@@ -297,7 +297,12 @@ static void limits(void **state)
 		 "%s50000 -j DROP\n",
 		 tail);
 	expect_rules("limit udp to 192.0.2.0/24, 192.0.2.1 at 6/min burst 5\n", FAMILY_IPV4, "raw", expected);
-	expect_rules("limit syn port 80 at 5/s with syncookies\n", FAMILY_IPV4, "raw", "");
+	/* Syncookies are a setting besides. */
+	snprintf(expected, sizeof(expected),
+		 "PREROUTING ! -i lo -p tcp -m tcp --dport 80 --tcp-flags FIN,SYN,RST,ACK SYN -m hashlimit "
+		 "--hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name weir-limit-1%s10000 -j DROP\n",
+		 tail);
+	expect_rules("limit syn port 80 at 5/s with syncookies\n", FAMILY_IPV4, "raw", expected);
 	expect_rules(
 	    "limit syn port 80 at 5/s with synproxy\n" BARE, FAMILY_IPV6, "filter",
 	    "INPUT -p tcp -m tcp --dport 80 -m conntrack --ctstate INVALID,UNTRACKED -j SYNPROXY --sack-perm "

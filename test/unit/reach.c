@@ -157,6 +157,43 @@ static void notrack_brings_rules_of_raw_to_life(void **state)
 	loaded_free(&loaded);
 }
 
+/* Beyond some thousand members what tells one from another is left out: what there is or is not must stay. */
+static void a_large_set_of_addresses_and_ports(void **state)
+{
+	struct buffer sets = {0};
+	(void)state;
+	buffer_puts(&sets, "create a hash:ip,port family inet hashsize 1024 maxelem 65536\n");
+	for (unsigned i = 0; i < 5000; i++)
+		buffer_printf(&sets, "add a 198.18.%u.%u,tcp:%u\n", i / 250, i % 250, 1000 + i % 4000);
+	buffer_puts(&sets, "add a 192.0.2.7,tcp:80\nadd a 192.0.2.8,tcp:80\nadd a 192.0.2.9,tcp:80\n"
+			   "create b hash:ip,port family inet hashsize 1024 maxelem 65536\n"
+			   "add b 198.18.0.0,tcp:1000\nadd b 192.0.2.8,tcp:80\n");
+	assert_false(sets.failed);
+	CHECK(sets.data, "-m set --match-set a src,dst -j DROP\n-m set --match-set a src,dst -j ACCEPT",
+	      {REACH_SOME}, {REACH_TAKEN, 1});
+	/* Members, with and without another port; what is no member. */
+	CHECK(sets.data,
+	      "-m set --match-set a src,dst -j DROP\n-s 192.0.2.7 -p tcp -m tcp --dport 80 -j ACCEPT\n"
+	      "-s 192.0.2.7 -p tcp -m tcp --dport 81 -j ACCEPT\n-s 192.0.2.8/31 -p tcp -m tcp --dport 80 -j "
+	      "ACCEPT\n-s 192.0.2.6/31 -p tcp -m tcp --dport 80 -j ACCEPT",
+	      {REACH_SOME}, {REACH_TAKEN, 1}, {REACH_SOME, 0, true}, {REACH_TAKEN, 1}, {REACH_SOME, 1, true});
+	/* Two sets, of which one holds some of the other. */
+	CHECK(sets.data,
+	      "-m set --match-set a src,dst -j DROP\n-m set --match-set b src,dst -j ACCEPT\n"
+	      "-p tcp -m tcp --dport 900 -j DROP",
+	      {REACH_SOME}, {REACH_TAKEN, 1}, {REACH_SOME});
+	CHECK(sets.data,
+	      "-m set --match-set b src,dst -j DROP\n-m set --match-set a src,dst -j ACCEPT\n"
+	      "-m set --match-set a dst,dst -j DROP",
+	      {REACH_SOME}, {REACH_SOME, 1}, {REACH_SOME, 1});
+	/* No member has that port. */
+	CHECK(sets.data,
+	      "-p tcp -m tcp --dport 900 -j DROP\n-m set --match-set a src,dst -j DROP\n"
+	      "-p tcp -m tcp --dport 900 -m set --match-set a src,dst -j DROP",
+	      {REACH_SOME}, {REACH_SOME}, {REACH_CONTRADICTS});
+	buffer_fini(&sets);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +207,7 @@ int main(void)
 	    cmocka_unit_test(chains_are_reached_from_their_callers),
 	    cmocka_unit_test(notrack_brings_rules_of_raw_to_life),
 	    cmocka_unit_test(past_the_budget_nothing_is_said),
+	    cmocka_unit_test(a_large_set_of_addresses_and_ports),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

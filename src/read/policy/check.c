@@ -374,28 +374,47 @@ static void say_idle_statement(struct policy_reader *reader, const struct policy
 		say_idle(reader, statement->span,
 			 "backends are not checked: weir has no daemon, and all of them get connections",
 			 "take one that is down out of the policy, and apply it");
-	else if (statement->kind == STATEMENT_LIMIT && statement->limit.with == LIMIT_SYNCOOKIES)
-		say_idle(reader, statement->span,
-			 "with syncookies there is no rule that limits: nothing is dropped",
-			 "the kernel sends cookies by itself when a listener's queue is full: "
-			 "net.ipv4.tcp_syncookies");
-	else if (statement->kind == STATEMENT_LIMIT && statement->limit.with == LIMIT_SYNPROXY)
-		say_idle(reader, statement->span,
-			 "synproxy needs settings of the kernel that weir does not make",
-			 "set net.netfilter.nf_conntrack_tcp_loose=0 and net.ipv4.tcp_syncookies=1; it is "
-			 "for what "
-			 "is delivered to the host itself");
 }
 
-/* A mirror of which no family has a gateway and packets. */
+/* SYNPROXY knows the segment that answers its own by conntrack's taking no connection up in its middle. */
+static void check_synproxy(struct policy_reader *reader, const struct policy_statement *statement)
+{
+	const struct policy_conntrack *conntrack = &reader->tree->conntrack;
+
+	if (statement->limit.with != LIMIT_SYNPROXY || conntrack->tcp_loose != SWITCH_ON)
+		return;
+	struct diagnostic *said =
+	    diagnostic_add(reader->sink, SEVERITY_ERROR, "synproxy-and-loose", statement->limit.with_span,
+			   "synproxy does not work with tcp-loose on");
+	diagnostic_label(said, conntrack->span, "on is said here");
+	diagnostic_hint(said, "leave tcp-loose out: weir apply turns it off for synproxy");
+}
+
+/* A mirror of which no family has a gateway and packets; or one of two that have packets has none. */
 static void check_mirror(struct policy_reader *reader, const struct policy_statement *statement)
 {
-	for (enum family family = FAMILY_IPV4; family < FAMILY_COUNT; family++)
-		if (statement->mirror.has_gateway[family] && statement->selector.families[family])
-			return;
-	diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_ERROR, "mirror-of-nothing", statement->span,
-				       "the packets are of one family, the receiver's address of the other"),
-			"name a receiver of the same family");
+	static const char *const names[FAMILY_COUNT] = {"IPv4", "IPv6"};
+	const struct policy_mirror *mirror = &statement->mirror;
+	int without = -1;
+	bool some = false;
+
+	for (int family = 0; family < FAMILY_COUNT; family++) {
+		bool copied = mirror->has_gateway[family] && statement->selector.families[family];
+		some |= copied;
+		if (!copied && statement->selector.families[family])
+			without = family;
+	}
+	if (!some)
+		diagnostic_hint(
+		    diagnostic_add(reader->sink, SEVERITY_ERROR, "mirror-of-nothing", statement->span,
+				   "the packets are of one family, the receiver's address of the other"),
+		    "name a receiver of the same family");
+	else if (without >= 0)
+		diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_WARNING, "mirror-of-one-family",
+					       statement->span, "packets of %s are not copied",
+					       names[without]),
+				"name both of the receiver's addresses: to 192.0.2.77, 2001:db8::77 via %s",
+				mirror->device);
 }
 
 static void say_idle_settings(struct policy_reader *reader)
@@ -406,12 +425,6 @@ static void say_idle_settings(struct policy_reader *reader)
 		if (tree->interfaces[i]->xdp_off)
 			say_idle(reader, tree->interfaces[i]->span, "xdp off holds nothing back",
 				 "weir attach drops early where it is told to, and nowhere else");
-	for (size_t i = 0; i < tree->set_count; i++)
-		if (tree->sets[i]->has_timeout && tree->sets[i]->timeout)
-			say_idle(
-			    reader, tree->sets[i]->span,
-			    "members that weir set add gives this set stay: its timeout is not looked at",
-			    "members of the policy and its lists end at the time behind \"until\"");
 	if (tree->conntrack.span.source && tree->conntrack.warn)
 		say_idle(reader, tree->conntrack.span, "warn at: nobody warns, as weir has no daemon",
 			 "look at net.netfilter.nf_conntrack_count");
@@ -434,6 +447,8 @@ int policy_check(struct policy_reader *reader)
 		say_idle_statement(reader, statement);
 		if (statement->kind == STATEMENT_MIRROR)
 			check_mirror(reader, statement);
+		else if (statement->kind == STATEMENT_LIMIT)
+			check_synproxy(reader, statement);
 		if (statement->kind == STATEMENT_STATELESS)
 			result = check_stateless(reader, statement);
 		else if (block_reaches(statement))

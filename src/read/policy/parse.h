@@ -115,8 +115,6 @@ int policy_expected(struct policy_reader *reader, const char *what, const char *
 const char *value_addresses(struct text text, enum family *family, struct address_range *range, bool *masked);
 const char *value_number(struct text text, uint64_t low, uint64_t high, uint64_t *value);
 const char *value_ports(struct text text, struct policy_port_range *range);
-/* 90, 90s, 5min, 12h, 1d, 2w: seconds. */
-const char *value_duration(struct text text, uint32_t *seconds);
 const char *value_percent(struct text text, uint32_t *percent);
 /* 50/s, 10/min, 5/h, 1/d. */
 const char *value_rate(struct text text, uint32_t *rate, uint32_t *second);

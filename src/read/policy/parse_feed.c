@@ -162,6 +162,18 @@ static int parse_items(struct policy_reader *reader, struct policy_feed *feed)
 	return -EINVAL;
 }
 
+static int never_fetched(const struct policy_reader *reader, const struct policy_feed *feed)
+{
+	if (!reader->options->wants_feeds)
+		return 0;
+	struct diagnostic *said =
+	    diagnostic_add(reader->sink, SEVERITY_WARNING, "never-fetched", feed->span,
+			   "no copy of %.*s was fetched yet: the set is without its members",
+			   (int)feed->name.size, feed->name.data);
+	diagnostic_hint(said, "weir feed update fetches it");
+	return 0;
+}
+
 /* The last good copy, if there is one. */
 static int read_copy(struct policy_reader *reader, struct policy_set *set, struct policy_feed *feed)
 {
@@ -171,14 +183,14 @@ static int read_copy(struct policy_reader *reader, struct policy_set *set, struc
 	uint16_t number;
 
 	if (!options->feed_directory)
-		return 0;
+		return never_fetched(reader, feed);
 	char *path = arena_printf(reader->arena, "%s/%.*s", options->feed_directory, (int)feed->name.size,
 				  feed->name.data);
 	if (!path)
 		return -ENOMEM;
 	int result = policy_read_file(reader, path, &source);
 	if (result == -ENOENT)
-		return 0;
+		return never_fetched(reader, feed);
 	if (result == -ENOMEM)
 		return result;
 	if (result < 0) {

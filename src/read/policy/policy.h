@@ -316,8 +316,9 @@ struct policy_options {
 	const struct address_range *self[FAMILY_COUNT];
 	size_t self_count[FAMILY_COUNT];
 	/* Where the last good copies of feeds are, DIRECTORY/NAME; NULL: they are not read. One that is
-	 * missing is no error. */
+	 * missing is no error; it is a warning where members are wanted. */
 	const char *feed_directory;
+	bool wants_feeds;
 	uint64_t now; /* seconds since 1970, for what expired; 0: nothing did */
 };
 
@@ -338,6 +339,9 @@ struct span policy_element_span(const struct policy_tree *tree, const struct pol
 /* The widest prefix that begins at low and ends at high or before. For lists of prefixes: low = end + 1 until
  * end == high. */
 unsigned policy_prefix(enum family family, address low, address high, address *end);
+
+/* 90, 90s, 5min, 12h, 1d, 2w: seconds (value.c). NULL, or what is wrong in words. */
+const char *value_duration(struct text text, uint32_t *seconds);
 
 /* --- List files (list_file.c), for sets on disk, feeds and standard input ------------------------ */
 

@@ -2,7 +2,9 @@
  *
  * A policy as texts: tables in the order of iptables-save, chains before rules, and for each line the
  * statement that it is of. */
+#include "extension/hashlimit.h"
 #include "read/policy/render_private.h"
+#include "ruleset/extension_type.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -286,8 +288,31 @@ static void place(const struct policy_text *text, struct span *span)
 		*span = line->span;
 }
 
+/* limit, but for synproxy, which drops nothing. */
+static void mark_limit(struct rule *rule)
+{
+	struct text name;
+
+	for (uint32_t i = 0; i < rule->match_count; i++)
+		if (rule->chain->table->id == TABLE_RAW && rule->target.type->kind == TARGET_DROP &&
+		    hashlimit_of(&rule->matches[i], &name) && text_starts(name, POLICY_LIMIT_NAME))
+			rule->policy_limit = true;
+}
+
+void policy_mark_limits(struct ruleset *ruleset)
+{
+	for (int family = 0; family < FAMILY_COUNT; family++) {
+		const struct table *raw = &ruleset->tables[family][TABLE_RAW];
+		for (size_t i = 0; i < raw->chain_count; i++)
+			for (size_t j = 0; j < raw->chains[i]->rule_count; j++)
+				mark_limit(&raw->chains[i]->rules[j]);
+	}
+}
+
 static void place_rule(const struct policy_text *text, struct rule *rule)
 {
+	if (text->source && rule->span.source == text->source)
+		mark_limit(rule);
 	place(text, &rule->span);
 	place(text, &rule->target.span);
 	for (uint32_t i = 0; i < rule->match_count; i++)

@@ -46,6 +46,10 @@ int policy_render(struct arena *arena, const struct policy_tree *tree,
 /* Makes chains, rules and sets that were read from these texts point to the policy's statements. */
 void policy_rendering_place(const struct policy_rendering *rendering, struct ruleset *ruleset);
 
+/* The limits of policies among the rules of a ruleset that weir itself wrote, as that of a state on disk:
+ * marks them as such (struct rule). */
+void policy_mark_limits(struct ruleset *ruleset);
+
 /* The set's name in the kernel, of one family: "weir-banned-4". */
 #define POLICY_KERNEL_NAME_MAX 32 /* IPSET_MAXNAMELEN, with its NUL */
 void policy_set_name(const struct policy_set *set, enum family family, char name[POLICY_KERNEL_NAME_MAX]);

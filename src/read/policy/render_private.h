@@ -31,6 +31,9 @@ struct render {
 	bool too_large; /* nothing more is written then */
 };
 
+#define POLICY_LIMIT_NAME "weir-limit-" /* and the number: hashlimit's table, chains and sets of a `limit`   \
+					 */
+
 /* Of a statement the first line is shown. */
 struct span render_statement_span(struct span span);
 

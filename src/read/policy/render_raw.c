@@ -113,12 +113,10 @@ static void put_limit(struct render *render, const struct policy_statement *stat
 	struct conditions conditions = {0};
 	char mode[64] = "";
 
-	if (limit->with == LIMIT_SYNCOOKIES)
-		return;
 	if (limit->per_source)
 		snprintf(mode, sizeof(mode), "--hashlimit-mode srcip --hashlimit-srcmask %u ",
 			 limit->prefix[family]);
-	char *name = arena_printf(render->arena, "weir-limit-%u", render_number(render, statement));
+	char *name = arena_printf(render->arena, POLICY_LIMIT_NAME "%u", render_number(render, statement));
 	char *action = arena_printf(
 	    render->arena,
 	    " -m hashlimit --hashlimit-above %u/%s --hashlimit-burst %u %s--hashlimit-name "

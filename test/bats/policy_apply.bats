@@ -1,0 +1,180 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What policies mean, seen on the kernel, that nftables has other words for than iptables: the rules of $a are made by
+# weir apply.
+
+bats_require_minimum_version 1.5.0
+
+load ../helper/policy
+
+settings() {
+	in_a cat /proc/sys/net/ipv4/tcp_syncookies /proc/sys/net/ipv4/tcp_timestamps \
+		/proc/sys/net/netfilter/nf_conntrack_tcp_loose | tr '\n' ' '
+}
+
+@test "synproxy: what is above the limit is answered by cookies, both families; its settings have a way back" {
+	hosts
+	in_a sh -c 'echo 0 >/proc/sys/net/ipv4/tcp_syncookies; echo 0 >/proc/sys/net/ipv4/tcp_timestamps
+		echo 1 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose'
+	apply_policy <<-'END'
+		limit syn to self port 80 to 1/min burst 1 per source with synproxy
+		allow tcp to self port 80
+		default drop
+	END
+	[ "$(settings)" = "1 1 0 " ]
+	serve 80
+	for _ in {1..3}; do
+		[ "$(page 192.0.2.1 80)" = page ]
+		[ "$(page 2001:db8::1 80)" = page ]
+	done
+	# The second field of each line: answered by cookies, one line a CPU.
+	answered=$(in_a awk 'NR > 1 { sum += ("0x" $2) + 0; if ($2 !~ /^0*$/) some = 1 } END { print some }' /proc/net/stat/synproxy)
+	[ "$answered" = 1 ]
+	in_a "$weir" rollback --state "$dir/state"
+	[ "$(settings)" = "0 0 1 " ]
+}
+
+@test "synproxy of nftables is given what that of iptables takes: SYN alone, or ACK alone" {
+	hosts
+	needs filter INPUT -p tcp -j SYNPROXY
+	cat >"$dir/rules.v4" <<-'END'
+		*filter
+		:INPUT DROP [0:0]
+		-A INPUT -p tcp -m tcp --dport 80 -j SYNPROXY --mss 1460
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL NONE
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL SYN
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL ACK
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL PSH,ACK
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL SYN,ACK
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL FIN,ACK
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL RST,ACK
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL RST
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL SYN,FIN
+		-A INPUT -p tcp -m tcp --dport 80 -m tcp --tcp-flags ALL SYN,URG
+		COMMIT
+	END
+	send() {
+		local flags
+		for flags in 0x00 0x02 0x10 0x18 0x12 0x11 0x14 0x04 0x03 0x22; do
+			in_b "$frames" send in0 "src=192.0.2.2 dst=192.0.2.1 proto=tcp sport=4000 dport=80 flags=$flags n=2"
+		done
+		sleep 0.2
+	}
+	in_a iptables-restore "$dir/rules.v4"
+	send
+	packets filter '--dport 80' >"$dir/iptables"
+	in_a iptables -F && in_a iptables -P INPUT ACCEPT
+	"$weir" print --format nft "$dir/rules.v4" >"$dir/rules.nft"
+	in_a nft -f "$dir/rules.nft"
+	run -0 "$weir" diff "$dir/rules.v4" "$dir/rules.nft"
+	send
+	in_a nft list chain ip weir filter-INPUT | sed -n 's/.*dport 80.* counter packets \([0-9]*\).*/\1/p' | tr '\n' ' ' >"$dir/nft"
+	# $b resets each of four answers: those to SYN with ACK among them are none.
+	[ "$(cat "$dir/iptables")" = "24 2 0 0 0 2 2 2 6 2 0 " ]
+	[ "24 $(cat "$dir/nft")" = "$(cat "$dir/iptables")" ]
+}
+
+@test "syncookies: the limit holds, and the setting has a way back" {
+	hosts
+	in_a sh -c 'echo 0 >/proc/sys/net/ipv4/tcp_syncookies'
+	apply_policy <<-'END'
+		limit syn to self port 80 at 1/min burst 2 per source with syncookies
+		stateless tcp to self port 80
+		default drop
+	END
+	[ "$(in_a cat /proc/sys/net/ipv4/tcp_syncookies)" = 1 ]
+	[ "$(tcp "$b" 192.0.2.1 80)" = refused ]
+	[ "$(tcp "$b" 192.0.2.1 80)" = refused ]
+	[ "$(tcp "$b" 192.0.2.1 80)" = silent ]
+	in_a "$weir" rollback --state "$dir/state"
+	[ "$(in_a cat /proc/sys/net/ipv4/tcp_syncookies)" = 0 ]
+}
+
+@test "limits for all sources together, and of odd rates, are applied" {
+	hosts
+	apply_policy <<-'END'
+		limit syn to self port 80 at 7/min burst 3
+		limit udp to self port 53 at 10000/s burst 2 per source/24,/48
+		allow tcp to self port 80
+		default drop
+	END
+	# Two sources share it, and each family has it for itself.
+	in_b "$frames" send in0 "src=192.0.2.2 dst=192.0.2.1 proto=tcp sport=4000 dport=80 flags=2 n=2"
+	in_b "$frames" send in0 "src=192.0.2.3 dst=192.0.2.1 proto=tcp sport=4000 dport=80 flags=2 n=5"
+	[ "$(tcp "$b" 192.0.2.1 80)" = silent ]
+	[ "$(tcp "$b" 2001:db8::1 80)" = refused ]
+	in_a nft list set ip weir hashlimit-weir-limit-1 | grep -q '0.0.0.0 limit rate over 7/minute burst 3 packets'
+	run -0 in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
+	[[ $output == *"Nothing to change"* ]]
+}
+
+# How many packets with these words $c has seen.
+seen() { ip netns exec "$c" nft list chain ip seen every | sed -n "s/.*$1 counter packets \\([0-9]*\\).*/\\1/p"; }
+receiver() {
+	ip netns exec "$c" nft -f - <<-'END'
+		table ip seen {
+			chain every {
+				type filter hook prerouting priority -300
+				tcp dport 80 counter drop
+				tcp sport 80 counter drop
+				udp dport 7000 counter drop
+			}
+		}
+	END
+}
+
+@test "mirror: each packet of both directions once; a part of them by chance" {
+	hosts
+	receiver
+	apply_policy <<-'END'
+		mirror tcp port 80 to 198.51.100.2 via far0 both directions
+		mirror udp port 7000 to 198.51.100.2 via far0 sample 1/4
+		allow tcp port 80
+		default drop
+	END
+	[[ $applied == *"packets of IPv6 are not copied"* ]]
+	[[ $applied == *"what is dropped early, by XDP, is not copied; the receiver must have ip_forward off"* ]]
+	[ "$(tcp "$b" 192.0.2.1 80)" = refused ]
+	in_b "$frames" send in0 "src=192.0.2.2 dst=192.0.2.1 proto=udp dport=7000 n=1000"
+	for _ in {1..40}; do
+		[ "$(seen 'sport 80')" = 1 ] && break
+		sleep 0.05
+	done
+	[ "$(seen 'dport 80') $(seen 'sport 80')" = "1 1" ]
+	sleep 0.2
+	# 250, give or take ten times the standard deviation of 13.7
+	[ "$(seen 'dport 7000')" -gt 113 ]
+	[ "$(seen 'dport 7000')" -lt 387 ]
+	# Nothing is said where nothing is changed.
+	run -0 --separate-stderr in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
+	[[ $stderr != *"XDP"* ]]
+}
+
+@test "mirror: a receiver that is not on the link is refused, and so is a cut" {
+	hosts
+	ip -n "$a" route add default via 198.51.100.3
+	ip -n "$a" route add 192.0.2.192/26 via 198.51.100.3
+	refused() {
+		echo "mirror tcp port 80 to $1 via far0${2:-}" >"$dir/test.weir"
+		run -2 --separate-stderr in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
+		run -2 --separate-stderr in_a "$weir" apply "$dir/test.weir" --state "$dir/state" --dry-run
+		[ -z "$(in_a nft list tables)" ]
+	}
+	refused 203.0.113.7
+	[[ $stderr == *"test.weir:1:23: error[mirror-not-on-link]: 203.0.113.7 is not on the link of far0: it is behind a router"* ]]
+	refused 192.0.2.2
+	[[ $stderr == *"is behind a router"* ]]
+	ip -n "$a" route del default
+	refused 203.0.113.7
+	[[ $stderr == *"is on no network of it"* ]]
+	refused 198.51.100.1
+	[[ $stderr == *"is this host itself"* ]]
+	refused 2001:db8:9::9
+	[[ $stderr == *"is on no network of it"* ]]
+	refused 198.51.100.2 ' truncate 128'
+	[[ $stderr == *"copies cannot be cut short"* ]]
+	ip -n "$a" route add 203.0.113.7/32 dev far0
+	echo "mirror tcp port 80 to 203.0.113.7 via far0" >"$dir/test.weir"
+	run -0 in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
+}
