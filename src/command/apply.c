@@ -7,6 +7,7 @@
 #include "command/applied.h"
 #include "command/apply_members.h"
 #include "command/command.h"
+#include "command/daemon.h"
 #include "command/early_state.h"
 #include "command/prove.h"
 #include "command/set_lists.h"
@@ -477,6 +478,10 @@ int apply_run(const struct apply_options *options)
 		code = make_image(&apply);
 	if (!code)
 		code = switch_over(&apply);
+	if (!code && !options->dry_run && apply.watch.size && !daemon_runs(&apply.store))
+		command_fail(options->command, EXIT_DONE,
+			     "backends are checked, and \"warn at\" warns, while weir daemon runs, which it "
+			     "does not");
 	state_store_close(&apply.store);
 	nft_image_free(apply.image);
 	buffer_fini(&apply.script);

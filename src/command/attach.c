@@ -259,8 +259,10 @@ static int compare_applied(struct attach *attach, bool *applied)
 		attach->attaching.has_fingerprint = attach->attaching.by_hand = true;
 		attach->attaching.rules = META_APPLIED;
 	}
-	if (error == -ESTALE)
-		error = 0; /* to be compared with what is live otherwise */
+	if (error == -ESTALE) { /* to be compared with what is live otherwise */
+		command_fail("attach", EXIT_DONE, "%s", why.data);
+		error = 0;
+	}
 	int code = error ? applied_fail("attach", error, &why) : EXIT_DONE;
 	buffer_fini(&why);
 	buffer_fini(&text);

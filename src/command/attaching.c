@@ -199,8 +199,8 @@ static int describe(struct attaching *attaching)
 	    .trusted = attaching->trusted,
 	    .rules = (uint8_t)attaching->rules,
 	    .by_hand = attaching->by_hand,
-	    .options = arguments->allowed || arguments->local_count || attaching->vouched ||
-		       arguments->forwarding != TRUTH_UNKNOWN,
+	    .options = attaching->by_hand && (arguments->allowed || arguments->local_count ||
+					      attaching->vouched || arguments->forwarding != TRUTH_UNKNOWN),
 	    .compile_ns = attaching->compile_ns,
 	    .proof_ns = attaching->proof_ns,
 	    .blob_bytes = attaching->plane->size,

@@ -97,21 +97,26 @@ void daemon_fault(struct daemon *daemon, const char *words)
 	daemon->changed = true;
 }
 
-/* A line each; those that were told last time are not told again. */
-static void tell_early(struct daemon *daemon, struct buffer *report)
+/* A line each, but of what stays as it is; and what was told last time is not told again. */
+static void tell_early(struct daemon *daemon, struct early_report *report)
 {
-	const char *line = report->data ? report->data : "", *before = daemon->early.data;
+	const char *before = daemon->early.size ? daemon->early.data : "";
+	struct buffer text = {0};
+	size_t kept = 0;
 
-	while (*line) {
+	for (size_t i = 0; i < report->count; i++)
+		if (report->list[i].verb != EARLY_KEPT)
+			report->list[kept++] = report->list[i];
+	report->count = kept;
+	early_report_print(report, &text);
+	for (const char *line = text.data ? text.data : ""; *line;) {
 		size_t size = strcspn(line, "\n");
-		const char *found = before && size ? memmem(before, daemon->early.size, line, size) : NULL;
-		if (size && !found)
+		if (size && !memmem(before, strlen(before), line, size))
 			daemon_log(daemon, LOG_NOTICE, "%.*s", (int)size, line);
 		line += size + (line[size] == '\n');
 	}
 	buffer_fini(&daemon->early);
-	daemon->early = *report;
-	*report = (struct buffer){0};
+	daemon->early = text;
 }
 
 /* --- What is in force ---------------------------------------------------------------------------- */
@@ -134,8 +139,14 @@ static int find_state(struct loop *loop, uint64_t now, struct buffer *why)
 	enum state_recovered recovered;
 	struct state_pending pending;
 	uint32_t number = 0;
-	int error = state_recover(&daemon->store, &recovered, &pending, why);
+	struct early_report early = {0};
+	int error = early_recover(&daemon->store, &recovered, &pending, &early, why);
 
+	for (size_t i = 0; i < early.count; i++)
+		daemon_log(daemon, early.list[i].verb == EARLY_FAILED ? LOG_ERR : LOG_NOTICE,
+			   "%s: early drop %s: %s", early.list[i].device, early_verbs[early.list[i].verb],
+			   early.list[i].words);
+	early_report_fini(&early);
 	if (!error) {
 		tell_recovered(daemon, recovered);
 		error = early_in_force(&daemon->store, &number, why);
@@ -152,17 +163,15 @@ static int find_state(struct loop *loop, uint64_t now, struct buffer *why)
 static int work(struct loop *loop, bool look, uint64_t now, struct buffer *why)
 {
 	struct daemon *daemon = &loop->daemon;
-	struct buffer report = {0};
+	struct early_report report = {0};
 	int error = find_state(loop, now, why);
-
-	if (error == 0 && look) {
-		error = early_refresh(&daemon->store, NULL, &report);
-		tell_early(daemon, &report);
-		if (error)
-			buffer_printf(why, "XDP could not be looked after: %s", strerror(-error));
-	}
 	int put = daemon->arena ? daemon_put(daemon, false, why) : 0;
-	buffer_fini(&report);
+
+	if (!error && look) {
+		error = early_widen(&daemon->store, daemon->number, NULL, false, &report, why);
+		tell_early(daemon, &report);
+		early_report_fini(&report);
+	}
 	return error ? error : put;
 }
 
@@ -192,12 +201,12 @@ static void attend(struct loop *loop)
 	buffer_fini(&why);
 	if (look)
 		daemon_withdraw_stale(daemon);
-	/* What takes long is done less often. */
-	uint64_t now = state_clock(), pause = 10 * (now - begun);
+	/* What takes long is done less often; what somebody tells of, half of the time. */
+	uint64_t now = state_clock(), took = now - begun;
 	loop->put = error ? now + AGAIN : UINT64_MAX;
 	if (look) {
-		loop->earliest = now + (pause > SETTLE ? pause : SETTLE);
-		loop->look = now + (pause > LOOK ? pause : LOOK);
+		loop->earliest = now + (took > SETTLE ? took : SETTLE);
+		loop->look = now + (10 * took > LOOK ? 10 * took : LOOK);
 	}
 }
 

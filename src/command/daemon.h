@@ -84,6 +84,8 @@ void daemon_withdraw_stale(const struct daemon *daemon);
 /* --- daemon_status.c ------------------------------------------------------------------------------- */
 
 void daemon_write_status(struct daemon *daemon);
+/* Whether one looks after these states. */
+bool daemon_runs(const struct state_store *store);
 int daemon_status(const char *directory, bool json);
 
 #endif

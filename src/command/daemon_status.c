@@ -90,7 +90,7 @@ void daemon_write_status(struct daemon *daemon)
 
 /* --- The other side ------------------------------------------------------------------------------ */
 
-static bool is_running(const struct state_store *store)
+bool daemon_runs(const struct state_store *store)
 {
 	int file = openat(store->directory, DAEMON_LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	bool running = file >= 0 && flock(file, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
@@ -137,25 +137,20 @@ static void print_length(int64_t seconds)
 		printf("%" PRId64 " days", seconds / 86400);
 }
 
-static void print_text(struct text text)
-{
-	clean_put(text);
-}
-
 static void print_backend(struct json_object *object, int64_t now)
 {
 	const char *why = string_in(object, "why");
 
-	print_text(text_of(string_in(object, "listener")));
+	clean_put(text_of(string_in(object, "listener")));
 	printf(": ");
-	print_text(text_of(string_in(object, "backend")));
+	clean_put(text_of(string_in(object, "backend")));
 	printf(" is ");
-	print_text(text_of(string_in(object, "state")));
+	clean_put(text_of(string_in(object, "state")));
 	printf(" since ");
 	print_length(now - number_in(object, "since"));
 	if (*why) {
 		printf(" (");
-		print_text(text_of(why));
+		clean_put(text_of(why));
 		printf(")");
 	}
 	if (!truth_in(object, "out") && strcmp(string_in(object, "state"), "down") == 0)
@@ -194,7 +189,7 @@ static bool print_status(struct json_object *object)
 	print_conntrack(object);
 	if (*string_in(object, "feeds")) {
 		printf("feeds of ");
-		print_text(text_of(string_in(object, "feeds")));
+		clean_put(text_of(string_in(object, "feeds")));
 		printf(": ");
 		if (updated) {
 			printf("fetched ");
@@ -206,7 +201,7 @@ static bool print_status(struct json_object *object)
 		wrong |= number_in(object, "feeds_status") != 0;
 	}
 	if (*string_in(object, "fault")) {
-		print_text(text_of(string_in(object, "fault")));
+		clean_put(text_of(string_in(object, "fault")));
 		printf("\n");
 		wrong = true;
 	}
@@ -220,7 +215,7 @@ static int show(const struct state_store *store, bool json)
 	struct text text;
 	int error = arena ? file_read(arena, store->directory, DAEMON_FILE, FILE_MAX, &text) : -ENOMEM;
 
-	if (!is_running(store)) {
+	if (!daemon_runs(store)) {
 		if (json) {
 			object = json_object_new_object();
 			json_object_object_add(object, "running", json_object_new_boolean(false));

@@ -100,14 +100,14 @@ static void tell_attached(struct early_report *report, const char *device, const
 /* true: it is attached now. */
 static bool attach(struct widening *widening, const char *device, bool by_hand)
 {
-	struct attaching attaching = early_attaching(device);
+	struct attaching attaching;
 	int code = 0;
 
 	if (!widening->rules) {
 		early_tell(widening->report, device, EARLY_NOT_ATTACHED, widening->unknown.data);
 		return false;
 	}
-	attaching.ruleset = widening->rules;
+	attaching = early_attaching(device, widening->rules, NULL);
 	attaching.sources = widening->sources;
 	attaching.by_hand = by_hand;
 	attaching.has_fingerprint = true;
@@ -351,10 +351,9 @@ static bool is_kept(struct arena *arena, const char *device, uint64_t fingerprin
 
 static void rehearse_device(const char *device, const struct ruleset *ruleset, struct early_report *report)
 {
-	struct attaching attaching = early_attaching(device);
+	struct attaching attaching = early_attaching(device, ruleset, NULL);
 	int code;
 
-	attaching.ruleset = ruleset;
 	code = attaching_examine(&attaching);
 	if (!code)
 		code = attaching_compute(&attaching);

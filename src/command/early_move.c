@@ -26,21 +26,25 @@ struct moving {
 	struct buffer *why;
 	int (*ready)(void *context);
 	void *context;
+	bool narrowed;
 };
 
 static int begin(void *context)
 {
-	const struct moving *moving = context;
+	struct moving *moving = context;
 	int error = moving->ready ? moving->ready(moving->context) : 0;
 
-	return error ? error : early_narrow(moving->store, moving->change, moving->report, moving->why);
+	if (!error)
+		error = early_narrow(moving->store, moving->change, moving->report, moving->why);
+	moving->narrowed = !error;
+	return error;
 }
 
 int early_move(struct state_store *store, struct state_move *move, const struct nft_image *target,
 	       struct early_report *report, struct buffer *why)
 {
 	struct early_change change = {.to = move->number, .target = target};
-	struct moving moving = {store, &change, report, why, move->ready, move->context};
+	struct moving moving = {store, &change, report, why, move->ready, move->context, false};
 	struct buffer ignored = {0};
 	int error = early_in_force(store, &change.from, why);
 
@@ -52,11 +56,11 @@ int early_move(struct state_store *store, struct state_move *move, const struct 
 	move->ready = moving.ready;
 	move->context = moving.context;
 	if (!error)
-		widen(store, move->number, true, report);
+		widen(store, move->number, moving.narrowed, report);
 	else if (move->left) /* it cannot be told what the kernel has */
 		report->error = early_detach(report, &ignored);
 	else
-		widen(store, change.from, true, report);
+		widen(store, change.from, moving.narrowed, report);
 	buffer_fini(&ignored);
 	return error;
 }
@@ -81,11 +85,10 @@ static int narrow_back(struct state_store *store, const struct state_pending *tr
 int early_end_trial(struct state_store *store, const struct state_pending *trial, struct early_report *report,
 		    struct buffer *why)
 {
-	int error = narrow_back(store, trial, report, why);
+	int narrowed = narrow_back(store, trial, report, why);
+	int error = narrowed ? narrowed : state_end_trial(store, trial, why);
 
-	if (!error)
-		error = state_end_trial(store, trial, why);
-	widen(store, error ? trial->number : trial->from, true, report);
+	widen(store, error ? trial->number : trial->from, !narrowed, report);
 	return error;
 }
 

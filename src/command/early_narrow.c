@@ -57,11 +57,12 @@ static bool covers(const struct attaching *attaching)
 
 static bool stays_within(struct narrowing *narrowing, const char *device)
 {
-	struct attaching attaching = early_attaching(device);
+	struct attaching attaching = early_attaching(device, narrowing->before, narrowing->after);
 	bool within;
 
-	attaching.ruleset = narrowing->before;
-	attaching.within = narrowing->after;
+	/* as it was computed, it was allowed the more */
+	if (early_counts(narrowing->before) && !early_counts(narrowing->after))
+		return false;
 	within = !attaching_examine(&attaching) && !attaching_regions(&attaching) && covers(&attaching);
 	attaching_fini(&attaching);
 	return within;
@@ -70,11 +71,9 @@ static bool stays_within(struct narrowing *narrowing, const char *device)
 /* Puts in its place what both drop. false: that was not possible, `why` says why. */
 static bool swap_narrower(struct narrowing *narrowing, const char *device, bool by_hand, struct buffer *why)
 {
-	struct attaching attaching = early_attaching(device);
+	struct attaching attaching = early_attaching(device, narrowing->after, narrowing->before);
 	int code = 0;
 
-	attaching.ruleset = narrowing->after;
-	attaching.within = narrowing->before;
 	attaching.sources = "what two states both drop, while one follows the other";
 	attaching.by_hand = by_hand;
 	code = attaching_examine(&attaching);

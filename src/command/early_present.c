@@ -3,17 +3,54 @@
  * What is attached to a device, whose it is, and whether it still holds. What is attached tells itself of
  * which rules it is: by the number that stands for weir's tables as they were in the kernel. */
 #include "command/early_private.h"
+#include "extension/types.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* Nothing but what the host says. */
 static const struct region_arguments plain = {.forwarding = TRUTH_UNKNOWN};
+/* The same, and members of sets are counted in XDP in place of the kernel's sets. */
+static const struct region_arguments counting = {.forwarding = TRUTH_UNKNOWN, .allowed = EFFECT_COUNTER};
 
-struct attaching early_attaching(const char *device)
+static bool rule_hangs_on_counts(const struct rule *rule)
 {
-	return (struct attaching){
-	    .interface = device, .arguments = &plain, .mode = ATTACH_AUTO, .rules = META_APPLIED};
+	if (rule->target.type->effects & EFFECT_COUNTER)
+		return true;
+	for (uint32_t i = 0; i < rule->match_count; i++) {
+		const struct match *match = &rule->matches[i];
+		if (match->type == &match_set
+			? match_set_reads_counters(match)
+			: match->type->effects && (match->type->effects(match) & EFFECT_COUNTER))
+			return true;
+	}
+	return false;
+}
+
+bool early_counts(const struct ruleset *ruleset)
+{
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		for (int id = 0; id < TABLE_COUNT; id++) {
+			const struct table *table = &ruleset->tables[family][id];
+			for (size_t c = 0; c < table->chain_count; c++)
+				for (size_t r = 0; r < table->chains[c]->rule_count; r++)
+					if (rule_hangs_on_counts(&table->chains[c]->rules[r]))
+						return false;
+		}
+	return true;
+}
+
+struct attaching early_attaching(const char *device, const struct ruleset *ruleset,
+				 const struct ruleset *within)
+{
+	bool counts = early_counts(ruleset) && (!within || early_counts(within));
+
+	return (struct attaching){.interface = device,
+				  .ruleset = ruleset,
+				  .within = within,
+				  .arguments = counts ? &counting : &plain,
+				  .mode = ATTACH_AUTO,
+				  .rules = META_APPLIED};
 }
 
 int early_look(const struct link *link, struct attachment *attachment, enum presence *presence)
@@ -58,8 +95,8 @@ bool early_same_facts(const struct attachment *attachment, const struct host *ho
 		if (header->forwarding[family] != host->forwarding[family] ||
 		    header->nat[family] != host_nat(host, family))
 			return false;
-	/* all that were known are still there, or it would be stale: loopback of IPv6 is one more */
-	return header->locals.count == host->local_count + 1;
+	/* all that were known are still there, or it would be stale */
+	return header->locals.count == host->local_count;
 }
 
 int early_take_away(const char *device, int ifindex, const char *reason, struct early_report *report,

@@ -32,7 +32,11 @@ bool early_same_facts(const struct attachment *attachment, const struct host *ho
 int early_take_away(const char *device, int ifindex, const char *reason, struct early_report *report,
 		    struct buffer *why);
 
-/* With nothing but what the host says, for applied rules. */
-struct attaching early_attaching(const char *device);
+/* Whether no rule hangs on what is counted elsewhere than on the rules, so that XDP may count members of sets
+ * in place of the kernel. */
+bool early_counts(const struct ruleset *ruleset);
+/* For applied rules, with nothing but what the host says. `within`: struct region_options. */
+struct attaching early_attaching(const char *device, const struct ruleset *ruleset,
+				 const struct ruleset *within);
 
 #endif

@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/set_early.h"
 #include "command/set_file.h"
+#include "kernel/nft_known.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -33,7 +34,8 @@ static const char help[] =
     "member that is in and goes later, or stays, is left as it is.\n"
     "\n"
     "  --permanent             add, del: change the list file that the policy has for the set, too\n"
-    "  --file FILE             which of them, where it has several\n" STATE_OPTION_HELP "  --json                  as JSON\n"
+    "  --file FILE             which of them, where it has several\n" STATE_OPTION_HELP
+    "  --json                  as JSON\n"
     "  --help\n"
     "\n"
     "Exit status: 0 done, or all are in the set; 1 test: not all are; 2 bad usage or input, 3 the system\n"
@@ -98,7 +100,7 @@ static int read_sets(struct set_command *command, bool members)
 	for (int family = 0; family < FAMILY_COUNT && members; family++)
 		for (size_t i = 0; i < SET_CANDIDATES; i++)
 			names[count++] = command->asked.candidates[family][i];
-	error = nft_image_read_sets(names, count, &command->image, &why);
+	error = nft_image_read_sets(names, count, command->verb == VERB_LIST, &command->image, &why);
 	if (error)
 		code = applied_fail("set", error, &why);
 	buffer_fini(&why);
@@ -188,7 +190,8 @@ static int put_family(struct set_command *command, enum family family, struct nf
 	return 0;
 }
 
-/* As it was before, in one transaction, whatever else has changed meanwhile. */
+/* As it was before, in one transaction, whatever else has changed meanwhile: of which generation it is, is
+ * not known then. */
 static int undo(struct set_command *command, struct buffer *why)
 {
 	struct nft_batch batch;
@@ -209,6 +212,7 @@ static int undo(struct set_command *command, struct buffer *why)
 	}
 	if (!error)
 		error = nft_batch_send(&batch, why);
+	nft_known_forget();
 	nft_batch_fini(&batch);
 	return error;
 }
@@ -232,6 +236,11 @@ static int change_once(struct set_command *command, struct buffer *why)
 		buffer_puts(why, error == -E2BIG ? "too many single addresses" : strerror(-error));
 	else
 		error = nft_batch_send(&batch, why);
+	/* Of a set that is empty by now nothing goes, and the kernel counts no generation. */
+	if (command->verb == VERB_FLUSH)
+		nft_known_forget();
+	else if (!error && batch.count > 2)
+		nft_known_append(command->image->generation, &batch);
 	nft_batch_fini(&batch);
 	return error;
 }
@@ -319,13 +328,13 @@ static void report_file(const struct set_command *command, struct json_object *o
 		printf(" %zu line%s added\n", file->added, file->added == 1 ? "" : "s");
 	else
 		printf(" %zu line%s removed%s\n", file->removed + file->cut,
-		       file->removed + file->cut == 1 ? "" : "s",
-		       file->cut ? ", or in part" : "");
+		       file->removed + file->cut == 1 ? "" : "s", file->cut ? ", or in part" : "");
 	if (file->missed)
-		command_fail("set", EXIT_DONE,
-			     "%zu of those deleted %s not, or not whole, in %s: what the policy has from elsewhere "
-			     "is back with the next weir apply",
-			     file->missed, file->missed == 1 ? "is" : "are", file->path);
+		command_fail(
+		    "set", EXIT_DONE,
+		    "%zu of those deleted %s not, or not whole, in %s: what the policy has from elsewhere "
+		    "is back with the next weir apply",
+		    file->missed, file->missed == 1 ? "is" : "are", file->path);
 }
 
 static int report(const struct set_command *command)
@@ -489,6 +498,32 @@ static int list_names(struct set_command *command)
 
 /* --- The command */
 
+/* A member that would ban whom a failsafe lets in. */
+static int check_failsafes(const struct set_command *command)
+{
+	const struct set_lists *lists = &command->lists;
+
+	for (size_t i = 0; i < lists->failsafe_count; i++) {
+		const struct set_failsafe *failsafe = &lists->failsafes[i];
+		const struct policy_element *found =
+		    policy_elements_meet(&command->asked.elements[failsafe->family], failsafe->range);
+		struct buffer text = {0};
+		if (!found)
+			continue;
+		address_print(failsafe->family, found->low, &text);
+		if (found->low != found->high) {
+			buffer_puts(&text, "-");
+			address_print(failsafe->family, found->high, &text);
+		}
+		int code = command_fail("set", EXIT_USAGE,
+					"%s would ban whom the failsafe at %s lets in: nothing was changed",
+					text.data ? text.data : "", failsafe->place);
+		buffer_fini(&text);
+		return code;
+	}
+	return EXIT_DONE;
+}
+
 static int take_members(struct set_command *command, const char *const *arguments, size_t count)
 {
 	bool ports = command->sets[FAMILY_IPV4] ? command->shapes[FAMILY_IPV4].ports
@@ -502,11 +537,14 @@ static int take_members(struct set_command *command, const char *const *argument
 		type = command->lists.type; /* what the file may hold */
 	code = set_members_read(command->arena, arguments, count, type, command->verb != VERB_TEST,
 				command->verb == VERB_ADD ? command->lists.timeout : 0, &command->asked);
+	if (!code && command->verb == VERB_ADD)
+		code = check_failsafes(command);
 	return code ? code : check_asked(command);
 }
 
 /* What the policy in force says of the set. */
-static int read_lists(struct set_command *command, struct state_store *store, const struct state_pending *trial)
+static int read_lists(struct set_command *command, struct state_store *store,
+		      const struct state_pending *trial)
 {
 	struct buffer why = {0};
 	uint32_t number = trial->number;
@@ -515,8 +553,8 @@ static int read_lists(struct set_command *command, struct state_store *store, co
 	if (trial->kind != STATE_PENDING_TRY)
 		error = state_current(store, &number, &why);
 	if (!error)
-		error = set_lists_read(store, command->arena, number, command->asked.name, &command->lists,
-				       &why);
+		error =
+		    set_lists_read(store, command->arena, number, command->asked.name, &command->lists, &why);
 	if (error)
 		code = applied_fail("set", error, &why);
 	buffer_fini(&why);

@@ -16,24 +16,19 @@ static int compare_elements(const void *a, const void *b)
 	return nft_element_compare(a, b);
 }
 
-static bool is_removed(const struct nft_member_change *change, const struct nft_element *element)
-{
-	for (size_t i = 0; i < change->removed; i++)
-		if (change->remove[i] == element)
-			return true;
-	return false;
-}
-
 /* Gives the set of an image the elements that it will have. */
 static int change_elements(struct arena *arena, struct nft_set *set, const struct nft_member_change *change)
 {
 	struct nft_element *elements = arena_array(arena, set->count + change->added + 1, sizeof(*elements));
+	bool *removed = arena_array(arena, set->count + 1, sizeof(*removed));
 	size_t count = 0;
 
-	if (!elements)
+	if (!elements || !removed)
 		return -ENOMEM;
+	for (size_t i = 0; i < change->removed; i++)
+		removed[change->remove[i] - set->elements] = true;
 	for (size_t i = 0; i < set->count; i++)
-		if (!is_removed(change, &set->elements[i]))
+		if (!removed[i])
 			elements[count++] = set->elements[i];
 	for (size_t i = 0; i < change->added; i++) {
 		elements[count] = change->add[i];

@@ -34,9 +34,9 @@ int set_file_choose(const struct set_lists *lists, const char *set, const char *
 				    "nothing to write to; nothing was changed",
 				    set);
 	if (!*path)
-		return command_fail("set", EXIT_USAGE,
-				    "%s: no list file of %s in the policy that is in force: nothing was changed",
-				    named, set);
+		return command_fail(
+		    "set", EXIT_USAGE,
+		    "%s: no list file of %s in the policy that is in force: nothing was changed", named, set);
 	if (!named && lists->count > 1)
 		return command_fail("set", EXIT_USAGE,
 				    "%s has %zu list files: say which with --file (%s, %s%s): nothing was "
@@ -182,8 +182,7 @@ static int take_away(struct edit *edit, enum family family, const struct policy_
 	*left = (struct policy_elements){.elements = copy, .count = 1, .capacity = 1};
 	error = policy_elements_subtract(edit->arena, left, asked);
 	*whole = !error && left->count == 1 && left->elements[0].low == element->low &&
-		 left->elements[0].high == element->high &&
-		 left->elements[0].port_low == element->port_low &&
+		 left->elements[0].high == element->high && left->elements[0].port_low == element->port_low &&
 		 left->elements[0].port_high == element->port_high;
 	return error;
 }
@@ -254,7 +253,8 @@ static int some_of(struct arena *arena, enum family family, const struct policy_
 		   bool (*wanted)(const struct policy_element *element, uint32_t time), uint32_t time,
 		   struct policy_elements *some)
 {
-	*some = (struct policy_elements){.elements = arena_array(arena, from->count + 1, sizeof(*some->elements))};
+	*some = (struct policy_elements){.elements =
+					     arena_array(arena, from->count + 1, sizeof(*some->elements))};
 	if (!some->elements)
 		return -ENOMEM;
 	some->capacity = from->count + 1;
@@ -356,8 +356,8 @@ static int count_all_missed(struct edit *edit)
 		struct policy_elements there;
 		error = some_of(edit->arena, family, &edit->there.elements[family], any, 0, &there);
 		if (!error)
-			error = each_missing(edit, family, &edit->asked->elements[family], &there,
-					     count_missed);
+			error =
+			    each_missing(edit, family, &edit->asked->elements[family], &there, count_missed);
 	}
 	return error;
 }
@@ -379,10 +379,12 @@ static int read_list(struct edit *edit, const char *path, enum policy_set_type t
 	if (!error)
 		error = source_read(edit->arena, path, &source);
 	/* Of one that changes while it is read the time tells. */
-	if (!error && (stat(path, &status) < 0 || status.st_mtim.tv_nsec != edit->file->status.st_mtim.tv_nsec))
+	if (!error &&
+	    (stat(path, &status) < 0 || status.st_mtim.tv_nsec != edit->file->status.st_mtim.tv_nsec))
 		error = -ESTALE;
 	if (error)
-		return command_fail("set", EXIT_SYSTEM, "%s: %s: nothing was changed", path, strerror(-error));
+		return command_fail("set", EXIT_SYSTEM, "%s: %s: nothing was changed", path,
+				    strerror(-error));
 	edit->source = source;
 	edit->json = begins_with_json(source);
 	error = policy_list_read(edit->arena, sink, source, 0, type, POLICY_FORMAT_PLAIN, edit->asked->now,
@@ -400,10 +402,8 @@ static int read_list(struct edit *edit, const char *path, enum policy_set_type t
 int set_file_prepare(struct arena *arena, const char *path, const struct set_lists *lists,
 		     const struct set_asked *asked, bool remove, struct set_file *file)
 {
-	struct edit edit = {.arena = arena,
-			    .asked = asked,
-			    .file = file,
-			    .ports = policy_set_has_ports(lists->type)};
+	struct edit edit = {
+	    .arena = arena, .asked = asked, .file = file, .ports = policy_set_has_ports(lists->type)};
 	int error, code;
 
 	*file = (struct set_file){.path = path};

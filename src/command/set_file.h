@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 
 struct set_file {
-	const char *path;       /* absolute */
-	struct stat status;     /* of what was read */
-	struct buffer text;     /* as it is to be */
-	size_t added, removed;  /* lines; one of which a part is taken away is neither */
-	size_t cut;             /* lines of which a part is taken away */
-	size_t missed;          /* of the members to be deleted: not in the file */
+	const char *path;      /* absolute */
+	struct stat status;    /* of what was read */
+	struct buffer text;    /* as it is to be */
+	size_t added, removed; /* lines; one of which a part is taken away is neither */
+	size_t cut;            /* lines of which a part is taken away */
+	size_t missed;         /* of the members to be deleted: not in the file */
 };
 
 /* The file of the set, or the one that is named. EXIT_DONE or the exit code. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What weir set must know of the sets of the policy that is in force: how long members stay that are added
- * later, and the list files. It is kept with the state, as the policy may have changed since. */
+ * later, the list files, and whom
+ * failsafes let in. It is kept with the state, as the policy may have changed since. */
 #ifndef WEIR_COMMAND_SET_LISTS_H
 #define WEIR_COMMAND_SET_LISTS_H
 
@@ -11,12 +12,21 @@
 
 #define STATE_LISTS "lists" /* a file of a state */
 
+/* What a failsafe lets in: no member may cover it. */
+struct set_failsafe {
+	enum family family;
+	struct address_range range;
+	const char *place; /* "edge.weir:5" */
+};
+
 struct set_lists {
 	bool found; /* it is a set of a policy */
 	enum policy_set_type type;
 	uint32_t timeout; /* seconds; 0: members that are added later stay */
 	size_t count, capacity;
 	const char **files; /* absolute */
+	size_t failsafe_count, failsafe_capacity;
+	struct set_failsafe *failsafes;
 };
 
 /* Of the sets of the ruleset's policies; nothing: "". */

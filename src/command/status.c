@@ -4,6 +4,7 @@
 #include "command/command.h"
 #include "command/reason.h"
 #include "kernel/attachment.h"
+#include "kernel/nft_fingerprint.h"
 #include "read/load.h"
 
 #include <errno.h>
@@ -24,32 +25,57 @@ static const char help[] =
     "  --json                  as JSON\n"
     "  --help\n";
 
+/* Rules that are live: of iptables, or weir's own tables. */
+struct live {
+	bool read, known;
+	uint64_t fingerprint;
+	char *error;
+};
+
 struct status {
 	struct arena *arena;
 	bool json;
 	struct json_object *list;
-	bool live_read, live_known;
-	uint64_t fingerprint;
-	char *live_error;
+	struct live iptables, applied;
 	size_t shown, stale;
 };
 
-/* The live rules are read once, and only when something is attached. */
-static void read_live(struct status *status)
+static int read_iptables(uint64_t *fingerprint)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 	struct ruleset *live __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	int error = sink ? rules_load_live(sink, &live) : -ENOMEM;
+
+	return error ? error : meta_fingerprint(live, fingerprint);
+}
+
+static int read_applied(uint64_t *fingerprint)
+{
+	struct nft_image *live __attribute__((cleanup(nft_image_cleanup))) = NULL;
+	struct buffer why = {0};
+	int error = nft_image_read(&live, &why);
+
+	buffer_fini(&why);
+	if (!error)
+		*fingerprint = nft_fingerprint(live);
+	return error;
+}
+
+/* The live rules are read once, and only when something is attached for them. */
+static const struct live *read_live(struct status *status, const struct meta_header *header)
+{
+	bool applied = header->rules != META_LIVE;
+	struct live *live = applied ? &status->applied : &status->iptables;
 	int error;
 
-	if (status->live_read)
-		return;
-	status->live_read = true;
-	error = sink ? rules_load_live(sink, &live) : -ENOMEM;
-	if (!error)
-		error = meta_fingerprint(live, &status->fingerprint);
-	status->live_known = !error;
+	if (live->read)
+		return live;
+	live->read = true;
+	error = applied ? read_applied(&live->fingerprint) : read_iptables(&live->fingerprint);
+	live->known = !error;
 	if (error)
-		status->live_error = arena_printf(status->arena, "%s", strerror(-error));
+		live->error = arena_printf(status->arena, "%s", strerror(-error));
+	return live;
 }
 
 static struct tally total(const struct meta *meta, const struct tally *items)
@@ -94,7 +120,7 @@ static struct rule_counts count_rules(const struct meta *meta)
 	return counts;
 }
 
-static void show_text(struct status *status, const struct link *link, const struct attachment *attachment,
+static void show_text(const struct live *live, const struct link *link, const struct attachment *attachment,
 		      struct tally sum, const struct host_problem *problems, size_t count)
 {
 	const struct meta_header *header = attachment->meta.header;
@@ -108,7 +134,10 @@ static void show_text(struct status *status, const struct link *link, const stru
 	       attachment->program_id);
 	printf("  rules: ");
 	clean_put(sources);
-	printf("%s\n", header->trusted ? " (trusted)" : "");
+	printf("%s\n", header->trusted              ? " (trusted)"
+		       : header->rules == META_LIVE ? ""
+		       : header->by_hand            ? " (applied; attached by hand)"
+						    : " (applied)");
 	printf("  %zu of %zu rules and policies that drop are dropped early", counts.early + counts.partly,
 	       counts.all);
 	if (counts.partly)
@@ -116,11 +145,12 @@ static void show_text(struct status *status, const struct link *link, const stru
 	if (counts.limited)
 		printf(", %zu above a rate", counts.limited);
 	printf("\n  %" PRIu64 " packets, %" PRIu64 " bytes dropped early\n", sum.packets, sum.bytes);
-	if (!header->has_fingerprint)
+	if (header->rules == META_BETWEEN)
+		printf("  note: a change of the rules is going on, or was cut off: weir apply them again\n");
+	else if (!header->has_fingerprint)
 		printf("  note: the live rules were not known at attach and are not watched\n");
-	else if (!status->live_known)
-		printf("  note: the live rules cannot be read now: %s\n",
-		       status->live_error ? status->live_error : "?");
+	else if (!live->known)
+		printf("  note: the live rules cannot be read now: %s\n", live->error ? live->error : "?");
 	for (size_t i = 0; i < count; i++) {
 		printf("  STALE: ");
 		clean_put(text_of(problems[i].text));
@@ -137,8 +167,9 @@ static void add_string(struct json_object *object, const char *key, const char *
 	json_object_object_add(object, key, clean_json(text_of(value)));
 }
 
-static void show_json(struct status *status, const struct link *link, const struct attachment *attachment,
-		      struct tally sum, const struct host_problem *problems, size_t count)
+static void show_json(struct status *status, const struct live *live, const struct link *link,
+		      const struct attachment *attachment, struct tally sum,
+		      const struct host_problem *problems, size_t count)
 {
 	const struct meta_header *header = attachment->meta.header;
 	struct json_object *object = json_object_new_object(), *stale = json_object_new_array();
@@ -159,7 +190,8 @@ static void show_json(struct status *status, const struct link *link, const stru
 	json_object_object_add(object, "packets", json_object_new_uint64(sum.packets));
 	json_object_object_add(object, "bytes", json_object_new_uint64(sum.bytes));
 	json_object_object_add(object, "rules_watched",
-			       json_object_new_boolean(header->has_fingerprint && status->live_known));
+			       json_object_new_boolean(header->has_fingerprint && live->known));
+	json_object_object_add(object, "applied", json_object_new_boolean(header->rules != META_LIVE));
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *reason = json_object_new_object();
 
@@ -182,9 +214,9 @@ static int show(struct status *status, const struct link *link, const struct att
 	if (error)
 		return command_fail("status", EXIT_SYSTEM, "%s: cannot read its state: %s", link->name,
 				    strerror(-error));
-	read_live(status);
+	const struct live *live = read_live(status, attachment->meta.header);
 	error = attachment_stale(status->arena, &attachment->meta, &host,
-				 status->live_known ? &status->fingerprint : NULL, &problems, &count);
+				 live->known ? &live->fingerprint : NULL, &problems, &count);
 	if (!error)
 		error = attachment_count(attachment, &items);
 	if (error)
@@ -193,9 +225,9 @@ static int show(struct status *status, const struct link *link, const struct att
 	sum = total(&attachment->meta, items);
 	free(items);
 	if (status->json)
-		show_json(status, link, attachment, sum, problems, count);
+		show_json(status, live, link, attachment, sum, problems, count);
 	else
-		show_text(status, link, attachment, sum, problems, count);
+		show_text(live, link, attachment, sum, problems, count);
 	status->shown++;
 	status->stale += count > 0;
 	return EXIT_DONE;

@@ -583,6 +583,11 @@ static unsigned set_effects(const struct match *match)
 	return effects;
 }
 
+bool match_set_reads_counters(const struct match *match)
+{
+	return compares_counters(match->data);
+}
+
 /* Marks may have been restored from a connection. */
 bool match_set_reads_state(const struct match *match)
 {

@@ -40,6 +40,8 @@ struct port_bounds;
 void match_tcp_port_bounds(const struct match *match, struct port_bounds *bounds);
 void match_udp_port_bounds(const struct match *match, struct port_bounds *bounds);
 bool match_set_reads_state(const struct match *match);
+/* Whether it asks what a member of its set has counted. */
+bool match_set_reads_counters(const struct match *match);
 /* Whether the packet is in the set as the input has it. */
 struct set_reference;
 enum truth match_set_content(const struct set_reference *reference, struct arena *arena,

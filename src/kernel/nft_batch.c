@@ -63,15 +63,20 @@ void nft_batch_begin(struct nft_batch *batch, uint32_t generation)
 	nft_put_u32(batch, NFNL_BATCH_GENID, generation);
 }
 
-void nft_batch_take(struct nft_batch *batch, struct buffer *messages)
+void nft_batch_messages(const struct nft_batch *batch, struct buffer *messages)
 {
 	uint32_t first;
 
-	message_end(batch);
 	if (batch->bytes.failed)
 		return;
 	memcpy(&first, batch->bytes.data, sizeof(first));
 	buffer_add(messages, batch->bytes.data + first, batch->bytes.size - first);
+}
+
+void nft_batch_take(struct nft_batch *batch, struct buffer *messages)
+{
+	message_end(batch);
+	nft_batch_messages(batch, messages);
 }
 
 void nft_batch_fini(struct nft_batch *batch)

@@ -41,6 +41,8 @@ size_t nft_nest_size(const struct nft_batch *batch, size_t nest);
 
 /* Its messages, without the one that begins it. */
 void nft_batch_take(struct nft_batch *batch, struct buffer *messages);
+/* The same of one that was sent. */
+void nft_batch_messages(const struct nft_batch *batch, struct buffer *messages);
 
 /* Ends and sends it. 0: the kernel has done it all. Else it has done nothing: -ERESTART (the ruleset is of
  * another generation by now), -EPERM, -ENOSPC and so on, in words in `why`. */

@@ -5,6 +5,7 @@
 #include "kernel/netlink.h"
 #include "kernel/nft_batch.h"
 #include "kernel/nft_image.h"
+#include "kernel/nft_known.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,8 +24,10 @@ struct dump {
 	bool only_sets; /* and members of these alone */
 	const char *const *names;
 	size_t name_count;
-	struct buffer sets; /* names, NUL-terminated, one after the other */
-	const char *chains; /* only chains with this in their names, and their rules; NULL: all */
+	struct buffer sets;            /* names, NUL-terminated, one after the other */
+	const struct nft_known *known; /* members that need not be asked for */
+	bool counts;                   /* but for what they have counted */
+	const char *chains;            /* only chains with this in their names, and their rules; NULL: all */
 };
 
 static struct nlmsghdr *request(char *data, unsigned type, uint8_t family, unsigned flags)
@@ -161,7 +164,8 @@ static int read_family(struct dump *dump)
 	for (size_t i = first; i < count && !error; i++)
 		error = read_all(dump, types[i], NULL);
 	for (size_t at = 0; at < dump->sets.size && !error; at += strlen(dump->sets.data + at) + 1)
-		if (wanted(dump, dump->sets.data + at))
+		if (wanted(dump, dump->sets.data + at) &&
+		    !nft_known_members(dump->known, dump->family, dump->sets.data + at, dump->raw))
 			error = read_all(dump, NFT_MSG_GETSETELEM, dump->sets.data + at);
 	return error;
 }
@@ -169,9 +173,13 @@ static int read_family(struct dump *dump)
 /* -EAGAIN: it changed meanwhile. */
 static int read_once(struct dump *dump, uint32_t *generation)
 {
+	struct nft_known *known = NULL;
 	uint32_t behind;
 	int error = read_generation(dump, generation);
 
+	if (!error && !dump->counts)
+		nft_known_read(*generation, &known);
+	dump->known = known;
 	dump->raw->size = 0;
 	for (dump->family = 0; dump->family < FAMILY_COUNT && !error; dump->family++)
 		error = read_family(dump);
@@ -179,6 +187,8 @@ static int read_once(struct dump *dump, uint32_t *generation)
 		error = read_generation(dump, &behind);
 	if (!error && behind != *generation)
 		error = -EAGAIN;
+	nft_known_free(known);
+	dump->known = NULL;
 	return error;
 }
 
@@ -227,9 +237,12 @@ int nft_image_dump(struct buffer *raw, struct buffer *why)
 	return dump_all(&(struct dump){0}, raw, why);
 }
 
-int nft_image_dump_sets(const char *const *names, size_t count, struct buffer *raw, struct buffer *why)
+int nft_image_dump_sets(const char *const *names, size_t count, bool counts, struct buffer *raw,
+			struct buffer *why)
 {
-	return dump_all(&(struct dump){.only_sets = true, .names = names, .name_count = count}, raw, why);
+	return dump_all(
+	    &(struct dump){.only_sets = true, .names = names, .name_count = count, .counts = counts}, raw,
+	    why);
 }
 
 int nft_image_dump_chains(const char *chains, struct buffer *raw, struct buffer *why)

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Single elements of a set, asked for one by one: a dump of a set of intervals takes time by the square of
- * their number, as the kernel begins it anew for each of its messages.
+ * Single elements of a set, asked for one by one (nft_ask.h).
  *
  * The kernel finds the element that holds a value (nft_rbtree_get(), nft_pipapo_get()), of a tree of
  * intervals its begin. Asked for an end it may give that of another interval, where two of them touch, so
  * that it is not asked: an interval ends where the value behind it is in none, or in one that begins there.
  * What lies between two values it does not tell, but it takes no interval that overlaps another
  * (nft_rbtree_insert()). */
-#include "kernel/netlink.h"
-#include "kernel/nft_batch.h"
+#include "kernel/nft_ask.h"
 #include "kernel/nft_member.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 
 #define ASKED_MAX 4096 /* one by one */
@@ -29,61 +24,17 @@ struct fetch {
 	const struct nft_shape *shape;
 	struct nft_element found; /* by the question at hand */
 	bool has;
-	int error;
 };
-
-static int take_element(const struct nlmsghdr *message, void *context)
-{
-	struct fetch *fetch = context;
-	const struct nlattr *attributes[NFTA_SET_ELEM_LIST_MAX + 1], *nest;
-	const struct nlmsghdr *copy =
-	    (const struct nlmsghdr *)arena_copy(fetch->arena, (const char *)message, message->nlmsg_len);
-
-	if (!copy) {
-		fetch->error = -ENOMEM;
-		return MNL_CB_STOP;
-	}
-	netlink_attributes(copy, sizeof(struct nfgenmsg), attributes, NFTA_SET_ELEM_LIST_MAX);
-	if (attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
-		mnl_attr_for_each_nested(nest, attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
-		{
-			fetch->error = nft_element_parse(fetch->arena, nest, &fetch->found);
-			fetch->has = true;
-		}
-	return MNL_CB_STOP;
-}
 
 /* The element that holds the value; of a tree of intervals its begin. */
 static int ask(struct fetch *fetch, struct text key)
 {
-	char data[NETLINK_REQUEST_MAX + NFT_NAME_MAXLEN];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(data);
-	struct nlattr *list, *element, *value;
-	struct nfgenmsg *general;
-	int error;
+	struct nft_question question = {.key = key};
+	int error = nft_elements_ask(fetch->arena, fetch->family, fetch->set->name, &question, 1);
 
-	fetch->has = false;
-	if (!key.data)
-		return -ENOMEM;
-	message->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK; /* there may be no other answer */
-	general = mnl_nlmsg_put_extra_header(message, sizeof(*general));
-	*general =
-	    (struct nfgenmsg){.nfgen_family = fetch->family == FAMILY_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
-			      .version = NFNETLINK_V0};
-	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, fetch->set->name);
-	list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
-	element = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
-	value = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
-	mnl_attr_put(message, NFTA_DATA_VALUE, key.size, key.data);
-	mnl_attr_nest_end(message, value);
-	mnl_attr_nest_end(message, element);
-	mnl_attr_nest_end(message, list);
-	error = netlink_request(NETLINK_NETFILTER, message, take_element, NULL, fetch);
-	if (error == -ENOENT)
-		return 0;
-	return error ? error : fetch->error;
+	fetch->has = !error && question.has;
+	fetch->found = question.element;
+	return error;
 }
 
 static int add(struct fetch *fetch, const struct nft_element *element)

@@ -5,7 +5,6 @@
 #include "kernel/nft_fingerprint.h"
 #include "kernel/hash.h"
 #include "kernel/state_overlay.h"
-#include "kernel/state_overlay.h"
 
 #include <string.h>
 

@@ -7,6 +7,7 @@
 #include "kernel/nft_image.h"
 #include "kernel/netlink.h"
 #include "kernel/nft_batch.h"
+#include "kernel/nft_known.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
@@ -123,6 +124,7 @@ static void parse_set(struct parser *parser)
 	set->key_size = ntohl(netlink_u32(parser->attributes[NFTA_SET_KEY_LEN], 0));
 	set->anonymous = set->flags & NFT_SET_ANONYMOUS;
 	set->pairs = (set->flags & NFT_SET_INTERVAL) && !(set->flags & NFT_SET_CONCAT);
+	set->counters = parser->attributes[NFTA_SET_EXPR] || parser->attributes[NFTA_SET_EXPRESSIONS];
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		add_attribute(&written, parser->attributes[types[i]]);
 	set->definition = keep_definition(parser, &written);
@@ -175,17 +177,22 @@ int nft_element_parse(struct arena *arena, const struct nlattr *nest, struct nft
 	return error;
 }
 
-static void parse_element(struct parser *parser, struct nft_set *set, const struct nlattr *nest)
+static void parse_element(struct parser *parser, struct nft_set *set, const struct nlattr *nest, bool gone)
 {
 	struct nft_element *element = arena_push(parser->image->arena, (void **)&set->elements, &set->count,
 						 &set->capacity, sizeof(*element));
 	int error = element ? nft_element_parse(parser->image->arena, nest, element) : -ENOMEM;
 
-	if (error)
+	if (error) {
 		fail(parser, error);
+		return;
+	}
+	element->order = (uint32_t)set->count;
+	element->gone = gone;
+	set->changes |= gone;
 }
 
-static void parse_elements(struct parser *parser)
+static void parse_elements(struct parser *parser, bool gone)
 {
 	const struct nlattr *nest;
 	struct nft_set *set;
@@ -199,7 +206,7 @@ static void parse_elements(struct parser *parser)
 	}
 	if (parser->attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
 		mnl_attr_for_each_nested(nest, parser->attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
-		    parse_element(parser, set, nest);
+		    parse_element(parser, set, nest, gone);
 }
 
 static int compare_text(struct text a, struct text b)
@@ -234,17 +241,46 @@ bool nft_element_same(const struct nft_element *a, const struct nft_element *b)
 	       (!a->timed || (a->timeout && a->timeout == b->timeout) || apart <= MOMENT);
 }
 
-static int compare_elements(const void *a, const void *b)
+static int compare_elements(const void *left, const void *right)
 {
-	return nft_element_compare(a, b);
+	const struct nft_element *a = left, *b = right;
+	int order = nft_element_compare(a, b);
+
+	return order ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+/* What the kernel told and what weir wrote is sorted, mostly, in one of the two ways. */
+static void sort_elements(struct nft_set *set)
+{
+	size_t rising = 1;
+
+	while (rising < set->count &&
+	       compare_elements(&set->elements[rising - 1], &set->elements[rising]) < 0)
+		rising++;
+	if (rising < set->count)
+		qsort(set->elements, set->count, sizeof(*set->elements), compare_elements);
+}
+
+/* Of each element the last message counts. */
+static void settle_changes(struct nft_set *set)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		if (!set->elements[i].gone &&
+		    (i + 1 == set->count || nft_element_compare(&set->elements[i], &set->elements[i + 1])))
+			set->elements[kept++] = set->elements[i];
+	set->count = kept;
+	set->changes = false;
 }
 
 static void finish_set(struct parser *parser, struct nft_set *set)
 {
 	size_t kept = 0;
 
-	if (set->count)
-		qsort(set->elements, set->count, sizeof(*set->elements), compare_elements);
+	sort_elements(set);
+	if (set->changes)
+		settle_changes(set);
 	if (!set->pairs)
 		return;
 	for (size_t i = 0; i < set->count; i++) {
@@ -323,6 +359,11 @@ static void add_set(const struct nft_set *set, struct nft_batch *to)
 	}
 }
 
+static struct nft_set *set_named(const struct parser *parser, struct text name)
+{
+	return name.size && !name.data[name.size - 1] ? nft_image_set(parser->table, name.data) : NULL;
+}
+
 /* What the rule does, one expression after the other: its name, its attributes. */
 static void add_expression(struct parser *parser, const struct nlattr *nest, struct nft_rule_image *rule,
 			   struct nft_batch *to)
@@ -355,12 +396,17 @@ static void add_expression(struct parser *parser, const struct nlattr *nest, str
 		add_attribute(to, values[NFTA_QUOTA_FLAGS]);
 		return;
 	}
+	if (strcmp(name.data, "dynset") == 0) {
+		netlink_nested(attributes[NFTA_EXPR_DATA], values, NFTA_LOOKUP_MAX);
+		set_name = payload(values[NFTA_DYNSET_SET_NAME]);
+		struct nft_set *set = set_named(parser, set_name);
+		if (set)
+			set->filled = true;
+	}
 	if (strcmp(name.data, "lookup") == 0) {
 		netlink_nested(attributes[NFTA_EXPR_DATA], values, NFTA_LOOKUP_MAX);
 		set_name = payload(values[NFTA_LOOKUP_SET]);
-		struct nft_set *set = set_name.size && !set_name.data[set_name.size - 1]
-					  ? nft_image_set(parser->table, set_name.data)
-					  : NULL;
+		struct nft_set *set = set_named(parser, set_name);
 		if (!set)
 			fail(parser, -EBADMSG);
 		else if (!set->anonymous)
@@ -430,7 +476,8 @@ static void parse_message(struct parser *parser, unsigned type)
 		parse_set(parser);
 		break;
 	case NFT_MSG_NEWSETELEM:
-		parse_elements(parser);
+	case NFT_MSG_DELSETELEM:
+		parse_elements(parser, type == NFT_MSG_DELSETELEM);
 		break;
 	case NFT_MSG_NEWCHAIN:
 		parse_chain(parser);
@@ -544,14 +591,17 @@ int nft_image_read(struct nft_image **image, struct buffer *why)
 
 	if (!error)
 		error = parse_read(&raw, image, why);
+	if (!error && !nft_known_holds((*image)->generation))
+		nft_known_keep(*image, (*image)->generation);
 	buffer_fini(&raw);
 	return error;
 }
 
-int nft_image_read_sets(const char *const *names, size_t count, struct nft_image **image, struct buffer *why)
+int nft_image_read_sets(const char *const *names, size_t count, bool counts, struct nft_image **image,
+			struct buffer *why)
 {
 	struct buffer raw = {0};
-	int error = nft_image_dump_sets(names, count, &raw, why);
+	int error = nft_image_dump_sets(names, count, counts, &raw, why);
 
 	if (!error)
 		error = parse_read(&raw, image, why);

@@ -23,6 +23,8 @@ struct nft_element {
 	struct text end;  /* of an interval: the first value behind it (data NULL: it is open); of a member
 			     with ranges the last ones; empty: a plain value */
 	uint32_t flags;   /* NFT_SET_ELEM_* */
+	uint32_t order;   /* of the messages, where members that go again are among them */
+	bool gone;        /* in the reader alone */
 	struct text rest; /* attributes that tell it from others of that key: data, comment */
 	uint64_t packets, bytes;
 	bool counted;              /* has a counter */
@@ -34,6 +36,9 @@ struct nft_set {
 	const char *name;
 	bool anonymous;         /* of one rule; its name is chosen by the kernel */
 	bool pairs;             /* its elements are intervals, begin and end */
+	bool changes;           /* its messages take members away, too (nft_known.h) */
+	bool counters;          /* its members have counters */
+	bool filled;            /* a rule puts members in, or takes them out */
 	uint32_t flags;         /* NFT_SET_* */
 	uint32_t key_type;      /* as nft(8) numbers data types, six bits each */
 	uint32_t key_size;      /* bytes */
@@ -87,16 +92,20 @@ struct nft_image {
 /* Reads the tables of this network namespace into `raw`, which nft_image_parse() takes. 0 or -errno, in words
  * in `why`. */
 int nft_image_dump(struct buffer *raw, struct buffer *why);
-int nft_image_dump_sets(const char *const *names, size_t count, struct buffer *raw, struct buffer *why);
+int nft_image_dump_sets(const char *const *names, size_t count, bool counts, struct buffer *raw,
+			struct buffer *why);
 /* Chains with that word in their names, and their rules; without sets. */
 int nft_image_dump_chains(const char *word, struct buffer *raw, struct buffer *why);
-/* Reads the sets alone, and the members of those that one of the names is of (of none: count 0). */
-int nft_image_read_sets(const char *const *names, size_t count, struct nft_image **image, struct buffer *why);
+/* Reads the sets alone, and the members of those that one of the names is of (of none: count 0). `counts`:
+ * with what members have counted, which is not known of large sets without asking for each. */
+int nft_image_read_sets(const char *const *names, size_t count, bool counts, struct nft_image **image,
+			struct buffer *why);
 /* -EBADMSG: it is damaged. -ENOMEM. `raw` must stay. */
 int nft_image_parse(const char *raw, size_t size, struct nft_image **image);
 /* The same; the image keeps a copy of them. */
 int nft_image_parse_copy(const struct buffer *raw, struct nft_image **image);
-/* Dumps and parses; the bytes are kept with the image. */
+/* Dumps and parses; the bytes are kept with the image. Of members of large sets that are on record
+ * (nft_known.h) it has not what they counted. */
 int nft_image_read(struct nft_image **image, struct buffer *why);
 void nft_image_free(struct nft_image *image);
 static inline void nft_image_cleanup(struct nft_image **image)

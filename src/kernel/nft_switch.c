@@ -3,6 +3,8 @@
  * The transaction names the generation of the ruleset that the changes were found in: where somebody else was
  * faster, nothing happens, and they are found again. */
 #include "kernel/nft_switch.h"
+#include "kernel/nft_confirm.h"
+#include "kernel/nft_known.h"
 
 #include <errno.h>
 
@@ -14,7 +16,9 @@ static int send_changes(const struct nft_changes *changes, uint32_t generation, 
 	int error;
 
 	nft_batch_begin(&batch, generation);
-	error = nft_changes_put(changes, &batch);
+	error = nft_members_count(changes);
+	if (!error)
+		error = nft_changes_put(changes, &batch);
 	if (error)
 		buffer_puts(why, "out of memory");
 	else
@@ -67,20 +71,30 @@ int nft_image_differs(const struct nft_image *from, const struct nft_image *to, 
 	return 0;
 }
 
-static int check(const struct nft_image *target, struct buffer *why)
+static int check(const struct nft_image *target, const struct nft_changes *done, uint32_t generation,
+		 struct buffer *why)
 {
 	struct nft_image *seen __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct buffer first = {0};
-	bool differs = false;
-	int error = nft_image_read(&seen, why);
+	bool same = true, differs = false;
+	int error = nft_members_confirm(done, &same, &first);
 
-	if (!error)
+	if (error)
+		buffer_printf(why, "cannot ask for the members of a set: %s", strerror(-error));
+	/* Those that did not change are the kernel's still: nobody else was at work since they were read. */
+	if (!error && same)
+		nft_known_keep(target, nft_generation_behind(generation));
+	if (!error && same)
+		error = nft_image_read(&seen, why);
+	if (!error && same)
 		error = nft_image_differs(seen, target, &differs, &first);
-	if (!error && differs) {
+	if (!error && (differs || !same)) {
 		buffer_printf(why, "the kernel does not hold what it was given (%s)",
 			      first.data ? first.data : "");
 		error = -EILSEQ;
 	}
+	if (error)
+		nft_known_forget();
 	buffer_fini(&first);
 	return error;
 }
@@ -94,7 +108,7 @@ int nft_switch(const struct nft_image *target, struct nft_image **result, struct
 
 	if (error)
 		return error;
-	error = done->count ? check(target, why) : 0;
+	error = done->count ? check(target, done, live->generation, why) : 0;
 	if (!error) {
 		*result = live;
 		*changes = done;

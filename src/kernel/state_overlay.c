@@ -255,6 +255,7 @@ int state_overlay_keep(struct state_store *store, uint32_t from, uint32_t number
 	struct nft_image *live __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct nft_image *overlay __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct nft_image *base __attribute__((cleanup(nft_image_cleanup))) = NULL;
+	struct nft_image *next __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct nft_image *wanted __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct buffer why = {0};
 	int directory = from && number ? open_state(store, from) : -ENOENT, error;
@@ -270,8 +271,11 @@ int state_overlay_keep(struct state_store *store, uint32_t from, uint32_t number
 	if (!error && overlay)
 		error = base_if_any(store, from, &base);
 	if (!error && base)
+		error = base_if_any(store, number, &next);
+	if (!error && next)
 		error = nft_part_take(*target, STATE_OVERLAY_WORD, &wanted);
-	if (!error && wanted && nft_part_same(base, wanted) && same_names(overlay, wanted))
+	if (!error && wanted && nft_part_same(base, wanted) && nft_part_same(next, wanted) &&
+	    same_names(overlay, wanted))
 		error = take_over(store, number, overlay, target);
 	close(directory);
 	buffer_fini(&why);

@@ -2,6 +2,7 @@
  *
  * The directory, its lock, and the small files in it. */
 #include "kernel/state_store.h"
+#include "kernel/nft_known.h"
 #include "kernel/state_file.h"
 
 #include <dirent.h>
@@ -95,6 +96,8 @@ int state_store_open(const char *path, bool create, struct state_store *store, s
 	if (error) {
 		buffer_printf(why, "%s: %s", path, strerror(-error));
 		state_store_close(store);
+	} else {
+		nft_known_open(store->directory);
 	}
 	return error;
 }
@@ -102,8 +105,10 @@ int state_store_open(const char *path, bool create, struct state_store *store, s
 void state_store_close(struct state_store *store)
 {
 	state_store_unlock(store);
-	if (store->directory >= 0)
+	if (store->directory >= 0) {
+		nft_known_close(store->directory);
 		close(store->directory);
+	}
 	free(store->path);
 	store->path = NULL;
 	store->directory = -1;
@@ -147,13 +152,16 @@ int state_store_lock(struct state_store *store, const char *what, unsigned wait,
 	if (ftruncate(file, 0) < 0 || pwrite(file, text, (size_t)size, 0) < 0)
 		errno = 0;
 	store->lock = file;
+	nft_known_allow(store->directory, true);
 	return 0;
 }
 
 void state_store_unlock(struct state_store *store)
 {
-	if (store->lock >= 0)
+	if (store->lock >= 0) {
+		nft_known_allow(store->directory, false);
 		close(store->lock);
+	}
 	store->lock = -1;
 }
 

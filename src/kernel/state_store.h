@@ -7,6 +7,7 @@
  *	DIRECTORY/current         the number of the state that is in force; missing or 0: none
  *	DIRECTORY/pending         a change that has begun: what it was to become (struct state_pending)
  *	DIRECTORY/holder          locked by the process that takes a trial back
+ *	DIRECTORY/members         of large sets, as the kernel was last seen to hold them (nft_known.h)
  *	DIRECTORY/states/NUMBER/  files of a state, and "manifest", which has the checksums of the others
  *
  * A file or a state is there whole or not at all: written under another name, synced, renamed, the directory

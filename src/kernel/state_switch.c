@@ -104,7 +104,7 @@ static int load(struct moving *moving, const struct state_move *move, struct buf
 	if (!error)
 		error = state_image(moving->store, moving->arena, move->source, move->before, &moving->target,
 				    why);
-	if (!error && !move->before)
+	if (!error)
 		error = state_overlay_keep(moving->store, moving->from, move->number, &moving->target);
 	if (!error)
 		error = state_sysctls_left(moving->store, moving->arena, moving->from, &moving->now);

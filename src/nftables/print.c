@@ -12,6 +12,8 @@
 
 #include "nftables/private.h"
 
+#include "extension/translation.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -591,46 +593,44 @@ static const char head[] = "# For nft -f, Linux 5.17 or later.\n"
 			   "# Headers that are cut off or make no sense: some matches of iptables drop such "
 			   "packets, these do not match.\n";
 
-static bool looks_behind_authentication(const struct rule *rule)
-{
-	if (rule->protocol)
-		return true;
-	for (uint32_t i = 0; i < rule->match_count; i++) {
-		struct set_question question;
-		if (match_set_question(&rule->matches[i], &question))
-			for (unsigned k = 0; k < question.set->dimensions; k++)
-				if (set_types[question.set->type].parts[k] == SET_PART_PORT)
-					return true;
-	}
-	return false;
-}
+struct telling {
+	struct nft *nft;
+	bool authentication; /* said */
+};
 
-/* ip6_packet_match() goes on to the protocol behind an authentication header (RFC 4302),
- * nft_set_pktinfo_ipv6() takes that for the protocol. */
-static void say_authentication(struct nft *nft)
+static void tell_gap(void *context, enum translation_gap gap, const struct rule *rule)
 {
-	for (int id = 0; id < TABLE_COUNT; id++) {
-		const struct table *table = &nft->ruleset->tables[FAMILY_IPV6][id];
-		for (size_t i = 0; i < table->chain_count; i++)
-			for (size_t k = 0; k < table->chains[i]->rule_count; k++) {
-				const struct rule *rule = &table->chains[i]->rules[k];
-				if (!looks_behind_authentication(rule))
-					continue;
-				buffer_puts(nft->out,
-					    "# IPv6 packets with an authentication header (AH): ip6tables "
-					    "looks at the "
-					    "protocol behind it, nftables takes AH for the protocol.\n");
-				/* Nobody had a policy's rules in ip6tables: its manual says it once. */
-				if (nft->ruleset->translated)
-					return;
-				diagnostic_add(
-				    nft->sink, SEVERITY_WARNING, "nft-authentication-header", rule->span,
-				    "IPv6 packets with an authentication header (AH): ip6tables looks at "
-				    "the protocol and ports behind it here, nftables takes AH for the "
-				    "protocol, and this rule and its like will not match them");
-				return;
-			}
-	}
+	static const char *const words[TRANSLATION_GAPS] = {
+	    [GAP_AUTHENTICATION] =
+		"IPv6 packets with an authentication header (AH): ip6tables looks at the protocol and ports "
+		"behind it here, nftables takes AH for the protocol, and this rule and its like will not "
+		"match "
+		"them",
+	    [GAP_ZERO_ADDRESS] =
+		"this rule adds addresses to a set: ipset takes none that is all zeros (as a "
+		"DHCP client's), a set of nftables does",
+	    [GAP_FULL_TABLE] =
+		"where this hashlimit has no place for another address the packet is dropped; in "
+		"nftables the rule will not match it",
+	    [GAP_INTERFACE_NAME] =
+		"this TEE follows the name of its interface; in nftables it has the one that "
+		"is there when the rules are loaded",
+	};
+	struct telling *telling = context;
+	struct nft *nft = telling->nft;
+	bool authentication = gap == GAP_AUTHENTICATION;
+
+	if (authentication && telling->authentication)
+		return;
+	if (authentication)
+		buffer_puts(nft->out,
+			    "# IPv6 packets with an authentication header (AH): ip6tables looks at the "
+			    "protocol behind it, nftables takes AH for the protocol.\n");
+	telling->authentication |= authentication;
+	/* Nobody had a policy's rules in iptables: its manual says it once. */
+	if (!nft->ruleset->translated || gap == GAP_ZERO_ADDRESS)
+		diagnostic_add(nft->sink, SEVERITY_WARNING, translation_codes[gap], rule->span, "%s",
+			       words[gap]);
 }
 
 static void print_chains(struct nft *nft, enum family family, struct run *run)
@@ -703,7 +703,7 @@ int nft_print_with(const struct ruleset *ruleset, const struct nft_options *opti
 	nft.sets_used = calloc(ruleset->set_count + 1, sizeof(*nft.sets_used));
 	nft.failed = !run || !nft.sets_used;
 	buffer_puts(&text, head);
-	say_authentication(&nft);
+	translation_gaps(ruleset, tell_gap, &(struct telling){.nft = &nft});
 	for (int family = 0; family < FAMILY_COUNT && !nft.failed; family++)
 		if (ruleset->has_family[family])
 			print_family(&nft, (enum family)family, run);

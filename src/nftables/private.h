@@ -42,7 +42,6 @@ struct nft {
 	/* IPv6: some rule looks at the header behind IP's, and later fragments take chains of their own. */
 	bool transport, split, later;
 	bool joined;           /* connections are tracked, and fragments put together before any rule */
-	bool said_zero;        /* see set.c */
 	unsigned variant;      /* see struct nft_rule */
 	struct buffer objects; /* limits, by name, which a rule of IPv6 and its copy share; sets of addresses
 				  with limits */

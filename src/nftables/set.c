@@ -187,19 +187,6 @@ static bool has_ports(const struct rule *rule)
 	return !rule->protocol_inverted && nft_protocol_has_ports(rule->protocol);
 }
 
-/* hash_ip4_kadt() takes no 0.0.0.0, nor its twin ::, which a set of nftables does. */
-static void say_zero(struct nft *nft, const struct set *set, const struct rule *rule)
-{
-	if (set->type != SET_HASH_IP || nft->said_zero)
-		return;
-	nft->said_zero = true;
-	diagnostic_add(
-	    nft->sink, SEVERITY_WARNING, "nft-zero-address", rule->span,
-	    "rules add addresses to set %.*s: ipset takes none that is all zeros (as a DHCP client's), a "
-	    "set of nftables does",
-	    (int)set->name.size, set->name.data);
-}
-
 /* What --exist renews is when the member goes; without it a member that is there stays as it is. */
 bool nft_target_set(struct nft *nft, const struct rule *rule, struct nft_words *words, struct nft_rule *to)
 {
@@ -229,8 +216,6 @@ bool nft_target_set(struct nft *nft, const struct rule *rule, struct nft_words *
 	bool done = nft_set_fillable(set) &&
 		    make_key(set, rule->chain->table->family, source, dimensions, &key) && !key.elsewhere &&
 		    (!key.ports || (has_ports(rule) && whole));
-	if (done && add)
-		say_zero(nft, set, rule);
 	if (done) {
 		use_set(nft, set);
 		to->transport |= key.ports;

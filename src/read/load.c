@@ -3,6 +3,7 @@
  * RULES... arguments: what each file is, and in which order they are read. */
 #include "read/load.h"
 
+#include "extension/translation.h"
 #include "read/nft_read.h"
 #include "read/policy/render.h"
 #include "read/reader.h"
@@ -299,6 +300,54 @@ static int read_inputs(struct inputs *list, struct ruleset *ruleset, struct diag
 	return result;
 }
 
+/* What was nftables' and is taken for iptables': told once of each kind, at the first rule that has it. */
+struct telling {
+	struct diagnostics *sink;
+	const struct rule *first[TRANSLATION_GAPS];
+	size_t count[TRANSLATION_GAPS];
+};
+
+static void note_gap(void *context, enum translation_gap gap, const struct rule *rule)
+{
+	struct telling *telling = context;
+	if (!telling->count[gap]++)
+		telling->first[gap] = rule;
+}
+
+static void tell_gaps(const struct ruleset *ruleset, struct diagnostics *sink)
+{
+	static const char *const words[TRANSLATION_GAPS] = {
+	    [GAP_AUTHENTICATION] =
+		"of IPv6 packets with an authentication header (AH) weir takes it that rules "
+		"look at the protocol behind it, as ip6tables does; nftables takes AH for "
+		"the protocol, and such rules do not match them",
+	    [GAP_ZERO_ADDRESS] =
+		"weir takes it that no address that is all zeros (as a DHCP client's) is added "
+		"to a set, as ipset does; nftables adds it",
+	    [GAP_FULL_TABLE] =
+		"weir takes it that a packet is dropped where the set of a limit has no place for "
+		"another address, as hashlimit does; in nftables the rule does not match it",
+	    [GAP_INTERFACE_NAME] =
+		"weir takes it that copies follow the name of the interface, as TEE does; dup "
+		"has the one that was there when the rules were loaded",
+	};
+	struct telling telling = {.sink = sink};
+	translation_gaps(ruleset, note_gap, &telling);
+	for (int gap = 0; gap < TRANSLATION_GAPS; gap++)
+		if (telling.count[gap])
+			diagnostic_add(sink, SEVERITY_NOTE, translation_codes[gap], telling.first[gap]->span,
+				       "%s (%zu rule%s)", words[gap], telling.count[gap],
+				       telling.count[gap] == 1 ? "" : "s");
+}
+
+static bool has_kind(const struct inputs *list, enum source_kind kind)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->inputs[i].kind == kind)
+			return true;
+	return false;
+}
+
 /* `result` of finding them; takes the fresh ruleset over. */
 static int load_inputs(struct inputs *list, struct ruleset *fresh, int result, size_t errors,
 		       struct diagnostics *sink, struct ruleset **ruleset)
@@ -309,6 +358,8 @@ static int load_inputs(struct inputs *list, struct ruleset *fresh, int result, s
 		result = read_inputs(list, fresh, sink);
 	if (result == 0 && diagnostics_errors(sink) > errors)
 		result = -EINVAL;
+	if (result == 0 && has_kind(list, KIND_NFT))
+		tell_gaps(fresh, sink);
 	if (result == 0)
 		*ruleset = fresh;
 	else if (fresh)

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -217,6 +220,23 @@ static bool write_file(const char *path, const char *text)
 	return done;
 }
 
+/* What this process runs may set up the network, too, whoever it is: in its own namespace. */
+static int hand_on_capability(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	data[0].inheritable |= 1u << CAP_NET_ADMIN;
+	if (syscall(SYS_capset, &header, data) < 0 ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* It is root in a namespace of users where it may say so; root with few capabilities may not (CAP_SETFCAP,
+ * user_namespaces(7)), and is nobody there. */
 int program_own_network(void)
 {
 	unsigned user = geteuid(), group = getegid();
@@ -228,10 +248,11 @@ int program_own_network(void)
 		return -errno;
 	write_file("/proc/self/setgroups", "deny");
 	snprintf(map, sizeof(map), "0 %u 1\n", user);
-	if (!write_file("/proc/self/uid_map", map))
-		return -EPERM;
-	snprintf(map, sizeof(map), "0 %u 1\n", group);
-	return write_file("/proc/self/gid_map", map) ? 0 : -EPERM;
+	if (write_file("/proc/self/uid_map", map)) {
+		snprintf(map, sizeof(map), "0 %u 1\n", group);
+		write_file("/proc/self/gid_map", map);
+	}
+	return hand_on_capability();
 }
 
 void program_result_fini(struct program_result *result)

@@ -178,3 +178,112 @@ receiver() {
 	echo "mirror tcp port 80 to 203.0.113.7 via far0" >"$dir/test.weir"
 	run -0 in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
 }
+
+# $c behind $b, whose way to it is narrow, though $c does not know: b routes, and says so to who sends too much.
+narrow() {
+	ip link add narrow0 netns "$b" type veth peer name wide0 netns "$c"
+	ip -n "$b" addr add 203.0.113.1/24 dev narrow0
+	ip -n "$c" addr add 203.0.113.2/24 dev wide0
+	ip -n "$b" addr add 2001:db8:3::1/64 dev narrow0 nodad
+	ip -n "$c" addr add 2001:db8:3::2/64 dev wide0 nodad
+	ip -n "$b" link set narrow0 mtu 1300 up
+	ip -n "$c" link set wide0 up
+	in_b sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+	ip -n "$a" route add 203.0.113.0/24 via 192.0.2.2
+	ip -n "$c" route add 192.0.2.0/24 via 203.0.113.1
+	ip -n "$a" route add 2001:db8:3::/64 via 2001:db8::2
+	ip -n "$c" route add 2001:db8::/64 via 2001:db8:3::1
+}
+# How many bytes $c is served.
+served() {
+	ip netns exec "$c" timeout 2 perl -MIO::Socket::IP -e '
+		my $s = IO::Socket::IP->new(PeerHost => shift, PeerPort => 80, Timeout => 1) or die "none";
+		$SIG{ALRM} = sub { print "$n\n"; exit };
+		alarm 1;
+		while (my $got = sysread $s, my $page, 65536) { $n += $got }
+		print "$n\n"' "$1"
+}
+
+@test "stateless: path MTU is learnt by what routers say, of flows that nothing tracks; no other ICMP comes in" {
+	hosts
+	narrow
+	policy_text='stateless tcp to self port 80
+default drop'
+	apply_policy <<<"$policy_text"
+	ip netns exec "$a" timeout 60 perl -MSocket -MIO::Socket::IP -e '
+		my $s = IO::Socket::IP->new(Listen => 5, LocalHost => "::", LocalPort => 80, V6Only => 0, ReuseAddr => 1) or die;
+		while (my $c = $s->accept) { print $c "x" x 20000; close $c }' 3>&- &
+	servers+=($!)
+	sleep 0.3
+	[ "$(served 192.0.2.1)" = 20000 ]
+	for _ in {1..10}; do # neighbours of IPv6 take a moment to find each other
+		got=$(served 2001:db8::1 2>/dev/null) && break
+	done
+	[ "$got" = 20000 ]
+	ip -n "$a" route get 203.0.113.2 | grep -q 'mtu 1300'
+	ip -n "$a" -6 route get 2001:db8:3::2 | grep -q 'mtu 1300'
+	[ "$(tracked)" -eq 0 ]
+	# Redirects, questions: none is let in.
+	in_b "$frames" send in0 "src=192.0.2.2 dst=192.0.2.1 proto=icmp type=5" "src=192.0.2.2 dst=192.0.2.1 proto=icmp type=8" \
+		"src=192.0.2.2 dst=192.0.2.1 proto=icmp type=13" "src=192.0.2.2 dst=192.0.2.1 proto=icmp type=3"
+	in_b "$frames" send in0 "src=2001:db8::2 dst=2001:db8::1 proto=icmp6 type=128" "src=2001:db8::2 dst=2001:db8::1 proto=icmp6 type=137"
+	sleep 0.2
+	types=$(in_a sed -n 's/^IcmpMsg: [InOut]/&/p' /proc/net/snmp | head -n 1)
+	[[ $types == *InType3* && $types != *InType5* && $types != *InType8* && $types != *InType13* ]]
+	run ! in_a grep -Eq 'Icmp6InType(128|137)' /proc/net/snmp6
+	# It is by these errors that it goes: without them the page stops where the way is narrow.
+	in_a ip route flush cache
+	apply_policy <<<"$policy_text without icmp-errors"
+	[ "$(served 192.0.2.1)" != 20000 ]
+}
+
+@test "block out: what the host sends to them is dropped, and what it answers to a failsafe is not" {
+	hosts
+	apply_policy <<-'END'
+		set banned { 192.0.2.0/24; 192.0.2.0/25 "within it"; 192.0.2.2; 192.0.2.0/24 "again"; except 192.0.2.3 }
+		failsafe tcp 22 from 192.0.2.2
+		block out to @banned
+		default drop
+	END
+	in_b nft -f - <<-'END'
+		table ip seen {
+			chain every {
+				type filter hook prerouting priority -300
+				ip daddr 192.0.2.2 udp dport 7 counter
+				ip daddr 192.0.2.3 udp dport 7 counter
+			}
+		}
+	END
+	run in_a bash -c 'echo question >/dev/udp/192.0.2.2/7'
+	in_a bash -c 'echo question >/dev/udp/192.0.2.3/7'
+	sleep 0.1
+	in_b nft list chain ip seen every | grep -q 'daddr 192.0.2.2 .*counter packets 0'
+	in_b nft list chain ip seen every | grep -q 'daddr 192.0.2.3 .*counter packets 1'
+	[ "$(tcp "$b" 192.0.2.1 22)" = refused ]
+}
+
+@test "a member that covers a failsafe is refused: in the policy, a list file, a feed, and weir set add" {
+	hosts
+	echo 198.18.0.0/15 >"$dir/banned.list"
+	echo 198.51.100.7 >"$dir/feed.txt"
+	policy_text="failsafe tcp 22 from @admins
+		set admins { 203.0.113.0/28; 2001:db8:5::/48 }
+		set banned { file \"banned.list\"; feed f { url \"file://$dir/feed.txt\"; every 1h } }
+		block from @banned"
+	apply_policy <<<"$policy_text"
+	refused='would ban whom the failsafe at .*test.weir:1 lets in: nothing was changed'
+	for member in 203.0.113.9 203.0.0.0/8 203.0.113.15-203.0.113.20 2001:db8:5:1::7; do
+		run -2 --separate-stderr in_a "$weir" set add banned $member 192.0.2.200 --state "$dir/state"
+		[[ $stderr =~ $refused ]]
+	done
+	run -1 in_a "$weir" set test banned 192.0.2.200 --state "$dir/state"
+	run -0 in_a "$weir" set add banned 203.0.113.16 192.0.2.200 --state "$dir/state"
+	# Of other sets any may be members.
+	run -0 in_a "$weir" set add admins 203.0.113.33 --state "$dir/state"
+	echo 203.0.113.9 >>"$dir/feed.txt"
+	run -1 --separate-stderr in_a "$weir" feed update "$dir/test.weir" --state "$dir/state"
+	[[ $stderr == *"failsafe-banned"*"the last good copy stays"* || $stderr == *failsafe-banned* ]]
+	echo 203.0.113.9 >>"$dir/banned.list"
+	run -2 --separate-stderr in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
+	[[ $stderr == *"banned.list:2:1: error[failsafe-banned]: 203.0.113.9 is in banned"* ]]
+}

@@ -392,6 +392,7 @@ static void within_other_rules_no_more_is_limited(void **state)
 	policy("limit syn at 40/s per source\ndefault accept\n");
 	assert_passes(SYN);
 	ruleset_free(same);
+	forget(state);
 	load_as(".weir", "block tcp from 192.0.2.9\ndefault accept\n");
 	same = rules;
 	rules = NULL;

@@ -16,7 +16,8 @@
 #include <cmocka.h>
 
 /* The rules of one chain, of iptables or ip6tables by the name; the sets before them. */
-static int translate(enum family family, const char *rules, const char *sets, struct buffer *out)
+static int translate_saying(enum family family, const char *rules, const char *sets, struct buffer *out,
+			    struct buffer *told)
 {
 	struct diagnostics *sink = diagnostics_new();
 	struct ruleset *ruleset = NULL;
@@ -34,9 +35,19 @@ static int translate(enum family family, const char *rules, const char *sets, st
 	}
 	error = nft_print(ruleset, out, sink);
 	assert_int_equal(error == -EINVAL, diagnostics_errors(sink) > 0);
+	diagnostics_print(sink, told);
 	ruleset_free(ruleset);
 	diagnostics_free(sink);
 	buffer_fini(&text);
+	return error;
+}
+
+static int translate(enum family family, const char *rules, const char *sets, struct buffer *out)
+{
+	struct buffer told = {0};
+	int error = translate_saying(family, rules, sets, out, &told);
+
+	buffer_fini(&told);
 	return error;
 }
 
@@ -345,6 +356,56 @@ static void authentication_headers_are_said(void **state)
 	buffer_fini(&out);
 }
 
+static size_t count_of(const struct buffer *text, const char *word)
+{
+	size_t count = 0;
+
+	for (const char *at = text->data; at && (at = strstr(at, word)); at++)
+		count++;
+	return count;
+}
+
+/* What is not the same to the letter: of each rule that it is so of, once. */
+static void what_is_not_the_same_is_said_of_each_rule(void **state)
+{
+	static const struct {
+		enum family family;
+		const char *rules, *sets, *code;
+		size_t count;
+	} cases[] = {
+	    {FAMILY_IPV6,
+	     "-A INPUT -p tcp -m tcp --dport 22 -j SET --add-set a src\n-A INPUT -s 2001:db8::1/128 -j SET "
+	     "--add-set a src\n-A INPUT -p udp -m udp --dport 53 -j SET --add-set b src\n",
+	     "create a hash:ip family inet6 hashsize 1024 maxelem 65536\n"
+	     "create b hash:ip family inet6 hashsize 1024 maxelem 65536\n",
+	     "[nft-zero-address]", 3},
+	    {FAMILY_IPV4, "-A INPUT -j SET --del-set a src\n",
+	     "create a hash:ip family inet hashsize 1024 maxelem 65536\n", "[nft-zero-address]", 0},
+	    {FAMILY_IPV4,
+	     "-A INPUT -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-mode srcip "
+	     "--hashlimit-name a -j DROP\n",
+	     "", "[nft-full-table]", 1},
+	    {FAMILY_IPV4,
+	     "-A INPUT -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name a -j DROP\n",
+	     "", "[nft-full-table]", 0},
+	    {FAMILY_IPV4, "-A INPUT -j TEE --gateway 192.0.2.1 --oif eth1\n", "", "[nft-interface-name]", 1},
+	    {FAMILY_IPV4, "-A INPUT -j TEE --gateway 192.0.2.1\n", "", "[nft-interface-name]", 0},
+	    {FAMILY_IPV6, "-A INPUT -p tcp -j DROP\n-A INPUT -p udp -j DROP\n", "",
+	     "[nft-authentication-header]", 1},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buffer out = {0}, told = {0};
+		assert_int_equal(
+		    translate_saying(cases[i].family, cases[i].rules, cases[i].sets, &out, &told), 0);
+		if (count_of(&told, cases[i].code) != cases[i].count)
+			fail_msg("%s: %s", cases[i].rules, told.data ? told.data : "");
+		buffer_fini(&out);
+		buffer_fini(&told);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +413,7 @@ int main(void)
 	    cmocka_unit_test(sets_have_no_overlaps),
 	    cmocka_unit_test(sets_are_looked_up),
 	    cmocka_unit_test(authentication_headers_are_said),
+	    cmocka_unit_test(what_is_not_the_same_is_said_of_each_rule),
 	    cmocka_unit_test(sets_that_nftables_has_not_are_refused),
 	};
 

@@ -4,6 +4,7 @@
  * chain comes to lie, and what is refused. That it means what the kernel does is shown by
  * test/parity/nft_back.c and by the commands' tests. */
 #include "read/nft_read.h"
+#include "read/load.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -409,6 +410,45 @@ static void scripts_are_listed_or_refused(void **state)
 	buffer_fini(&said);
 }
 
+/* Of a user's file; what weir itself had written it does not say twice. */
+static void what_is_not_the_same_is_said(void **state)
+{
+	static const struct {
+		const char *statements, *code;
+		bool said;
+	} cases[] = {
+	    {MATCH("==", PAYLOAD("tcp", "dport"), "22") "," DROP, "[nft-authentication-header]", true},
+	    {MATCH("==", PAYLOAD("ip6", "saddr"), "\"2001:db8::1\"") "," DROP, "[nft-authentication-header]",
+	     false},
+	    {"{\"dup\":{\"addr\":\"192.0.2.1\",\"dev\":\"eth1\"}}", "[nft-interface-name]", true},
+	    {"{\"dup\":{\"addr\":\"192.0.2.1\"}}", "[nft-interface-name]", false},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buffer json = {0}, said = {0};
+		struct ruleset *ruleset = NULL;
+		struct diagnostics *sink = diagnostics_new();
+		const char *family = strstr(cases[i].statements, "dup") ? "ip" : "inet";
+		buffer_printf(&json,
+			      "{\"nftables\":[{\"table\":{\"family\":\"%s\",\"name\":\"t\",\"handle\":1}},"
+			      "{\"chain\":{\"family\":\"%s\",\"table\":\"t\",\"name\":\"c\",\"handle\":2,"
+			      "\"type\":\"filter\",\"hook\":\"input\",\"prio\":0,\"policy\":\"accept\"}},"
+			      "{\"rule\":{\"family\":\"%s\",\"table\":\"t\",\"chain\":\"c\",\"handle\":7,"
+			      "\"expr\":[%s]}}]}",
+			      family, family, family, cases[i].statements);
+		struct rules_text text = {"list.json", {json.data, json.size}};
+		int error = rules_load_texts(&text, 1, sink, &ruleset);
+		diagnostics_print(sink, &said);
+		if (error || (said.data && strstr(said.data, cases[i].code)) != cases[i].said)
+			fail_msg("%d %s: %s", error, cases[i].statements, said.data ? said.data : "");
+		ruleset_free(ruleset);
+		diagnostics_free(sink);
+		buffer_fini(&json);
+		buffer_fini(&said);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +457,7 @@ int main(void)
 	    cmocka_unit_test(deep_json_is_refused),
 	    cmocka_unit_test(files_are_known_by_what_they_hold),
 	    cmocka_unit_test(scripts_are_listed_or_refused),
+	    cmocka_unit_test(what_is_not_the_same_is_said),
 	};
 
 	return cmocka_run_group_tests_name("nft_read", tests, NULL, NULL);

@@ -296,6 +296,50 @@ bool policy_failsafe_conflict(const struct policy_tree *tree, const struct polic
 	return false;
 }
 
+static int take_sources(const struct policy_statement *failsafe,
+			int (*take)(void *context, const struct policy_statement *failsafe,
+				    enum family family, struct address_range range),
+			void *context)
+{
+	const struct policy_places *from = &failsafe->selector.from;
+	int result = 0;
+
+	for (size_t i = 0; i < from->count && !result; i++) {
+		const struct policy_place *place = &from->places[i];
+		if (place->kind == PLACE_RANGE)
+			result = take(context, failsafe, place->family, place->range);
+		for (int family = 0; family < FAMILY_COUNT && place->kind == PLACE_SET; family++) {
+			const struct policy_elements *elements = &place->set->elements[family];
+			for (size_t k = 0; k < elements->count && !result; k++)
+				result = take(context, failsafe, (enum family)family,
+					      (struct address_range){elements->elements[k].low,
+								     elements->elements[k].high});
+		}
+	}
+	return result;
+}
+
+int policy_failsafe_sources(const struct policy_tree *tree, const struct policy_set *set,
+			    int (*take)(void *context, const struct policy_statement *failsafe,
+					enum family family, struct address_range range),
+			    void *context)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < tree->statement_count && !result; i++) {
+		const struct policy_statement *failsafe = &tree->statements[i];
+		bool meets = false;
+		for (size_t k = 0; k < tree->statement_count && failsafe->kind == STATEMENT_FAILSAFE; k++) {
+			const struct policy_statement *block = &tree->statements[k];
+			meets |= block_reaches(block) && names_set(&block->selector.from, set) &&
+				 statements_meet(block, failsafe) != 0;
+		}
+		if (meets)
+			result = take_sources(failsafe, take, context);
+	}
+	return result;
+}
+
 static void say_banned(struct policy_reader *reader, const struct policy_set *set, enum family family,
 		       const struct policy_conflict *conflict)
 {
@@ -367,15 +411,6 @@ static void say_idle(struct policy_reader *reader, struct span span, const char 
 			"%s", hint);
 }
 
-/* What the language has, and nothing in weir does yet. */
-static void say_idle_statement(struct policy_reader *reader, const struct policy_statement *statement)
-{
-	if (statement->kind == STATEMENT_BALANCE && statement->balance.check_every)
-		say_idle(reader, statement->span,
-			 "backends are not checked: weir has no daemon, and all of them get connections",
-			 "take one that is down out of the policy, and apply it");
-}
-
 /* SYNPROXY knows the segment that answers its own by conntrack's taking no connection up in its middle. */
 static void check_synproxy(struct policy_reader *reader, const struct policy_statement *statement)
 {
@@ -417,6 +452,7 @@ static void check_mirror(struct policy_reader *reader, const struct policy_state
 				mirror->device);
 }
 
+/* What the language has, and nothing in weir does yet. */
 static void say_idle_settings(struct policy_reader *reader)
 {
 	const struct policy_tree *tree = reader->tree;
@@ -425,9 +461,6 @@ static void say_idle_settings(struct policy_reader *reader)
 		if (tree->interfaces[i]->xdp_off)
 			say_idle(reader, tree->interfaces[i]->span, "xdp off holds nothing back",
 				 "weir attach drops early where it is told to, and nowhere else");
-	if (tree->conntrack.span.source && tree->conntrack.warn)
-		say_idle(reader, tree->conntrack.span, "warn at: nobody warns, as weir has no daemon",
-			 "look at net.netfilter.nf_conntrack_count");
 }
 
 int policy_check(struct policy_reader *reader)
@@ -444,7 +477,6 @@ int policy_check(struct policy_reader *reader)
 	say_idle_settings(reader);
 	for (size_t i = 0; i < tree->statement_count && result == 0; i++) {
 		const struct policy_statement *statement = &tree->statements[i];
-		say_idle_statement(reader, statement);
 		if (statement->kind == STATEMENT_MIRROR)
 			check_mirror(reader, statement);
 		else if (statement->kind == STATEMENT_LIMIT)

@@ -270,10 +270,8 @@ void policy_recover(struct policy_reader *reader)
 	}
 }
 
-void policy_recover_item(struct policy_reader *reader)
+void policy_recover_item(struct policy_reader *reader, size_t outside)
 {
-	size_t outside = reader->braces;
-
 	for (;;) {
 		enum token_kind kind = policy_peek(reader)->kind;
 		if (kind == TOKEN_END || (kind == TOKEN_CLOSE && reader->braces <= outside) ||

@@ -382,6 +382,10 @@ static int unknown_statement(struct policy_reader *reader)
 		     "happens to the rest"},
 	    {"table", "a set of addresses is: set NAME { ... }"},
 	    {"policy", "default drop is what happens to packets that no statement is about"},
+	    {"feed", "a feed is part of a set: set banned { feed drop { url \"https://...\" } }"},
+	    {"iptables", "text of iptables-save can be taken as it is: rules \"file\""},
+	    {"-A", "text of iptables-save can be taken as it is: rules \"file\""},
+	    {"*filter", "text of iptables-save can be taken as it is: rules \"file\""},
 	    {"ban", "block drops packets before anything else: block from @banned"},
 	    {"notrack", "stateless keeps packets out of connection tracking, and lets them in"},
 	};

@@ -95,11 +95,15 @@ bool policy_begins_statement(struct policy_reader *reader);
 int policy_item(struct policy_reader *reader);
 /* To the end of the statement that is broken. */
 void policy_recover(struct policy_reader *reader);
-/* To the end of an item within braces. */
-void policy_recover_item(struct policy_reader *reader);
+/* To the end of an item within that many braces. */
+void policy_recover_item(struct policy_reader *reader, size_t outside);
 
 /* --- Errors: all return -EINVAL ------------------------------------------------------------------ */
 
+/* hints.c: what was meant by a word that is no address, or that stands where it cannot; NULL: who knows. In the
+ * arena, or constant. */
+const char *policy_hint_address(struct policy_reader *reader, struct text word, bool in_set);
+const char *policy_hint_word(struct policy_reader *reader, struct text word);
 /* An error at a token; `said` gets the diagnostic, for labels and hints, when it is not NULL. */
 __attribute__((format(printf, 5, 6))) int policy_error(struct policy_reader *reader,
 						       const struct policy_token *token, const char *code,

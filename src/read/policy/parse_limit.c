@@ -18,9 +18,17 @@ static int parse_rate(struct policy_reader *reader, struct policy_limit *limit)
 	if (token->kind != TOKEN_WORD)
 		return policy_expected(reader, "a rate, such as 50/s", NULL, 0);
 	const char *wrong = value_rate(token->text, &limit->rate, &limit->second);
-	if (wrong)
-		return policy_error(reader, token, "bad-rate", NULL, "%.*s %s", (int)token->text.size,
-				    token->text.data, wrong);
+	if (wrong) {
+		struct diagnostic *said;
+		uint64_t number;
+		bool bare = !value_number(token->text, 1, 1000000, &number);
+		policy_error(reader, token, "bad-rate", &said, "%.*s %s", (int)token->text.size,
+			     token->text.data, wrong);
+		if (bare)
+			diagnostic_hint(said, "at %.*s/s, or /min, /h, /d", (int)token->text.size,
+					token->text.data);
+		return -EINVAL;
+	}
 	policy_take(reader);
 	return 0;
 }

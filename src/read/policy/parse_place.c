@@ -75,15 +75,16 @@ static int parse_literal(struct policy_reader *reader, struct policy_place *plac
 		policy_error(reader, token, "bad-address", &said, "%.*s %s", (int)token->text.size,
 			     token->text.data, wrong);
 		const char *near = nearest_name(token->text, place_words, COUNT_OF(place_words));
+		const char *hint;
 		struct text name = token->text;
 		if (near)
 			diagnostic_hint(said, "did you mean %s?", near);
 		else if (name_index_find(reader->sets, name))
 			diagnostic_hint(said, "the set is @%.*s", (int)name.size, name.data);
 		else if (name.size && name.data[0] == '!')
-			diagnostic_hint(said,
-					"there is no \"not\": leave addresses out of a set with except, or "
-					"let a statement that stands before decide of them");
+			diagnostic_hint(said, "%s", policy_hint_word(reader, name));
+		else if ((hint = policy_hint_address(reader, name, false)))
+			diagnostic_hint(said, "%s", hint);
 		return -EINVAL;
 	}
 	return masked ? host_bits(reader, token, place->family, place->range) : 0;
@@ -163,8 +164,15 @@ int parse_address(struct policy_reader *reader, enum family *family, address *va
 	if (token->kind != TOKEN_WORD)
 		return policy_expected(reader, "an address", NULL, 0);
 	if (value_addresses(token->text, family, &range, &masked) || range.low != range.high)
-		return policy_error(reader, token, "bad-address", NULL, "%.*s is not one address",
-				    (int)token->text.size, token->text.data);
+{
+		struct diagnostic *said;
+		const char *hint = policy_hint_address(reader, token->text, false);
+		policy_error(reader, token, "bad-address", &said, "%.*s is not one address",
+			     (int)token->text.size, token->text.data);
+		if (hint)
+			diagnostic_hint(said, "%s", hint);
+		return -EINVAL;
+	}
 	*value = range.low;
 	policy_take(reader);
 	return 0;

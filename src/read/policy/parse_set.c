@@ -256,6 +256,7 @@ static int parse_items(struct policy_reader *reader, struct policy_set *set, boo
 {
 	if (!policy_take_kind(reader, TOKEN_OPEN))
 		return policy_expected(reader, "{", NULL, 0);
+	size_t outside = reader->braces;
 	int result;
 	while ((result = policy_item(reader)) > 0) {
 		result = parse_item(reader, set);
@@ -267,7 +268,7 @@ static int parse_items(struct policy_reader *reader, struct policy_set *set, boo
 			return -ENOMEM;
 		if (result < 0) {
 			*wrong = true;
-			policy_recover_item(reader);
+			policy_recover_item(reader, outside);
 		}
 	}
 	return result;

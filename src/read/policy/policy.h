@@ -373,6 +373,12 @@ struct policy_conflict {
 	const struct policy_element *element;
 	const struct policy_statement *failsafe, *block;
 };
+/* The sources of failsafe statements that no member of the set may cover. What is not 0 ends it, and is what
+ * this returns; else 0. */
+int policy_failsafe_sources(const struct policy_tree *tree, const struct policy_set *set,
+			    int (*take)(void *context, const struct policy_statement *failsafe,
+					enum family family, struct address_range range),
+			    void *context);
 bool policy_failsafe_conflict(const struct policy_tree *tree, const struct policy_set *set,
 			      enum family family, const struct policy_elements *elements,
 			      struct policy_conflict *conflict);

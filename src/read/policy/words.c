@@ -37,8 +37,12 @@ int policy_expected(struct policy_reader *reader, const char *what, const char *
 	policy_error(reader, token, "unexpected-word", &said, "expected %s, not %s", what,
 		     text.data ? text.data : "");
 	buffer_fini(&text);
-	const char *near = token->kind == TOKEN_WORD ? nearest_name(token->text, words, count) : NULL;
-	if (near)
+	bool word = token->kind == TOKEN_WORD;
+	const char *hint = word ? policy_hint_word(reader, token->text) : NULL;
+	const char *near = word && !hint ? nearest_name(token->text, words, count) : NULL;
+	if (hint)
+		diagnostic_hint(said, "%s", hint);
+	else if (near && !text_is(token->text, near))
 		diagnostic_hint(said, "did you mean %s?", near);
 	return -EINVAL;
 }

@@ -1,0 +1,378 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# weir daemon: backends that fall and rise, feeds that are due, conntrack that fills, devices that come, rules that go.
+#
+#     $space 198.51.100.1  far0 -- end0  198.51.100.2, .3  $other
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	weir=${WEIR:-$BATS_TEST_DIRNAME/../../build/src/command/weir}
+	dir=$BATS_TEST_TMPDIR
+	state=$dir/state
+	policy=$dir/edge.weir
+	space=weir-t$$-daemon other=weir-t$$-backends
+	declare -gA backend=()
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	for program in nft python3 jq; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+	for namespace in "$space" "$other"; do
+		ip netns add "$namespace" 2>/dev/null || skip "network namespaces are not permitted"
+		ip -n "$namespace" link set lo up
+	done
+	inside nft list ruleset >/dev/null 2>&1 || skip "nft does not work here"
+}
+
+teardown() {
+	[ -z "${daemon:-}" ] || kill -9 "$daemon" 2>/dev/null || true
+	for process in "${backend[@]}"; do
+		kill "$process" 2>/dev/null || true
+	done
+	for namespace in "$space" "$other"; do
+		ip netns del "$namespace" 2>/dev/null || true
+	done
+}
+
+inside() { ip netns exec "$space" "$@"; }
+apply() { inside "$weir" apply "$policy" --state "$state" >"$dir/apply.log" 2>&1 || { cat "$dir/apply.log"; return 1; }; }
+
+# start_daemon OPTION...
+start_daemon() {
+	ip netns exec "$space" "$weir" daemon --state "$state" "$@" >>"$dir/log" 2>&1 3>&- &
+	daemon=$!
+	until_true said "looks after state"
+}
+said() { grep -qF -- "$1" "$dir/log"; }
+times_said() { grep -cF -- "$1" "$dir/log" || true; }
+stop_daemon() {
+	kill "$daemon"
+	wait "$daemon"
+	daemon=
+}
+
+# until_true COMMAND...: for ten seconds, as others may be at work on this machine
+until_true() {
+	for _ in {1..200}; do
+		if "$@" >/dev/null 2>&1; then return 0; fi
+		sleep 0.05
+	done
+	echo "in vain: $*"
+	cat "$dir/log" || true
+	return 1
+}
+
+network() {
+	ip link add far0 netns "$space" type veth peer name end0 netns "$other" 2>/dev/null || skip "veth is not available"
+	ip -n "$space" link set far0 up
+	ip -n "$other" link set end0 up
+	ip -n "$space" addr add 198.51.100.1/24 dev far0
+	ip -n "$other" addr add 198.51.100.2/24 dev end0
+	ip -n "$other" addr add 198.51.100.3/24 dev end0
+	ip -n "$space" addr add 192.0.2.1/32 dev lo
+}
+
+# serve LAST: a backend that says its name
+serve() {
+	ip netns exec "$other" python3 -c '
+import socket, sys
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind((sys.argv[1], 8080))
+listener.listen(64)
+while True:
+    try:
+        with listener.accept()[0] as connection:
+            connection.sendall(sys.argv[1][-1].encode())
+    except OSError:
+        pass' "198.51.100.$1" 3>&- &
+	backend[$1]=$!
+	until_true ip netns exec "$other" python3 -c "import socket; socket.create_connection(('198.51.100.$1', 8080), 1)"
+}
+fell() {
+	kill "${backend[$1]}"
+	wait "${backend[$1]}" 2>/dev/null || true
+	unset "backend[$1]"
+}
+
+# answers N: who answers N connections to the listener, and how often: "2=3 3=3"
+answers() {
+	inside python3 -c '
+import collections, socket, sys
+answers = collections.Counter()
+for i in range(int(sys.argv[1])):
+    try:
+        with socket.create_connection(("192.0.2.1", 80), 2) as connection:
+            answers[connection.recv(9).decode()] += 1
+    except OSError:
+        answers["none"] += 1
+print(*sorted(f"{name}={count}" for name, count in answers.items()))' "$1"
+}
+
+# balance [METHOD [MORE]]
+balance() {
+	cat >"$policy" <<-END
+		balance tcp to 192.0.2.1 port 80 ${1:-round-robin} {
+			198.51.100.2 port 8080
+			198.51.100.3 port 8080
+		} masquerade check every 1s
+		${2:-}
+		allow tcp to self port 22
+		default drop
+	END
+}
+backends() { inside "$weir" daemon status --state "$state" --json | jq -r '[.backends[] | .state] | join(" ")'; }
+backends_are() { [ "$(backends)" = "$1" ]; }
+
+@test "a backend that falls gets no connections, and gets them again when it is back" {
+	network
+	balance
+	serve 2
+	serve 3
+	apply
+	grep -q "while weir daemon runs, which it does not" "$dir/apply.log"
+	run -1 inside "$weir" daemon status --state "$state"
+	[ "$output" = "weir daemon does not run" ]
+	start_daemon
+	until_true backends_are "up up"
+	run -0 inside "$weir" daemon status --state "$state"
+	[ "$(answers 6)" = "2=3 3=3" ]
+	fell 3
+	until_true backends_are "up down"
+	[ "$(answers 6)" = "2=6" ]
+	run -1 inside "$weir" daemon status --state "$state"
+	[[ $output == *"192.0.2.1 port 80: 198.51.100.3 port 8080 is down since "*"(Connection refused)"* ]]
+	serve 3
+	until_true backends_are "up up"
+	[ "$(answers 6)" = "2=3 3=3" ]
+	[ "$(times_said "is down")" -eq 1 ]
+}
+
+@test "a backend that is out is no change of the rules: apply, feeds and rollback take no notice" {
+	network
+	balance
+	serve 2
+	apply
+	inside nft -s list ruleset >"$dir/whole"
+	start_daemon
+	until_true backends_are "up down"
+	run -0 inside "$weir" apply "$policy" --state "$state"
+	[ "$output" = "Nothing to change: the kernel has these rules." ]
+	[ "$(answers 4)" = "2=4" ]
+	# another state, with the same backends: not for a moment is one of them in that is down
+	balance round-robin 'allow tcp to self port 23'
+	apply
+	[ "$(answers 4)" = "2=4" ]
+	run -0 inside "$weir" rollback --state "$state"
+	[ "$(answers 4)" = "2=4" ]
+	stop_daemon
+	diff "$dir/whole" <(inside nft -s list ruleset)
+	[ ! -e "$state/daemon.json" ]
+}
+
+@test "other backends are checked as soon as they are applied; those that were out stay out" {
+	network
+	balance
+	serve 2
+	apply
+	start_daemon
+	until_true backends_are "up down"
+	sed -i 's/198.51.100.3 port 8080/198.51.100.3 port 8080 weight 2\n\t198.51.100.4 port 8080/' "$policy"
+	apply
+	until_true backends_are "up down down"
+	[ "$(answers 4)" = "2=4" ]
+	echo 'allow tcp to self port 24' >"$policy"
+	apply
+	until_true backends_are ""
+}
+
+@test "by source: clients of the other backend stay there" {
+	network
+	balance 'hash source'
+	serve 2
+	serve 3
+	apply
+	start_daemon
+	until_true backends_are "up up"
+	before=$(inside nft -s list chain ip weir nat-weir-balance-1 | grep -c 198.51.100.2)
+	inside nft -s list chain ip weir nat-weir-balance-1 | grep 198.51.100.2 >"$dir/before"
+	[ "$before" -eq 16 ]
+	fell 3
+	until_true backends_are "up down"
+	until_true sh -c "! ip netns exec $space nft list chain ip weir nat-weir-balance-1 | grep -q 198.51.100.3"
+	inside nft -s list chain ip weir nat-weir-balance-1 >"$dir/after"
+	[ "$(grep -c 198.51.100.2 "$dir/after")" -eq 32 ]
+	grep -qxFf "$dir/before" "$dir/after"
+	[ "$(grep -cxFf "$dir/before" "$dir/after")" -eq 16 ]
+}
+
+@test "where none answers all stay in" {
+	network
+	balance
+	apply
+	inside nft -s list ruleset >"$dir/whole"
+	start_daemon
+	until_true backends_are "down down"
+	said "so are all others, and all stay in"
+	sleep 0.3
+	diff "$dir/whole" <(inside nft -s list ruleset)
+	run -1 inside "$weir" daemon status --state "$state"
+	[[ $output == *"gets connections all the same"* ]]
+	serve 2
+	until_true backends_are "up down"
+	until_true sh -c "! ip netns exec $space nft list chain ip weir nat-weir-balance-1 | grep -q 198.51.100.3"
+}
+
+@test "a connection that a silent backend was given begins anew with another" {
+	network
+	balance
+	serve 2
+	serve 3
+	apply
+	start_daemon
+	until_true backends_are "up up"
+	ip netns exec "$other" nft add table ip wall
+	ip netns exec "$other" nft 'add chain ip wall in { type filter hook input priority 0; }'
+	ip netns exec "$other" nft add rule ip wall in ip daddr 198.51.100.3 drop
+	# two of these go to the silent one; their second SYN comes when it is out
+	for client in 1 2 3 4; do
+		ip netns exec "$space" python3 -c '
+import socket
+with socket.create_connection(("192.0.2.1", 80), 20) as connection:
+    print(connection.recv(9).decode())' >>"$dir/answers" 3>&- &
+		backend[client$client]=$!
+	done
+	for client in 1 2 3 4; do
+		wait "${backend[client$client]}"
+	done
+	[ "$(sort "$dir/answers" | uniq -c | tr -s ' ')" = " 4 2" ]
+	until_true backends_are "up down"
+}
+
+@test "killed and started anew it goes on where it was; on SIGTERM all backends are in" {
+	network
+	balance
+	serve 2
+	apply
+	inside nft -s list ruleset >"$dir/whole"
+	start_daemon
+	until_true backends_are "up down"
+	[ "$(answers 4)" = "2=4" ]
+	run -3 inside "$weir" daemon --state "$state"
+	[[ $output == *"another daemon of weir looks after"* ]]
+	kill -9 "$daemon"
+	wait "$daemon" || true
+	[ "$(answers 4)" = "2=4" ]
+	run -0 inside "$weir" apply "$policy" --state "$state"
+	[[ $output == *"Nothing to change"* ]]
+	rm "$dir/log"
+	start_daemon
+	until_true backends_are "up down"
+	[ "$(answers 4)" = "2=4" ]
+	kill -HUP "$daemon"
+	sleep 0.2
+	stop_daemon
+	diff "$dir/whole" <(inside nft -s list ruleset)
+}
+
+@test "rules of backends that somebody else has changed are left alone, and it is said" {
+	network
+	balance
+	serve 2
+	apply
+	inside nft flush chain ip weir nat-weir-balance-1
+	start_daemon
+	until_true said "are not those that were applied"
+	[ -z "$(inside nft list chain ip weir nat-weir-balance-1 | grep dnat)" ]
+	apply
+	until_true backends_are "up down"
+	until_true sh -c "[ \"\$(ip netns exec $space nft list chain ip weir nat-weir-balance-1 | grep -c dnat)\" -eq 1 ]"
+}
+
+# What the unit gives it.
+confined() {
+	setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+bpf,+perfmon "$@"
+}
+
+@test "it needs no more than the unit's capabilities" {
+	network
+	balance
+	serve 2
+	confined true 2>/dev/null || skip "setpriv cannot do this here"
+	apply
+	inside setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+bpf,+perfmon \
+		unshare -Un true 2>/dev/null || skip "namespaces of users are not permitted"
+	ip netns exec "$space" setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+bpf,+perfmon \
+		"$weir" daemon --state "$state" >>"$dir/log" 2>&1 3>&- &
+	daemon=$!
+	until_true backends_are "up down"
+	until_true sh -c "! ip netns exec $space nft list chain ip weir nat-weir-balance-1 | grep -q 198.51.100.3"
+	[ "$(answers 4)" = "2=4" ]
+}
+
+@test "the service manager is told that it is ready, alive and ending" {
+	cat >"$policy" <<<'allow tcp to self port 22'
+	apply
+	python3 -c '
+import socket, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+listener.bind(sys.argv[1])
+print("bound", flush=True)
+while True:
+    print(listener.recv(4096).decode(), flush=True)' "$dir/notify" >"$dir/notified" 3>&- &
+	backend[notify]=$!
+	until_true grep -q bound "$dir/notified"
+	NOTIFY_SOCKET=$dir/notify WATCHDOG_USEC=200000 start_daemon
+	until_true grep -q READY=1 "$dir/notified"
+	until_true grep -q WATCHDOG=1 "$dir/notified"
+	kill -HUP "$daemon"
+	until_true grep -q RELOADING=1 "$dir/notified"
+	stop_daemon
+	until_true grep -q STOPPING=1 "$dir/notified"
+}
+
+@test "feeds of the policy are fetched when they are due, and applied" {
+	printf '203.0.113.7\n' >"$dir/list"
+	cat >"$policy" <<-END
+		set banned { feed drop { url "file://$dir/list" } }
+		block from @banned
+	END
+	apply
+	start_daemon "$policy"
+	until_true inside "$weir" set test banned 203.0.113.7 --state "$state"
+	until_true sh -c "'$weir' daemon status --state '$state' | grep -q 'fetched .* ago, status 0'"
+	inside "$weir" feed list "$policy" --state "$state" | grep -q 'due in 1[12] h'
+	stop_daemon
+}
+
+@test "a policy that is not what is in force is not applied for its feeds" {
+	printf '203.0.113.7\n' >"$dir/list"
+	cat >"$policy" <<-END
+		set banned { feed drop { url "file://$dir/list" } }
+		block from @banned
+	END
+	apply
+	echo 'default drop' >>"$policy"
+	start_daemon "$policy"
+	until_true said "its feeds are not applied"
+	until_true said "ended with status 1"
+	! inside nft list ruleset | grep -q 203.0.113.7
+}
+
+@test "conntrack that is fuller than the policy says is told once" {
+	most=$(cat /proc/sys/net/netfilter/nf_conntrack_max 2>/dev/null) || skip "connections are not followed here"
+	[ "$most" -le 400000 ] || skip "nf_conntrack_max is $most: too many to fill one percent of"
+	printf 'conntrack { warn at 1%% }\ndefault drop\n' >"$policy"
+	apply
+	start_daemon
+	inside python3 -c '
+import socket, sys
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in range(1, int(sys.argv[1])):
+    sender.sendto(b"", ("127.0.0.1", port))' "$((most / 90))" || true
+	until_true said "conntrack is 1% full"
+	[ "$(inside "$weir" daemon status --state "$state" --json | jq .conntrack_above)" = true ]
+	sleep 2.5
+	[ "$(times_said "conntrack is")" -eq 1 ]
+}
