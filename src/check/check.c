@@ -39,18 +39,33 @@ const char *check_text(struct check *check, struct buffer *buffer)
 	return copy ? copy : "?";
 }
 
+/* A statement of a policy becomes rules of both families, of which the same may be to say. */
+static bool said_of_other_family(const struct check *check, struct span span, const char *message)
+{
+	for (size_t i = 0; check->ruleset->translated && message && i < check->found_count; i++) {
+		const struct found *found = check->found[i];
+		if (found->type == check->type && found->span.source == span.source &&
+		    found->span.begin == span.begin && found->span.end == span.end &&
+		    strcmp(found->message, message) == 0)
+			return true;
+	}
+	return false;
+}
+
 struct found *check_add(struct check *check, struct span span, const char *format, ...)
 {
+	va_list arguments;
+	va_start(arguments, format);
+	const char *message = format_text(check, format, arguments);
+	va_end(arguments);
+	if (said_of_other_family(check, span, message))
+		return NULL;
 	check->result->found[check->type->severity]++;
 	size_t limit = check->type->severity == SEVERITY_NOTE ? NOTES_MAX : FOUND_MAX;
 	if (check->type_count++ >= limit) {
 		check->result->hidden++;
 		return NULL;
 	}
-	va_list arguments;
-	va_start(arguments, format);
-	const char *message = format_text(check, format, arguments);
-	va_end(arguments);
 	struct found *found = NULL;
 	if (message)
 		found = arena_alloc(check->arena, sizeof(*found));

@@ -32,10 +32,20 @@ static bool ends_walk_of_previous(struct check *check, const struct rule *rule)
 	       strcmp(rule_condition_text(check, rule - 1), rule_condition_text(check, rule)) == 0;
 }
 
+/* One of the rules that a policy's statement becomes: nobody can take it out by itself. A rule of a `rules` file
+ * stands there as iptables has it. */
+static bool is_of_statement(const struct check *check, const struct rule *rule)
+{
+	struct text text = rule->span.source ? span_text(rule->span) : (struct text){0};
+
+	return check->ruleset->translated && text.size && text.data[0] != '-';
+}
+
 static bool is_redundant(struct check *check, const struct rule *rule)
 {
 	const struct rule_reach *reach = check_reach(check, rule);
-	if (!reach || reach->reach != REACH_SOME || !reach->redundant || rule_reads_state(rule))
+	if (!reach || reach->reach != REACH_SOME || !reach->redundant || rule_reads_state(rule) ||
+	    is_of_statement(check, rule))
 		return false;
 	if (rule->target.chain && !rule->target.chain->rule_count)
 		return false;

@@ -5,6 +5,7 @@
 #include "command/applied.h"
 #include "command/attaching.h"
 #include "command/command.h"
+#include "command/early_private.h"
 #include "command/early_state.h"
 #include "command/reason.h"
 #include "kernel/nft_fingerprint.h"
@@ -254,10 +255,12 @@ static int compare_applied(struct attach *attach, bool *applied)
 	}
 	if (!error && number)
 		error = early_state_rules(&attach->store, attach->arena, number, live, &rules, &why);
-	if (!error && number && ruleset_equal(attach->ruleset, rules, &text)) {
+	if (!error && number && !attach->live && ruleset_equal(attach->ruleset, rules, &text)) {
 		*applied = true;
 		attach->attaching.has_fingerprint = attach->attaching.by_hand = true;
 		attach->attaching.rules = META_APPLIED;
+		if (early_counts(attach->ruleset)) /* as weir apply does */
+			attach->arguments.allowed |= EFFECT_COUNTER;
 	}
 	if (error == -ESTALE) { /* to be compared with what is live otherwise */
 		command_fail("attach", EXIT_DONE, "%s", why.data);
@@ -361,6 +364,8 @@ static int print_text(const struct attach *attach)
 	       totals.rules);
 	if (totals.some)
 		printf(", %zu of them in part", totals.some);
+	if (totals.limited)
+		printf(", %zu above a rate", totals.limited);
 	printf("\n");
 	if (totals.none && !attach->verbose)
 		printf("  %zu are left to the kernel; --verbose or weir compile say why\n", totals.none);
@@ -421,6 +426,7 @@ static int print_json(const struct attach *attach)
 	add_number(object, "dropping", totals.rules);
 	add_number(object, "early", totals.all);
 	add_number(object, "early_in_part", totals.some);
+	add_number(object, "limited", totals.limited);
 	add_number(object, "not_early", totals.none);
 	add_number(object, "unreached", totals.unreached);
 	add_number(object, "table_bytes", attach->attaching.plane->size);
@@ -508,6 +514,8 @@ static int attach_main(int argc, char **argv)
 		attaching->mode = attach.mode;
 		attaching->vouched = attach.vouched;
 		attaching->trusted = attach.trust;
+		attaching->options = attach.arguments.allowed || attach.arguments.local_count ||
+				     attach.arguments.forwarding != TRUTH_UNKNOWN || attach.vouched;
 		attaching->log = attach.verbose;
 		attaching->progress = true;
 		code = attach.arena ? run(&attach) : fail_system(&attach, -ENOMEM, "no memory");

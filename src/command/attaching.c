@@ -199,8 +199,7 @@ static int describe(struct attaching *attaching)
 	    .trusted = attaching->trusted,
 	    .rules = (uint8_t)attaching->rules,
 	    .by_hand = attaching->by_hand,
-	    .options = attaching->by_hand && (arguments->allowed || arguments->local_count ||
-					      attaching->vouched || arguments->forwarding != TRUTH_UNKNOWN),
+	    .options = attaching->options,
 	    .compile_ns = attaching->compile_ns,
 	    .proof_ns = attaching->proof_ns,
 	    .blob_bytes = attaching->plane->size,
@@ -331,6 +330,7 @@ struct attaching_totals attaching_count(const struct attaching *attaching)
 						  [COVERAGE_UNREACHED] = &totals.unreached};
 
 			totals.rules += count;
+			totals.limited += region->covered[i].limit ? count : 0;
 			*places[region->covered[i].coverage] += count;
 		}
 	}

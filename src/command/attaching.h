@@ -20,7 +20,8 @@ struct attaching {
 	enum attach_mode mode;
 	unsigned vouched;      /* enum vouch */
 	enum meta_rules rules; /* whose they are; has_fingerprint, fingerprint: of what is live */
-	bool trusted, by_hand, has_fingerprint;
+	bool trusted, has_fingerprint;
+	bool by_hand, options; /* by weir attach, and told more than what the host says */
 	uint64_t fingerprint;
 	bool log; /* the verifier's, when it refuses */
 	bool progress;
@@ -58,6 +59,7 @@ void attaching_fini(struct attaching *attaching);
 /* What becomes of the rules and policies that drop. */
 struct attaching_totals {
 	size_t rules, all, some, none, unreached;
+	size_t limited; /* of all and some: above a rate */
 };
 struct attaching_totals attaching_count(const struct attaching *attaching);
 /* Something of note about the mode, or NULL. */

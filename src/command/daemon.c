@@ -10,9 +10,11 @@
 #include "command/clean.h"
 #include "command/command.h"
 #include "command/early_apply.h"
+#include "command/early_state.h"
 #include "daemon/conntrack.h"
 #include "daemon/events.h"
 #include "daemon/notify.h"
+#include "kernel/link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +51,8 @@ static const char help[] =
     "SIGHUP: reads the policy again. For systemd there is weir-daemon.service.\n"
     "Exit status: 0 ended, 1 findings of status, 2 bad usage, 3 the system refused.\n";
 
-#define LOOK (5 * SECOND_NS)    /* how often what nobody tells of is looked at */
+#define FACTS (5 * SECOND_NS)   /* how often what nobody tells of is looked at: what the host says, ... */
+#define LOOK (60 * SECOND_NS)   /* ... and members whose time is over */
 #define LOCKED (SECOND_NS / 5)  /* until the lock is tried for again */
 #define AGAIN (5 * SECOND_NS)   /* behind something that failed */
 #define SETTLE (SECOND_NS / 50) /* more changes often follow one */
@@ -59,9 +62,10 @@ static const char help[] =
 struct loop {
 	struct daemon daemon;
 	int signals, links, nftables;
-	uint64_t put, look, conntrack, watchdog, watchdog_every; /* when */
-	uint64_t earliest;                                       /* look, not before */
+	uint64_t put, look, facts, conntrack, watchdog, watchdog_every; /* when */
+	uint64_t earliest;                                              /* look, not before */
 	bool reload, end;
+	bool told; /* the service manager, that it reads all anew */
 };
 
 /* --- Words --------------------------------------------------------------------------------------- */
@@ -159,6 +163,21 @@ static int find_state(struct loop *loop, uint64_t now, struct buffer *why)
 	return error;
 }
 
+/* Whether there is early drop to be looked after: all rules and members are read for it. */
+static bool has_early(struct daemon *daemon)
+{
+	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
+	struct early_devices devices = {0};
+	struct buffer why = {0};
+	struct link *links;
+	size_t count = 1;
+	int error =
+	    arena ? early_devices_read(&daemon->store, arena, daemon->number, &devices, &why) : -ENOMEM;
+
+	buffer_fini(&why);
+	return error || devices.count || link_with_xdp(arena, &links, &count) || count;
+}
+
 /* With the lock held. */
 static int work(struct loop *loop, bool look, uint64_t now, struct buffer *why)
 {
@@ -167,7 +186,7 @@ static int work(struct loop *loop, bool look, uint64_t now, struct buffer *why)
 	int error = find_state(loop, now, why);
 	int put = daemon->arena ? daemon_put(daemon, false, why) : 0;
 
-	if (!error && look) {
+	if (!error && look && has_early(daemon)) {
 		error = early_widen(&daemon->store, daemon->number, NULL, false, &report, why);
 		tell_early(daemon, &report);
 		early_report_fini(&report);
@@ -199,8 +218,6 @@ static void attend(struct loop *loop)
 	}
 	daemon_fault(daemon, error ? (why.size ? why.data : strerror(-error)) : NULL);
 	buffer_fini(&why);
-	if (look)
-		daemon_withdraw_stale(daemon);
 	/* What takes long is done less often; what somebody tells of, half of the time. */
 	uint64_t now = state_clock(), took = now - begun;
 	loop->put = error ? now + AGAIN : UINT64_MAX;
@@ -217,6 +234,18 @@ static void look_soon(struct loop *loop, uint64_t now)
 
 	if (when < loop->look)
 		loop->look = when;
+}
+
+/* What XDP was computed from, but for the rules, is cheap to look at. */
+static void look_at_facts(struct loop *loop, uint64_t begun)
+{
+	if (begun < loop->facts)
+		return;
+	bool stale = daemon_withdraw_stale(&loop->daemon);
+	uint64_t now = state_clock(), took = now - begun;
+	loop->facts = now + (10 * took > FACTS ? 10 * took : FACTS);
+	if (stale)
+		look_soon(loop, now);
 }
 
 /* --- Conntrack ----------------------------------------------------------------------------------- */
@@ -274,10 +303,9 @@ static void take_signals(struct loop *loop, uint64_t now)
 			snprintf(ready, sizeof(ready), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
 				 (uint64_t)clock.tv_sec * 1000000 + (uint64_t)clock.tv_nsec / 1000);
 			notify_send(ready);
-			loop->reload = true;
+			loop->reload = loop->told = true;
 			loop->look = loop->daemon.feeds.next = now;
 			loop->daemon.feeds.seen = (struct stat){0};
-			notify_send("READY=1");
 		} else {
 			loop->end = true;
 		}
@@ -289,7 +317,9 @@ static uint64_t next_time(const struct loop *loop)
 	const struct daemon *daemon = &loop->daemon;
 	uint64_t next = checks_next(&daemon->checks);
 	const uint64_t others[] = {
-	    loop->put, loop->look,
+	    loop->put,
+	    loop->look,
+	    loop->facts,
 	    daemon->tree && daemon->tree->conntrack.warn ? loop->conntrack : UINT64_MAX,
 	    loop->watchdog_every ? loop->watchdog : UINT64_MAX,
 	    daemon->feeds.path && !daemon->feeds.process ? daemon->feeds.next : UINT64_MAX};
@@ -331,16 +361,23 @@ static int turn(struct loop *loop, struct pollfd *fds)
 	now = state_clock();
 	if (fds[0].revents)
 		take_signals(loop, now);
-	if (fds[1].revents && events_read(loop->links))
+	unsigned events = fds[1].revents ? events_read(loop->links) : 0;
+	if (fds[2].revents)
+		events |= events_read(loop->nftables);
+	/* weir's own commands look after XDP themselves. */
+	if (events & (EVENT_LINKS | EVENT_RULES))
 		look_soon(loop, now);
-	if (fds[2].revents && events_read(loop->nftables)) {
-		look_soon(loop, now);
+	if (events & (EVENT_RULES | EVENT_WEIR))
 		loop->put = 0;
-	}
 	checks_run(&daemon->checks, fds + 3, count - 3, now, checked, loop);
 	if (loop->end)
 		return 0;
+	look_at_facts(loop, now);
 	attend(loop);
+	if (loop->told) {
+		loop->told = false;
+		notify_send("READY=1");
+	}
 	if (now >= loop->conntrack) {
 		look_at_conntrack(daemon);
 		loop->conntrack = now + CONNTRACK;

@@ -19,13 +19,15 @@
 
 /* Feeds of a policy, and the process that fetches them. */
 struct daemon_feeds {
-	const char *path; /* NULL: none are fetched */
-	struct arena *arena;
-	struct policy_tree *tree; /* NULL: not read */
-	struct stat seen;         /* the file, when it was read */
-	uint64_t next;            /* when they are looked at */
-	pid_t process;            /* 0: none */
-	int64_t last;             /* seconds since 1970: the last one ended; 0: none has */
+	const char *path;    /* NULL: none are fetched */
+	struct arena *arena; /* NULL: it was not read */
+	size_t count, capacity;
+	struct daemon_feed *list;
+	struct stat seen; /* the file, when it was read */
+	bool failed;      /* it could not be */
+	uint64_t next;    /* when they are looked at */
+	pid_t process;    /* 0: none */
+	int64_t last;     /* seconds since 1970: the last one ended; 0: none has */
 	int status;
 };
 
@@ -78,8 +80,9 @@ void daemon_feeds_stop(struct daemon *daemon);
 
 /* --- daemon_stale.c -------------------------------------------------------------------------------- */
 
-/* Takes away what weir attach attached for rules of iptables, where these or the host are others now. */
-void daemon_withdraw_stale(const struct daemon *daemon);
+/* Takes away what weir attach attached for rules of iptables, where these or the host are others now. Whether
+ * the host is another than what is attached for applied rules was computed from. */
+bool daemon_withdraw_stale(const struct daemon *daemon);
 
 /* --- daemon_status.c ------------------------------------------------------------------------------- */
 

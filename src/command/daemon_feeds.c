@@ -20,46 +20,79 @@
 #define LOOK_MAX (60 * SECOND_NS) /* the clock may be set, the policy be edited */
 #define AGAIN (60 * SECOND_NS)    /* at least, behind one that failed */
 #define SOON (5 * SECOND_NS)
-#define MARKED (300 * SECOND_NS) /* copies that could not be applied are tried again */
-#define STOP_WAIT 10             /* s */
+#define MARKED 300   /* copies that could not be applied are tried again */
+#define STOP_WAIT 10 /* s */
+
+/* What is known of the policy: it may have large lists, which are not kept. */
+struct daemon_feed {
+	const char *name;
+	struct policy_feed feed; /* url, every */
+};
 
 static void forget_policy(struct daemon_feeds *feeds)
 {
 	if (feeds->arena)
 		arena_free(feeds->arena);
 	feeds->arena = NULL;
-	feeds->tree = NULL;
+	feeds->list = NULL;
+	feeds->count = feeds->capacity = 0;
+}
+
+static int keep_feeds(struct daemon_feeds *feeds, const struct policy_tree *tree)
+{
+	for (size_t i = 0; i < tree->set_count; i++)
+		for (size_t j = 0; j < tree->sets[i]->feed_count; j++) {
+			const struct policy_feed *feed = &tree->sets[i]->feeds[j];
+			struct daemon_feed *kept = arena_push(feeds->arena, (void **)&feeds->list,
+							      &feeds->count, &feeds->capacity, sizeof(*kept));
+			if (!kept)
+				return -ENOMEM;
+			kept->name = arena_copy(feeds->arena, feed->name.data, feed->name.size);
+			kept->feed.url = arena_copy(feeds->arena, feed->url, strlen(feed->url));
+			kept->feed.every = feed->every;
+			if (!kept->name || !kept->feed.url)
+				return -ENOMEM;
+		}
+	return 0;
+}
+
+static bool is_as_seen(const struct daemon_feeds *feeds, const struct stat *status)
+{
+	const struct stat *seen = &feeds->seen;
+
+	return feeds->arena && status->st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+	       status->st_mtim.tv_nsec == seen->st_mtim.tv_nsec && status->st_size == seen->st_size &&
+	       status->st_ino == seen->st_ino;
 }
 
 /* Of what it includes nothing is seen here; the process that fetches reads it all anew. */
 static void read_policy(struct daemon *daemon)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
 	const struct policy_options options = {.now = (uint64_t)time(NULL)};
 	struct daemon_feeds *feeds = &daemon->feeds;
+	struct policy_tree *tree;
 	struct source *source;
-	struct stat status;
+	struct stat status = {0};
 
-	if (stat(feeds->path, &status) < 0) {
-		daemon_log(daemon, LOG_WARNING, "no feeds are fetched: %s: %s", feeds->path, strerror(errno));
-		forget_policy(feeds);
-		return;
-	}
-	if (feeds->tree && status.st_mtim.tv_sec == feeds->seen.st_mtim.tv_sec &&
-	    status.st_mtim.tv_nsec == feeds->seen.st_mtim.tv_nsec && status.st_size == feeds->seen.st_size &&
-	    status.st_ino == feeds->seen.st_ino)
+	if (stat(feeds->path, &status) == 0 && is_as_seen(feeds, &status))
 		return;
 	forget_policy(feeds);
-	feeds->arena = arena_new();
-	int error = sink && feeds->arena ? policy_read_regular(feeds->arena, feeds->path, &source) : -ENOMEM;
+	int error = sink && arena ? policy_read_regular(arena, feeds->path, &source) : -ENOMEM;
 	if (!error)
-		error = policy_read(feeds->arena, sink, source, &options, &feeds->tree);
+		error = policy_read(arena, sink, source, &options, &tree);
+	feeds->arena = error ? NULL : arena_new();
+	if (!error)
+		error = feeds->arena ? keep_feeds(feeds, tree) : -ENOMEM;
 	if (error) {
-		daemon_log(daemon, LOG_WARNING, "no feeds are fetched: %s cannot be read: weir feed list %s",
-			   feeds->path, feeds->path);
+		if (!feeds->failed)
+			daemon_log(daemon, LOG_WARNING, "no feeds are fetched: %s: %s", feeds->path,
+				   error == -EINVAL ? "it cannot be read; see weir feed list"
+						    : strerror(-error));
 		forget_policy(feeds);
-		return;
 	}
+	feeds->failed = error;
 	feeds->seen = status;
 }
 
@@ -67,9 +100,9 @@ static void read_policy(struct daemon *daemon)
 static int64_t seconds_left(struct daemon *daemon, int64_t most)
 {
 	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
+	const struct daemon_feeds *feeds = &daemon->feeds;
 	struct feed_store store = FEED_STORE_NONE;
 	struct buffer why = {0};
-	const struct policy_tree *tree = daemon->feeds.tree;
 	int64_t now = (int64_t)time(NULL), left = most;
 	char path[PATH_MAX];
 	int error = arena ? 0 : -ENOMEM;
@@ -78,19 +111,14 @@ static int64_t seconds_left(struct daemon *daemon, int64_t most)
 		error = -ENAMETOOLONG;
 	if (!error)
 		error = feed_store_open(path, false, &store, &why);
-	for (size_t i = 0; i < tree->set_count && left > 0; i++)
-		for (size_t j = 0; j < tree->sets[i]->feed_count && left > 0; j++) {
-			const struct policy_feed *feed = &tree->sets[i]->feeds[j];
-			struct feed_record record = FEED_RECORD_NONE;
-			char *name = arena ? arena_copy(arena, feed->name.data, feed->name.size) : NULL;
-			if (!error && name)
-				feed_record_read(arena, &store, name, &record);
-			int64_t due = feed_due(&record, feed, now);
-			if (due - now < left)
-				left = due - now;
-		}
-	if (!error && left > 0 && feed_store_marked(&store) &&
-	    now - daemon->feeds.last >= (int64_t)(MARKED / SECOND_NS))
+	for (size_t i = 0; i < feeds->count; i++) {
+		struct feed_record record = FEED_RECORD_NONE;
+		if (!error)
+			feed_record_read(arena, &store, feeds->list[i].name, &record);
+		int64_t due = feed_due(&record, &feeds->list[i].feed, now);
+		left = due - now < left ? due - now : left;
+	}
+	if (!error && left > 0 && feed_store_marked(&store) && now - feeds->last >= MARKED)
 		left = 0;
 	feed_store_close(&store);
 	buffer_fini(&why);
@@ -121,7 +149,7 @@ void daemon_feeds_look(struct daemon *daemon, uint64_t now)
 		return;
 	feeds->next = now + LOOK_MAX;
 	read_policy(daemon);
-	if (!feeds->tree)
+	if (!feeds->count)
 		return;
 	int64_t left = seconds_left(daemon, (int64_t)(LOOK_MAX / SECOND_NS));
 	if (left > 0) {

@@ -15,7 +15,7 @@
 struct looking {
 	const struct daemon *daemon;
 	struct arena *arena;
-	bool live_read, live_known;
+	bool live_read, live_known, stale;
 	uint64_t fingerprint;
 };
 
@@ -52,18 +52,22 @@ static void look_at(struct looking *looking, const struct link *link)
 	struct host host;
 	size_t count = 0;
 
-	if (attachment_open(link_program(link), &attachment) || attachment.meta.header->rules != META_LIVE ||
-	    host_read(looking->arena, link->name, &host))
+	if (attachment_open(link_program(link), &attachment) || host_read(looking->arena, link->name, &host))
 		return;
-	if (attachment.meta.header->has_fingerprint)
+	bool live = attachment.meta.header->rules == META_LIVE;
+	if (live && attachment.meta.header->has_fingerprint)
 		read_live(looking);
-	if (!attachment_stale(looking->arena, &attachment.meta, &host,
-			      looking->live_known ? &looking->fingerprint : NULL, &problems, &count) &&
-	    count)
+	if (attachment_stale(looking->arena, &attachment.meta, &host,
+			     live && looking->live_known ? &looking->fingerprint : NULL, &problems, &count) ||
+	    !count)
+		return;
+	if (live)
 		withdraw(looking->daemon, link, &problems[0]);
+	else
+		looking->stale = true;
 }
 
-void daemon_withdraw_stale(const struct daemon *daemon)
+bool daemon_withdraw_stale(const struct daemon *daemon)
 {
 	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
 	struct looking looking = {.daemon = daemon, .arena = arena};
@@ -71,7 +75,8 @@ void daemon_withdraw_stale(const struct daemon *daemon)
 	size_t count;
 
 	if (!arena || link_with_xdp(arena, &links, &count))
-		return;
+		return false;
 	for (size_t i = 0; i < count; i++)
 		look_at(&looking, &links[i]);
+	return looking.stale;
 }

@@ -7,6 +7,7 @@
 #include "kernel/nft_fingerprint.h"
 #include "kernel/state_overlay.h"
 #include "kernel/state_switch.h"
+#include "read/load.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -150,6 +151,12 @@ static int judge(struct widening *widening, const struct link *link, const struc
 	struct host host;
 	int error = host_read(widening->arena, link->name, &host);
 
+	bool between = header->rules == META_BETWEEN;
+	if (error == -EPERM && !widening->narrowed &&
+	    (between || header->fingerprint != widening->fingerprint))
+		return early_take_away(link->name, link->index,
+				       "the rules are others, and the host cannot be looked at",
+				       widening->report, widening->why);
 	if (!error)
 		error = early_find_stale(widening->arena, attachment, &host, widening->fingerprint, &of_host,
 					 &of_rules);
@@ -157,7 +164,6 @@ static int judge(struct widening *widening, const struct link *link, const struc
 		buffer_printf(widening->why, "%s: cannot look at XDP: %s", link->name, strerror(-error));
 		return error;
 	}
-	bool between = header->rules == META_BETWEEN;
 	bool sound = !of_host && (widening->narrowed || (!of_rules && !between));
 	standing->is_there = true;
 	standing->by_hand = header->by_hand;
@@ -315,6 +321,44 @@ int early_in_force(struct state_store *store, uint32_t *number, struct buffer *w
 	return error;
 }
 
+/* What weir attach attached for the rules of iptables goes, too, when these are others now, or the host is.
+ */
+static int withdraw_live(const char *device, struct early_report *report, struct buffer *why)
+{
+	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
+	struct ruleset *live __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	uint64_t fingerprint = 0;
+	struct link *links;
+	size_t count = 0;
+	int error = arena && sink ? link_with_xdp(arena, &links, &count) : -ENOMEM;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		struct attachment attachment __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
+		const char *of_host, *of_rules;
+		enum presence presence;
+		struct host host;
+
+		if (device && strcmp(device, links[i].name) != 0)
+			continue;
+		error = early_look(&links[i], &attachment, &presence);
+		if (error || presence != PRESENT_LIVE)
+			continue;
+		if (!live)
+			error = rules_load_live(sink, &live);
+		if (!error)
+			error = meta_fingerprint(live, &fingerprint);
+		if (!error)
+			error = host_read(arena, links[i].name, &host);
+		if (!error)
+			error = early_find_stale(arena, &attachment, &host, fingerprint, &of_host, &of_rules);
+		if (!error && (of_host || of_rules))
+			error = early_take_away(links[i].name, links[i].index, of_host ? of_host : of_rules,
+						report, why);
+	}
+	return error == -ENODEV ? 0 : error;
+}
+
 int early_refresh(struct state_store *store, const char *device, struct buffer *report)
 {
 	struct early_report told = {0};
@@ -324,6 +368,8 @@ int early_refresh(struct state_store *store, const char *device, struct buffer *
 
 	if (!error)
 		error = early_widen(store, number, device, false, &told, &why);
+	if (!error)
+		error = withdraw_live(device, &told, &why);
 	early_report_print(&told, report);
 	if (error)
 		buffer_printf(report, "%s\n", why.data ? why.data : strerror(-error));

@@ -18,10 +18,11 @@ struct json_object;
 
 /* With the store's lock held: brings XDP of the state in force up to date on `device` (NULL: all devices).
  * Attaches where an interface statement names the device without `xdp off` and the host allows it; takes away
- * what weir attached for applied rules and no longer holds: other tables than the state's, facts of the host
- * that changed, a device that is no longer named. What others attached, or weir attach for rules that are
- * not the state's, stays. What was done, or why it could not be, goes to `report`, a line each; that
- * something could not be attached is no error. 0 or -errno. */
+ * what weir attached and no longer holds: other tables than the state's, other rules of iptables, facts of
+ * the host that changed, a device that is no longer named. What others attached stays. What was done, or why
+ * it could not be, goes to `report`, a line each; that something could not be attached is no error. 0 or
+ * -errno.
+ */
 int early_refresh(struct state_store *store, const char *device, struct buffer *report);
 
 /* --- For the commands that change what is applied ------------------------------------------------- */

@@ -103,7 +103,8 @@ static _Noreturn void hold(struct state_store *store, uint64_t deadline)
 /* The store's lock is the caller's: this process must not keep it. */
 static void become_holder(const struct state_store *store, int lock, uint64_t deadline)
 {
-	struct state_store own = {.path = store->path, .directory = store->directory, .lock = -1};
+	struct state_store own = {
+	    .path = store->path, .directory = store->directory, .lock = -1, .space = -1};
 	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (setsid() < 0 || nowhere < 0 || chdir("/") < 0)

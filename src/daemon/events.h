@@ -11,7 +11,12 @@
 int events_links(void);
 int events_nftables(void);
 
-/* Reads what has come. Whether there was a change by another process than this. */
-bool events_read(int socket);
+enum event {
+	EVENT_LINKS = 1,
+	EVENT_RULES = 2, /* but for members of sets in tables that are not weir's */
+	EVENT_WEIR = 4,  /* rules, by a process called weir */
+};
+/* Reads what has come: enum event, ored; 0: nothing, but for what this process did itself. */
+unsigned events_read(int socket);
 
 #endif

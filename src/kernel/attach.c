@@ -5,44 +5,34 @@
  * where there is none (XDP_FLAGS_UPDATE_IF_NOEXIST); if anything else was attached meanwhile, the kernel
  * refuses. */
 #include "kernel/attach.h"
+#include "kernel/program_record.h"
+#include "kernel/run_lock.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-/* One lock for the machine: held for the moment of the switch only. flock(2) ends with its holder. */
-#define LOCK_PATH "/run/weir.lock"
-#define LOCK_TRIES 300
-#define LOCK_PAUSE 100000 /* us */
+/* One lock for the machine: held for the moment of the switch only. */
+#define LOCK_NAME "xdp.lock"
+#define LOCK_WAIT 30000 /* ms */
 #define META_CHUNK 4096
 
 static int lock_take(struct buffer *why)
 {
-	int fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = run_lock(LOCK_NAME, LOCK_WAIT);
 
-	if (fd < 0) {
-		int error = errno;
-
-		buffer_printf(why, "cannot open %s: %s", LOCK_PATH, strerror(error));
-		return -error;
-	}
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (!flock(fd, LOCK_EX | LOCK_NB))
-			return fd;
-		usleep(LOCK_PAUSE);
-	}
-	close(fd);
-	buffer_printf(why, "another weir holds %s", LOCK_PATH);
-	return -EAGAIN;
+	if (fd == -EAGAIN)
+		buffer_puts(why, "another weir holds " RUN_DIRECTORY "/" LOCK_NAME);
+	else if (fd < 0)
+		buffer_printf(why, "cannot open " RUN_DIRECTORY "/" LOCK_NAME ": %s", strerror(-fd));
+	return fd;
 }
 
 /* What is attached to the interface now. */
@@ -96,6 +86,8 @@ static int open_present(const struct present *present, struct attachment *old, s
 		result->counters_lost = true;
 		return 0;
 	}
+	if (!error && old->program < 0) /* known by its record alone */
+		result->counters_lost = true;
 	if (error)
 		buffer_printf(why, "cannot read the attached program: %s", strerror(-error));
 	return error;
@@ -212,11 +204,17 @@ static int prepare(const struct attach_request *request, const struct attachment
 	return result;
 }
 
+/* `old` -1: there is none; NO_DESCRIPTOR: there is one, of which there is but a record. Should somebody have
+ * put another in its place since it was looked at, that one goes. */
+#define NO_DESCRIPTOR (-2)
+
 static int set_program(int ifindex, int program, int old, bool generic)
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old);
 	uint32_t flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 
+	if (old == NO_DESCRIPTOR)
+		return bpf_xdp_attach(ifindex, program, flags, NULL);
 	if (old < 0) /* libbpf adds XDP_FLAGS_REPLACE by itself when there is an old one */
 		return bpf_xdp_attach(ifindex, program, flags | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
 	return bpf_xdp_attach(ifindex, program, flags, &options);
@@ -241,7 +239,7 @@ static int change_mode(const struct attach_request *request, int old, bool old_g
 	result->gap = true;
 	error = set_program(request->ifindex, request->program, -1, generic);
 	if (error) {
-		int back = set_program(request->ifindex, old, -1, old_generic);
+		int back = old < 0 ? -EPERM : set_program(request->ifindex, old, -1, old_generic);
 
 		if (back)
 			buffer_printf(why,
@@ -257,13 +255,13 @@ static int switch_over(const struct attach_request *request, const struct presen
 	bool old_generic = present->generic, generic = request->mode == ATTACH_GENERIC;
 	int error;
 
-	if (old >= 0 && request->mode == ATTACH_AUTO)
+	if (old != -1 && request->mode == ATTACH_AUTO)
 		generic = old_generic; /* as it is: no moment without a program */
 	result->generic = generic;
-	if (old >= 0 && generic != old_generic)
+	if (old != -1 && generic != old_generic)
 		return change_mode(request, old, old_generic, generic, result, why);
 	error = set_program(request->ifindex, request->program, old, generic);
-	if (old >= 0 || request->mode != ATTACH_AUTO || !mode_refused(error))
+	if (old != -1 || request->mode != ATTACH_AUTO || !mode_refused(error))
 		return error;
 	result->native_refused = true;
 	result->native_error = error;
@@ -271,12 +269,29 @@ static int switch_over(const struct attach_request *request, const struct presen
 	return set_program(request->ifindex, request->program, -1, true);
 }
 
+static int descriptor_of(const struct attachment *old)
+{
+	return old->program >= 0 ? old->program : old->data ? NO_DESCRIPTOR : -1;
+}
+
+/* So that who may not look at it can tell that it is weir's. It is of use to others alone. */
+static int put_on_record(const struct attach_request *request, uint32_t *id)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+	struct meta meta;
+	int error = bpf_obj_get_info_by_fd(request->program, &info, &size);
+
+	*id = info.id;
+	if (!error && !meta_open(request->meta, request->meta_size, &meta))
+		program_record(info.id, &meta);
+	return error;
+}
+
 static int run_locked(const struct attach_request *request, struct attach_result *result, struct buffer *why)
 {
 	struct attachment old __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
 	struct attachment made __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
-	struct bpf_prog_info info = {0};
-	uint32_t size = sizeof(info);
 	struct present present = {0};
 	int error = look(request->ifindex, &present);
 
@@ -287,7 +302,7 @@ static int run_locked(const struct attach_request *request, struct attach_result
 	error = open_present(&present, &old, result, why);
 	if (error)
 		return error;
-	result->swapped = old.program >= 0;
+	result->swapped = descriptor_of(&old) != -1;
 	if (has_counts(&old, result)) {
 		error = attachment_fold(&old);
 		if (error) {
@@ -301,17 +316,21 @@ static int run_locked(const struct attach_request *request, struct attach_result
 		buffer_printf(why, "cannot make the program's maps: %s", strerror(-error));
 		return error;
 	}
-	error = switch_over(request, &present, old.program, result, why);
+	error = put_on_record(request, &result->program);
+	if (!error)
+		error = switch_over(request, &present, descriptor_of(&old), result, why);
 	if (error == -EEXIST)
 		error = -EBUSY;
 	if (error) {
 		buffer_printf(why, "the kernel refused to attach the program: %s", strerror(-error));
+		program_forget(result->program);
 		return error;
 	}
-	error = bpf_obj_get_info_by_fd(request->program, &info, &size);
-	result->program = info.id;
-	if (!error)
-		error = attachment_open(info.id, &made);
+	if (result->swapped)
+		program_forget(old.program_id);
+	if (!has_counts(&old, result))
+		return 0;
+	error = attachment_open(result->program, &made);
 	if (!error)
 		error = attachment_fold(&made);
 	if (error)
@@ -358,12 +377,14 @@ int attach_remove(int ifindex, struct buffer *why)
 		buffer_printf(why, "cannot ask for XDP programs: %s", strerror(-error));
 	else
 		error = open_present(&present, &old, &ignored, why);
-	if (!error && old.program < 0)
+	if (!error && descriptor_of(&old) == -1)
 		error = -ENOENT;
 	if (!error) {
-		error = set_program(ifindex, -1, old.program, present.generic);
+		error = set_program(ifindex, -1, descriptor_of(&old), present.generic);
 		if (error)
 			buffer_printf(why, "the kernel refused to detach the program: %s", strerror(-error));
+		else
+			program_forget(old.program_id);
 	}
 	close(lock);
 	return error;

@@ -3,6 +3,7 @@
  * Finding, reading and folding attached programs. What is read comes from maps that any privileged program
  * may have made: ids, shapes and contents are checked. */
 #include "kernel/attachment.h"
+#include "kernel/program_record.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -134,6 +135,23 @@ static bool map_has_id(int map, uint32_t id)
 	return map >= 0 && !map_info(map, &info) && info.id == id;
 }
 
+/* By its record, without descriptors. `refused`: why there are none. */
+static int open_record(uint32_t program_id, int refused, struct attachment *attachment)
+{
+	struct attachment opened = ATTACHMENT_NONE;
+	size_t size;
+
+	opened.program_id = program_id;
+	if (program_recall(program_id, &opened.data, &size))
+		return refused;
+	if (meta_open(opened.data, size, &opened.meta)) {
+		attachment_fini(&opened);
+		return refused;
+	}
+	*attachment = opened;
+	return 0;
+}
+
 int attachment_open(uint32_t program_id, struct attachment *attachment)
 {
 	struct attachment opened = ATTACHMENT_NONE;
@@ -143,6 +161,8 @@ int attachment_open(uint32_t program_id, struct attachment *attachment)
 
 	opened.program_id = program_id;
 	opened.program = bpf_prog_get_fd_by_id(program_id);
+	if (opened.program == -EPERM)
+		return open_record(program_id, opened.program, attachment);
 	if (opened.program < 0)
 		return opened.program;
 	info.nr_map_ids = MAPS_MAX;

@@ -34,7 +34,8 @@ struct attachment {
 	struct meta meta;
 };
 
-/* -ENOENT: the program is not weir's, or is gone. -EPROTO: of another version of weir; -EBADMSG: damaged
+/* Without CAP_SYS_ADMIN what it has on record alone: the description without rules, and no descriptors.
+ * -ENOENT: the program is not weir's, or is gone. -EPROTO: of another version of weir; -EBADMSG: damaged
  * (with both, `attachment` holds the program and its id alone). -EPERM and others. attachment_fini() in every
  * case but -ENOENT. */
 int attachment_open(uint32_t program_id, struct attachment *attachment);

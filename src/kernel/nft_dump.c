@@ -24,10 +24,12 @@ struct dump {
 	bool only_sets; /* and members of these alone */
 	const char *const *names;
 	size_t name_count;
-	struct buffer sets;            /* names, NUL-terminated, one after the other */
-	const struct nft_known *known; /* members that need not be asked for */
-	bool counts;                   /* but for what they have counted */
-	const char *chains;            /* only chains with this in their names, and their rules; NULL: all */
+	struct buffer sets; /* names, NUL-terminated, one after the other */
+	bool counts;        /* with what members counted, which is not on record */
+	uint32_t at;        /* generation */
+	bool looked;        /* for what is on record of it: */
+	struct nft_known *known;
+	const char *chains; /* only chains with this in their names, and their rules; NULL: all */
 };
 
 static struct nlmsghdr *request(char *data, unsigned type, uint8_t family, unsigned flags)
@@ -149,6 +151,15 @@ static bool wanted(const struct dump *dump, const char *set)
 	return !dump->only_sets;
 }
 
+/* Members that need not be asked for. The record is large: it is read when it is needed. */
+static bool take_known(struct dump *dump, const char *set)
+{
+	if (!dump->looked && !dump->counts)
+		nft_known_read(dump->at, &dump->known);
+	dump->looked = true;
+	return nft_known_members(dump->known, dump->family, set, dump->raw);
+}
+
 static int read_family(struct dump *dump)
 {
 	static const unsigned types[] = {NFT_MSG_GETSET, NFT_MSG_GETOBJ, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE};
@@ -164,8 +175,7 @@ static int read_family(struct dump *dump)
 	for (size_t i = first; i < count && !error; i++)
 		error = read_all(dump, types[i], NULL);
 	for (size_t at = 0; at < dump->sets.size && !error; at += strlen(dump->sets.data + at) + 1)
-		if (wanted(dump, dump->sets.data + at) &&
-		    !nft_known_members(dump->known, dump->family, dump->sets.data + at, dump->raw))
+		if (wanted(dump, dump->sets.data + at) && !take_known(dump, dump->sets.data + at))
 			error = read_all(dump, NFT_MSG_GETSETELEM, dump->sets.data + at);
 	return error;
 }
@@ -173,13 +183,12 @@ static int read_family(struct dump *dump)
 /* -EAGAIN: it changed meanwhile. */
 static int read_once(struct dump *dump, uint32_t *generation)
 {
-	struct nft_known *known = NULL;
 	uint32_t behind;
 	int error = read_generation(dump, generation);
 
-	if (!error && !dump->counts)
-		nft_known_read(*generation, &known);
-	dump->known = known;
+	dump->at = *generation;
+	dump->known = NULL;
+	dump->looked = false;
 	dump->raw->size = 0;
 	for (dump->family = 0; dump->family < FAMILY_COUNT && !error; dump->family++)
 		error = read_family(dump);
@@ -187,8 +196,7 @@ static int read_once(struct dump *dump, uint32_t *generation)
 		error = read_generation(dump, &behind);
 	if (!error && behind != *generation)
 		error = -EAGAIN;
-	nft_known_free(known);
-	dump->known = NULL;
+	nft_known_free(dump->known);
 	return error;
 }
 

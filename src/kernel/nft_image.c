@@ -144,36 +144,69 @@ static void take_counter(const struct nlattr *expression, uint64_t *packets, uin
 	*counted = true;
 }
 
+/* What a key or an end is. */
+static struct text value_of(const struct nlattr *nest)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, nest) if (mnl_attr_get_type(attribute) ==
+						      NFTA_DATA_VALUE) return payload(attribute);
+	return (struct text){0};
+}
+
+/* There are as many as a set has members: no tables of attributes are filled. */
 int nft_element_parse(struct arena *arena, const struct nlattr *nest, struct nft_element *element)
 {
-	static const unsigned types[] = {NFTA_SET_ELEM_DATA, NFTA_SET_ELEM_USERDATA, NFTA_SET_ELEM_OBJREF};
-	const struct nlattr *attributes[NFTA_SET_ELEM_EXPRESSIONS + 1], *value[NFTA_DATA_MAX + 1], *inner;
+	const struct nlattr *attribute, *inner, *rest[3] = {0};
 	struct nft_batch written = {0};
 	int error = 0;
 
-	netlink_nested(nest, attributes, NFTA_SET_ELEM_EXPRESSIONS);
-	*element = (struct nft_element){.flags = ntohl(netlink_u32(attributes[NFTA_SET_ELEM_FLAGS], 0))};
-	netlink_nested(attributes[NFTA_SET_ELEM_KEY], value, NFTA_DATA_MAX);
-	element->key = payload(value[NFTA_DATA_VALUE]);
-	netlink_nested(attributes[NFTA_SET_ELEM_KEY_END], value, NFTA_DATA_MAX);
-	element->end = payload(value[NFTA_DATA_VALUE]);
+	*element = (struct nft_element){0};
+	mnl_attr_for_each_nested(attribute, nest)
+	{
+		switch (mnl_attr_get_type(attribute)) {
+		case NFTA_SET_ELEM_KEY:
+			element->key = value_of(attribute);
+			break;
+		case NFTA_SET_ELEM_KEY_END:
+			element->end = value_of(attribute);
+			break;
+		case NFTA_SET_ELEM_FLAGS:
+			element->flags = ntohl(netlink_u32(attribute, 0));
+			break;
+		case NFTA_SET_ELEM_DATA:
+			rest[0] = attribute;
+			break;
+		case NFTA_SET_ELEM_USERDATA:
+			rest[1] = attribute;
+			break;
+		case NFTA_SET_ELEM_OBJREF:
+			rest[2] = attribute;
+			break;
+		case NFTA_SET_ELEM_TIMEOUT:
+			element->timeout = number64(attribute);
+			break;
+		case NFTA_SET_ELEM_EXPIRATION:
+			element->timed = true;
+			element->expires = number64(attribute);
+			break;
+		case NFTA_SET_ELEM_EXPR:
+			take_counter(attribute, &element->packets, &element->bytes, &element->counted);
+			break;
+		case NFTA_SET_ELEM_EXPRESSIONS:
+			mnl_attr_for_each_nested(inner, attribute)
+			    take_counter(inner, &element->packets, &element->bytes, &element->counted);
+			break;
+		}
+	}
 	if ((!element->key.size && !(element->flags & NFT_SET_ELEM_CATCHALL)) ||
 	    (element->end.size && element->end.size != element->key.size))
 		return -EBADMSG;
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-		add_attribute(&written, attributes[types[i]]);
+	for (size_t i = 0; i < sizeof(rest) / sizeof(*rest); i++)
+		add_attribute(&written, rest[i]);
 	if (written.bytes.size || written.bytes.failed)
 		error = keep(arena, &written, &element->rest);
 	nft_batch_fini(&written);
-	element->timed = attributes[NFTA_SET_ELEM_EXPIRATION];
-	element->timeout = number64(attributes[NFTA_SET_ELEM_TIMEOUT]);
-	element->expires = number64(attributes[NFTA_SET_ELEM_EXPIRATION]);
-	if (attributes[NFTA_SET_ELEM_EXPR])
-		take_counter(attributes[NFTA_SET_ELEM_EXPR], &element->packets, &element->bytes,
-			     &element->counted);
-	if (attributes[NFTA_SET_ELEM_EXPRESSIONS])
-		mnl_attr_for_each_nested(inner, attributes[NFTA_SET_ELEM_EXPRESSIONS])
-		    take_counter(inner, &element->packets, &element->bytes, &element->counted);
 	return error;
 }
 

@@ -242,7 +242,7 @@ static bool add_messages(const struct text *messages, enum family family, const 
 			found = true; /* a set that is kept has one in front of its members */
 		} else if (type == NFT_MSG_DELSETELEM && empties(message)) {
 			raw->size = begin;
-		} else if (found) {
+		} else if (found && (type == NFT_MSG_NEWSETELEM || type == NFT_MSG_DELSETELEM)) {
 			buffer_add(raw, (const char *)message, MNL_ALIGN(message->nlmsg_len));
 		}
 	}

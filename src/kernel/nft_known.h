@@ -45,7 +45,8 @@ bool nft_known_members(const struct nft_known *known, enum family family, const 
 bool nft_known_keeps(const struct nft_set *set);
 /* Keeps what the kernel holds at that generation. Where it cannot be written, nothing is on record. */
 void nft_known_keep(const struct nft_image *image, uint32_t generation);
-/* What a transaction of members alone changed that led from one generation to the next one. */
+/* What a transaction changed that led from one generation to the next one: members of sets, or no sets at
+ * all. */
 void nft_known_append(uint32_t generation, const struct nft_batch *batch);
 void nft_known_forget(void);
 

@@ -4,6 +4,7 @@
  * rules that no file knows. */
 #include "kernel/state_overlay.h"
 #include "kernel/nft_change.h"
+#include "kernel/nft_known.h"
 #include "kernel/state_file.h"
 #include "kernel/state_switch.h"
 
@@ -93,6 +94,8 @@ static int change(const struct nft_image *live, const struct nft_image *target, 
 	error = nft_changes_put(changes, &batch);
 	if (!error)
 		error = nft_batch_send(&batch, why);
+	if (!error) /* members are as they were */
+		nft_known_append(live->generation, &batch);
 	nft_batch_fini(&batch);
 	return error;
 }

@@ -3,6 +3,7 @@
  * The directory, its lock, and the small files in it. */
 #include "kernel/state_store.h"
 #include "kernel/nft_known.h"
+#include "kernel/run_lock.h"
 #include "kernel/state_file.h"
 
 #include <dirent.h>
@@ -129,6 +130,25 @@ static void say_holder(int file, const struct state_store *store, struct buffer 
 		      text, store->path);
 }
 
+/* One directory may not be all that works on the tables of a network namespace. Where nothing can be written
+ * below /run the directory's lock must do. */
+static int lock_space(struct state_store *store, unsigned wait, struct buffer *why)
+{
+	struct stat own;
+	char name[64];
+
+	if (stat("/proc/self/ns/net", &own) < 0)
+		return -errno;
+	snprintf(name, sizeof(name), "net-%ju.lock", (uintmax_t)own.st_ino);
+	store->space = run_lock(name, wait * 1000);
+	if (store->space == -EAGAIN)
+		buffer_printf(why,
+			      "another weir is at work on the rules of this network namespace, with another "
+			      "directory of states; it holds " RUN_DIRECTORY "/%s",
+			      name);
+	return store->space == -EAGAIN ? -EAGAIN : 0;
+}
+
 int state_store_lock(struct state_store *store, const char *what, unsigned wait, struct buffer *why)
 {
 	int file = openat(store->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -147,6 +167,11 @@ int state_store_lock(struct state_store *store, const char *what, unsigned wait,
 		}
 		usleep(PAUSE);
 	}
+	int error = lock_space(store, wait, why);
+	if (error) {
+		close(file);
+		return error;
+	}
 	/* A full disk is no reason to fail here: it is for those who wait. */
 	int size = snprintf(text, sizeof(text), "weir %s, process %ld\n", what, (long)getpid());
 	if (ftruncate(file, 0) < 0 || pwrite(file, text, (size_t)size, 0) < 0)
@@ -162,7 +187,9 @@ void state_store_unlock(struct state_store *store)
 		nft_known_allow(store->directory, false);
 		close(store->lock);
 	}
-	store->lock = -1;
+	if (store->space >= 0)
+		close(store->space);
+	store->lock = store->space = -1;
 }
 
 int state_holder_lock(struct state_store *store)

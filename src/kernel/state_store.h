@@ -30,10 +30,11 @@ struct state_store {
 	char *path;
 	int directory; /* file descriptor */
 	int lock;      /* -1: not held */
+	int space;     /* that of the network namespace, which directories may share; -1: not held */
 };
 #define STATE_STORE_NONE                                                                                     \
 	{                                                                                                    \
-		.path = NULL, .directory = -1, .lock = -1                                                    \
+		.path = NULL, .directory = -1, .lock = -1, .space = -1                                       \
 	}
 
 /* `path` NULL: of this network namespace: STATE_DIRECTORY for the one that process 1 lives in, below it

@@ -244,6 +244,28 @@ static int pair_rules(struct delta *delta, struct pairing *pairing)
 	return pair_middle(pairing, begin, (int32_t)(ends[0] - begin), (int32_t)(ends[1] - begin));
 }
 
+int delta_partners(const struct chain *before, const struct chain *after, bool *has_partner[SIDES_MAX])
+{
+	struct delta delta = {0}; /* its texts */
+	struct pairing pairing = {.chains = {before, after}};
+	int result = pair_rules(&delta, &pairing);
+	bool *first = calloc(pairing.count[0] + 1, sizeof(*first));
+	if (!result && !first)
+		result = -ENOMEM;
+	for (size_t i = 0; !result && i < pairing.count[0]; i++)
+		first[i] = pairing.partner[i];
+	if (!result) {
+		has_partner[0] = first;
+		has_partner[1] = pairing.has_partner;
+		pairing.has_partner = NULL;
+	} else {
+		free(first);
+	}
+	pairing_fini(&pairing);
+	texts_fini(&delta.texts);
+	return result;
+}
+
 /* --- what the changed ones touch
  * ------------------------------------------------------------------------------------------------------- */
 

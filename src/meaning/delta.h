@@ -19,4 +19,8 @@ diagram_node delta_domain(struct delta *delta, enum table_id table, enum hook ho
 /* The same of two chains by themselves, whatever those do that they call. */
 diagram_node delta_chain(struct delta *delta, const struct chain *before, const struct chain *after);
 
+/* Rules of two chains (NULL: not there) that have a partner of the same text on the other side, in the same
+ * order: by number - 1. To be freed. 0 or -ENOMEM. */
+int delta_partners(const struct chain *before, const struct chain *after, bool *has_partner[SIDES_MAX]);
+
 #endif

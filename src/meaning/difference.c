@@ -14,6 +14,7 @@
 #include "meaning/parts.h"
 #include "meaning/routes.h"
 #include "meaning/same.h"
+#include "meaning/trim.h"
 #include "meaning/words.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ struct comparison {
 	enum family family;
 	struct difference_chain *chain;
 	double deadline; /* clock_seconds(); 0: none */
+	bool trimmed;    /* rules that no changed one meets are left out */
 };
 
 static bool is_late(const struct comparison *comparison)
@@ -98,6 +100,8 @@ static int conclude(struct comparison *comparison, const struct looked *looked)
 		chain->reason = is_late(comparison) ? "the budget of time was met"
 				: diagram_exhausted(behaviour_fields(behaviour)->diagram)
 				    ? "the budget of diagram nodes was met"
+				: comparison->trimmed
+				    ? "there are too many matches that are not modelled"
 				    : "too many different things happen to packets on their way";
 	}
 	if (chain->answer != DIFFERENCE_FOUND)
@@ -167,7 +171,10 @@ static int find_all_asked(struct comparison *comparison, struct difference_chain
 	if (!result)
 		behaviour_share_memory(behaviour, reached);
 	bool any = !result && memchr(reached, 1, places + 1);
-	for (size_t i = 0; any && i < count && !result; i++)
+	/* What hangs on it for other packets is not there any more. */
+	for (size_t i = 0; comparison->trimmed && any && i < places; i++)
+		asked[i] |= reached[i];
+	for (size_t i = 0; any && !comparison->trimmed && i < count && !result; i++)
 		result = behaviour_hanging_others(behaviour, chains[i].table, chains[i].hook,
 						  wanted_events(comparison), reached, asked);
 	free(reached);
@@ -240,6 +247,8 @@ static int compare_chains(struct comparison *comparison, struct delta *delta, st
 		}
 		if (again)
 			look(comparison, wanted_events(comparison), asked, &looked[i]);
+		if (again && comparison->trimmed && looked[i].different != DIAGRAM_FALSE)
+			looked[i].different = DIAGRAM_UNDECIDED;
 		result = conclude(comparison, &looked[i]);
 	}
 	if (!result)
@@ -330,6 +339,7 @@ static int compare_journeys(struct comparison *comparison, struct delta *delta,
 	    .wanted = delta ? wanted_events(comparison) : 0,
 	    .region_limit = region_limit(comparison),
 	    .deadline = comparison->deadline,
+	    .trimmed = comparison->trimmed,
 	    .chain_count = count,
 	    .chains = chains,
 	    .arena = comparison->difference->arena,
@@ -346,6 +356,25 @@ static int compare_journeys(struct comparison *comparison, struct delta *delta,
 	else
 		found = journeys_list(&request, chains[0].reason, journeys);
 	difference->journey_count += found;
+	return result;
+}
+
+static int compare_family(struct comparison *comparison, struct difference_chain *chains, size_t *count);
+
+/* Once more with less rules, or as before where that cannot be. */
+static int compare_trimmed(struct comparison *comparison, struct difference_chain *chains, size_t *count)
+{
+	const struct ruleset *whole[SIDES_MAX] = {comparison->sides[0], comparison->sides[1]};
+	int result = trim_sides(whole, comparison->family, comparison->difference->arena, comparison->sides);
+	if (result) {
+		memcpy(comparison->sides, whole, sizeof(whole));
+		if (result != -E2BIG)
+			return result;
+	}
+	comparison->trimmed = true;
+	result = compare_family(comparison, chains, count);
+	comparison->trimmed = false;
+	memcpy(comparison->sides, whole, sizeof(whole));
 	return result;
 }
 
@@ -366,6 +395,8 @@ static int compare_family(struct comparison *comparison, struct difference_chain
 	}
 	int result =
 	    behaviour_new(comparison->family, comparison->sides, SIDES_MAX, &options, &comparison->behaviour);
+	if (result == -E2BIG && !comparison->trimmed)
+		return compare_trimmed(comparison, chains, count);
 	for (size_t i = 0; result == -E2BIG && i < *count; i++)
 		chains[i].reason = "there are too many matches that are not modelled";
 	if (result)

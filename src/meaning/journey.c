@@ -182,6 +182,19 @@ static bool all_open_same(const struct comparison *comparison)
 	return true;
 }
 
+/* Those that were the same before it was looked at what is asked. */
+static void doubt_open(struct comparison *comparison)
+{
+	for (size_t i = 0; i < comparison->count; i++)
+		for (size_t variant = 0; variant < 2 && comparison->compared[i].open; variant++) {
+			struct fates *fates = &comparison->compared[i].fates[variant];
+			if (fates->differs == DIAGRAM_FALSE && fates->unknown == DIAGRAM_FALSE)
+				continue;
+			fates->differs = DIAGRAM_FALSE;
+			fates->unknown = DIAGRAM_TRUE;
+		}
+}
+
 /* Where all that touched packets may ask is asked the same, it does not matter what hangs on it: which is
  * much more to find out. */
 static int compare_asked(struct comparison *comparison, bool *reached)
@@ -197,6 +210,10 @@ static int compare_asked(struct comparison *comparison, bool *reached)
 	result = travel_all(comparison, reached, true);
 	if (result || all_open_same(comparison))
 		return result;
+	if (request->trimmed) { /* what hangs on it for other packets is not there any more */
+		doubt_open(comparison);
+		return 0;
+	}
 	find_reached(comparison, reached);
 	for (size_t i = 0; i < request->chain_count && !result; i++)
 		result = behaviour_hanging_others(comparison->behaviour, request->chains[i].table,

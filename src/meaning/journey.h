@@ -19,6 +19,7 @@ struct journey_request {
 	unsigned wanted; /* events that are looked at */
 	size_t region_limit;
 	double deadline;
+	bool trimmed; /* rules that no changed one meets are left out */
 	size_t chain_count;
 	const struct difference_chain *chains; /* of this family, compared */
 	struct arena *arena;

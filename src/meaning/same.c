@@ -40,7 +40,7 @@ static bool same_set(const struct set *a, const struct set *b)
 	return true;
 }
 
-static bool same_sets(const struct ruleset *before, const struct ruleset *after)
+bool same_sets(const struct ruleset *before, const struct ruleset *after)
 {
 	if (before->set_count != after->set_count)
 		return false;

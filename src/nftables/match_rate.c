@@ -2,6 +2,7 @@
  *
  * Matches that count. nftables' clock is in nanoseconds, that of x_tables ticks: what is let through in a
  * second is the same, but for a tick's worth. */
+#include "extension/hashlimit.h"
 #include "nftables/private.h"
 
 #include <inttypes.h>
@@ -141,10 +142,7 @@ bool nft_match_statistic(struct nft_asked *asked)
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-#define HASHLIMIT_SCALE 1000000u /* XT_HASHLIMIT_SCALE_v2 */
-#define HASHLIMIT_MAX 65536u     /* of xt_hashlimit, with a gigabyte of memory and more */
-/* Limits of policies: what they mean is said of a clock that is fine enough, as nftables' is. */
-#define POLICY_LIMIT "weir-limit-"
+#define HASHLIMIT_MAX 65536u /* of xt_hashlimit, with a gigabyte of memory and more */
 
 struct hashlimit_words {
 	uint64_t rate, burst, expire, max, prefixes[2]; /* prefixes: source, destination */
@@ -208,7 +206,7 @@ static bool hashlimit_read(struct nft_asked *asked, struct hashlimit_words *word
 				    : words->prefixes[i] != bits)
 			return false;
 	return words->name[0] && words->burst && words->max && words->expire && words->expire % 1000 == 0 &&
-	       (strncmp(words->name, POLICY_LIMIT, strlen(POLICY_LIMIT)) == 0 || hashlimit_exact(words));
+	       (text_starts(text_of(words->name), POLICY_LIMIT_NAME) || hashlimit_exact(words));
 }
 
 /* Rules of one name share one table, with one way to count. */

@@ -409,7 +409,7 @@ talk() {
 	run -3 w set del banned 192.0.2.0/24
 	run -3 w set flush banned
 	diff "$dir/before" <(held)
-	w set add banned 198.51.100.99
+	run -3 w set add banned 198.51.100.99
 	w apply "$dir/two" --dry-run
 	inside "$weir" detach a0
 	w apply "$dir/two"

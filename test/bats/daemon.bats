@@ -26,13 +26,17 @@ setup() {
 }
 
 teardown() {
-	[ -z "${daemon:-}" ] || kill -9 "$daemon" 2>/dev/null || true
+	if [ -n "${daemon:-}" ]; then
+		kill "$daemon" 2>/dev/null || true
+		wait "$daemon" || true
+	fi
 	for process in "${backend[@]}"; do
 		kill "$process" 2>/dev/null || true
 	done
 	for namespace in "$space" "$other"; do
 		ip netns del "$namespace" 2>/dev/null || true
 	done
+	! grep -q -e Sanitizer -e "runtime error" "$dir/log" 2>/dev/null
 }
 
 inside() { ip netns exec "$space" "$@"; }
@@ -123,6 +127,7 @@ balance() {
 	END
 }
 backends() { inside "$weir" daemon status --state "$state" --json | jq -r '[.backends[] | .state] | join(" ")'; }
+dnat_rules() { inside nft list chain ip weir nat-weir-balance-1 | grep -c dnat; }
 backends_are() { [ "$(backends)" = "$1" ]; }
 
 @test "a backend that falls gets no connections, and gets them again when it is back" {
@@ -276,6 +281,34 @@ with socket.create_connection(("192.0.2.1", 80), 20) as connection:
 	diff "$dir/whole" <(inside nft -s list ruleset)
 }
 
+@test "killed at any step of taking a backend out, what is in force is whole, and no change of the rules" {
+	network
+	balance
+	serve 2
+	apply
+	kill_at=$dir/kill_at
+	cc -o "$kill_at" "$BATS_TEST_DIRNAME/../helper/kill_at.c" || skip "needs a C compiler"
+	ip netns exec "$space" "$kill_at" files 1 true 3>&- || [ $? -ne 2 ] || skip "ptrace is not permitted"
+	killed=0
+	for ((call = 3; ; call += ${WEIR_KILL_STEP:-9})); do
+		rm -f "$state/daemon.json"
+		ip netns exec "$space" "$kill_at" files "$call" "$weir" daemon --state "$state" >/dev/null 2>&1 3>&- &
+		tracer=$!
+		until ! kill -0 "$tracer" 2>/dev/null || { backends_are "up down" &&
+			[ "$(dnat_rules)" -eq 1 ]; }; do sleep 0.02; done
+		if kill -0 "$tracer" 2>/dev/null; then
+			kill -9 "$(jq .process "$state/daemon.json")"
+			break
+		fi
+		wait "$tracer"
+		[[ $(dnat_rules) == [12] ]]
+		run -0 inside "$weir" apply --dry-run "$policy" --state "$state"
+		[[ $output == "Nothing would change."* ]]
+		killed=$((killed + 1))
+	done
+	[ "$killed" -ge 4 ]
+}
+
 @test "rules of backends that somebody else has changed are left alone, and it is said" {
 	network
 	balance
@@ -375,4 +408,73 @@ for port in range(1, int(sys.argv[1])):
 	[ "$(inside "$weir" daemon status --state "$state" --json | jq .conntrack_above)" = true ]
 	sleep 2.5
 	[ "$(times_said "conntrack is")" -eq 1 ]
+}
+
+# --- Early drop
+
+link() {
+	ip -n "$space" link add out0 type veth peer name in0 2>/dev/null || skip "veth is not available"
+	ip -n "$space" link set in0 up
+	ip -n "$space" link set out0 up
+}
+dropping() { ip -n "$space" link show dev out0 | grep -q xdp; }
+not_dropping() { ! dropping; }
+blocking() {
+	cat >"$policy" <<-'END'
+		interface public { out0 }
+		set banned { 203.0.113.0/24 }
+		block from @banned
+		allow tcp to self port 22
+		default drop
+	END
+}
+# Skips where XDP is not to be had.
+need_xdp() {
+	link
+	apply
+	dropping || skip "no early drop here: $(grep out0 "$dir/apply.log")"
+	ip -n "$space" link del out0
+}
+
+@test "a device that comes later drops early, too" {
+	blocking
+	need_xdp
+	start_daemon
+	until_true said "out0: no early drop: there is no such device now"
+	link
+	until_true dropping
+	until_true said "out0: early drop attached"
+}
+
+@test "nft flush ruleset takes early drop away at once; so does forwarding that was not there, soon" {
+	blocking
+	need_xdp
+	link
+	start_daemon
+	until_true dropping
+	inside nft flush ruleset
+	until_true not_dropping
+	sleep 0.3
+	not_dropping
+	apply
+	until_true dropping
+	sleep 0.3
+	before=$(times_said "out0: early drop")
+	inside sysctl -qw net.ipv4.ip_forward=1
+	more_said() { [ "$(times_said "out0: early drop")" -gt "$before" ]; }
+	until_true more_said
+}
+
+@test "iptables -F takes away what weir attach attached" {
+	command -v iptables-legacy >/dev/null || skip "iptables is not installed"
+	link
+	echo 'allow tcp to self port 22' >"$policy"
+	inside iptables-legacy -A INPUT -s 203.0.113.0/24 -j DROP 2>/dev/null || skip "iptables-legacy does not work here"
+	inside "$weir" attach out0 --live >"$dir/attach.log" 2>&1 || skip "XDP is not to be had here: $(cat "$dir/attach.log")"
+	start_daemon
+	sleep 1
+	dropping
+	inside iptables-legacy -F
+	until_true not_dropping
+	said "out0: detached, as what was attached no longer holds"
 }

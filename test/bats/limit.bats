@@ -113,6 +113,33 @@ behind() { in_a "$1" -t raw -L PREROUTING -v -x -n | awk '/limit: above/ { print
 	[ "$(early 31)" -eq 12 ]
 }
 
+@test "weir apply puts XDP in front of a limit, and swaps it when the rate is another one" {
+	command -v nft >/dev/null || skip "nft is not installed"
+	in_a nft list ruleset >/dev/null 2>&1 || skip "nftables does not work here"
+	local text='interface public { out0 }
+		limit udp port 9 at 1/min burst 5 per source/31,/64
+		default accept'
+	echo "$text" >"$policy"
+	run in_a "$weir" apply "$policy" --state "$BATS_TEST_TMPDIR/state"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"out0: early drop attached"* ]]
+	send 198.51.100.6 9 40
+	[ "$(early 31)" -eq 30 ]
+	in_a nft list chain ip weir raw-PREROUTING | grep -q "counter packets 5 bytes 150 drop"
+	echo "${text/burst 5/burst 8}" >"$policy"
+	run in_a "$weir" apply "$policy" --state "$BATS_TEST_TMPDIR/state"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	send 198.51.100.6 9 40
+	[ "$(early 31)" -eq 24 ]
+	# without the limit nothing is left in front
+	echo "default accept" >"$policy"
+	in_a "$weir" apply "$policy" --state "$BATS_TEST_TMPDIR/state"
+	run in_a "$weir" status
+	[[ $output != *"above a rate"* ]]
+}
+
 @test "compile and explain tell of limits" {
 	cat >"$policy" <<-POLICY
 		limit syn port 443 at 50/s burst 200 per source/32,/64

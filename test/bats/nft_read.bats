@@ -69,8 +69,37 @@ namespaces() {
 
 @test "what other commands say of a script" {
 	namespaces
-	"$weir" explain "$dir/edge.nft" --packet 'proto=tcp src=192.0.2.1 dst=203.0.113.1 sport=1 dport=80 in=eth0 state=new' | grep -qi drop
-	"$weir" compile "$dir/edge.nft" --iface eth0 >/dev/null || "$weir" compile "$dir/edge.nft" >/dev/null
+	run -0 --separate-stderr "$weir" explain "$dir/edge.nft" \
+		--packet 'proto=tcp src=192.0.2.1 dst=203.0.113.1 sport=1 dport=80 in=eth0 state=new'
+	[[ $output == *"verdict: dropped by rule 4 of filter INPUT"* ]]
+	run -0 --separate-stderr "$weir" explain "$dir/edge.nft" \
+		--packet 'proto=tcp src=203.0.113.9 dst=203.0.113.1 sport=1 dport=80 in=eth0 state=new'
+	[[ $output == *"verdict: accepted by rule 1 of filter wan"* ]]
+	run -1 --separate-stderr "$weir" check "$dir/edge.nft"
+	[[ $output == *"warning[ssh-locked-out]"* ]]
+	[[ $stderr == *"note[nft-authentication-header]"* ]]
+}
+
+@test "what is dropped early of a script is what is of iptables' rules" {
+	namespaces
+	cat >"$dir/early.nft" <<-'END'
+		table ip raw {
+			chain bans {
+				type filter hook prerouting priority -300;
+				ip saddr { 192.0.2.0/24, 198.51.100.7 } udp dport 53 drop
+				ip saddr 203.0.113.0/24 limit rate 5/second accept
+				ip saddr 203.0.113.0/24 drop
+			}
+		}
+	END
+	printf '*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -s 192.0.2.0/24 -p udp --dport 53 -j DROP\n' >"$dir/early.v4"
+	printf -- '-A PREROUTING -s 198.51.100.7 -p udp --dport 53 -j DROP\nCOMMIT\n' >>"$dir/early.v4"
+	run -0 --separate-stderr "$weir" compile "$dir/early.nft"
+	[[ ${lines[0]} == "IPv4: 3 rules "*": early in full 1, in part 0, not 1, "* ]]
+	[[ ${lines[1]} == "  in full "*"early.nft (ip):"* ]]
+	[[ $output == *"proven equal to the rules"* ]]
+	run -0 --separate-stderr "$weir" compile "$dir/early.v4"
+	[[ ${lines[0]} == "IPv4: 2 rules "*" early in full 2, in part 0, "* ]]
 }
 
 @test "what nft does not take is said with its place" {

@@ -151,7 +151,7 @@ meant() { run -0 inside "$weir" diff --effects "$1" --live; }
 	some_rules >"$dir/rules.v4"
 	"$weir" optimize "$dir/rules.v4" --directory "$dir/out" --map "$dir/map"
 	[ "$(grep -c '^v4' "$dir/map")" -eq 28 ]
-	grep -q "^v4	filter	INPUT	2	member	INPUT	2	weir-v4-nets-1	192.0.2.1$" "$dir/map"
+	grep -q "^v4	filter	INPUT	2	member	INPUT	2	weir-v4-nets-1	192.0.2.1	-$" "$dir/map"
 	[ "$(ls "$dir" | grep -c '^map')" -eq 1 ]
 }
 

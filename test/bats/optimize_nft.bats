@@ -67,8 +67,9 @@ inside() {
 @test "print --format nft says all of it in other words, which diff reads" {
 	kernel
 	"$weir" print "$examples/edge" --format nft >"$dir/edge.nft"
-	run -0 "$weir" diff --effects "$examples/edge" "$dir/edge.nft"
+	run -0 --separate-stderr "$weir" diff --effects "$examples/edge" "$dir/edge.nft"
 	[[ $output == "Equal: "* ]]
+	[[ $stderr == *"note[nft-authentication-header]"* ]]
 }
 
 # Linux takes what stands in a later fragment for ports.
@@ -89,10 +90,12 @@ inside() {
 @test "interfaces that a script names by their number are made where it is tried" {
 	kernel
 	printf '*mangle\n-A PREROUTING -s 192.0.2.1 -j TEE --gateway 192.0.2.9 --oif eth7\nCOMMIT\n' >"$dir/rules.v4"
-	run -0 "$weir" optimize "$dir/rules.v4" --directory "$dir/out" --output nft
+	run -0 --separate-stderr "$weir" optimize "$dir/rules.v4" --directory "$dir/out" --output nft
+	[[ $stderr == *"warning[nft-interface-name]"* && $stderr != *note* ]]
 	grep -q 'dup to 192.0.2.9 device "eth7"' "$dir/out/rules.nft"
-	run -0 "$weir" diff --effects "$dir/rules.v4" "$dir/out/rules.nft"
+	run -0 --separate-stderr "$weir" diff --effects "$dir/rules.v4" "$dir/out/rules.nft"
 	[[ $output == "Equal: "* ]]
+	[[ $stderr == *"note[nft-interface-name]"* ]]
 }
 
 @test "what nftables cannot do exactly is refused, and nothing is written" {

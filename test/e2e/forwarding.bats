@@ -130,6 +130,35 @@ pages() {
 	[ "$in_one" -eq 16 ]
 }
 
-@test "balance with checks: a backend that is killed gets no new connections" {
-	skip "needs the daemon that checks backends (check every ...), which weir does not have yet"
+is_out() { ! in_host nft list chain ip weir nat-weir-balance-1 | grep -q "$1"; }
+is_in() { ! is_out "$1"; }
+
+@test "balance with checks: one nginx is killed: all go to the other, none fail after the check's interval; it comes back" {
+	programs nginx curl
+	hosts
+	backends
+	policy <<-'END'
+		balance tcp to 192.0.2.1 port 80 round-robin {
+			198.51.100.2 port 8080
+			198.51.100.3 port 8080
+		} masquerade check every 2s
+		default drop
+	END
+	start "$host" "$weir" daemon --state "$state"
+	sleep 3
+	pages 100
+	[ "$one" -eq 50 ]
+	[ "$two" -eq 50 ]
+	kill "${started[1]}"
+	begun=${EPOCHREALTIME/./}
+	until_true 5 is_out 198.51.100.3
+	echo "# out after $(((${EPOCHREALTIME/./} - begun) / 1000)) ms" >&3
+	pages 1000
+	[ "$one" -eq 1000 ]
+	web_server "$other" "server { listen 198.51.100.3:8080; location / { return 200 'two\n'; } }"
+	until_true 5 is_in 198.51.100.3
+	pages 100
+	[ "$one" -eq 50 ]
+	[ "$two" -eq 50 ]
+	in_host "$weir" daemon status --state "$state"
 }

@@ -27,13 +27,14 @@
 #define ROUNDS 40 /* of taking out what is refused */
 #define WAITS 100
 
-enum { READ, LOADED, COUNTED, KEPT, PROPERTIES };
+enum { READ, LOADED, COUNTED, KEPT, HIT, PROPERTIES };
 
 static struct property properties[PROPERTIES] = {
     [READ] = {.name = "generated rulesets are read"},
     [LOADED] = {.name = "nft loads what is written for it"},
     [COUNTED] = {.name = "each rule counts what it counts in iptables-legacy"},
     [KEPT] = {.name = "most of the rules have words in nftables"},
+    [HIT] = {.name = "there are packets, and rules that count them"},
 };
 
 static struct totals {
@@ -359,6 +360,9 @@ int main(int argc, char **argv)
 		trial_run(seconds ? random_seed(seed, i) : seed, &choices[0]);
 	report(&properties[KEPT], &place, 2 * totals.refused < totals.rules,
 	       "%" PRIu64 " of %" PRIu64 " refused", totals.refused, totals.rules);
+	/* Rules that no packet meets count the same anywhere. */
+	report(&properties[HIT], &place, totals.packets && totals.counted >= totals.packets,
+	       "%" PRIu64 " packets, counted %" PRIu64 " times", totals.packets, totals.counted);
 	printf("# %" PRIu64 " rulesets, %" PRIu64 " packets sent to each side, %" PRIu64 " of %" PRIu64
 	       " rules refused; %" PRIu64 " packets counted by rules\n",
 	       totals.rulesets, totals.packets, totals.refused, totals.rules, totals.counted);

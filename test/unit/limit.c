@@ -40,7 +40,8 @@ static int forget(void **state)
 	return 0;
 }
 
-static void load_as(const char *suffix, const char *text)
+/* 0, or what rules_load() says; `sink` gets why. */
+static int load_file(const char *suffix, const char *text, struct diagnostics *sink)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/tmp/weir-limit-XXXXXX%s", suffix);
@@ -49,16 +50,30 @@ static void load_as(const char *suffix, const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
 	const char *paths[] = {path};
-	struct diagnostics *sink = diagnostics_new();
 	int result = rules_load(paths, 1, sink, &rules);
+	unlink(path);
+	return result;
+}
+
+static void load_as(const char *suffix, const char *text)
+{
+	struct diagnostics *sink = diagnostics_new();
+	int result = load_file(suffix, text, sink);
 	struct buffer out = {0};
 	diagnostics_print(sink, &out);
 	if (result)
 		print_error("%s", out.data ? out.data : "");
 	buffer_fini(&out);
 	diagnostics_free(sink);
-	unlink(path);
 	assert_int_equal(result, 0);
+}
+
+static bool try_load(const char *text)
+{
+	struct diagnostics *sink = diagnostics_new();
+	int result = load_file(".weir", text, sink);
+	diagnostics_free(sink);
+	return result == 0;
 }
 
 static void compute(void)
@@ -306,6 +321,29 @@ static void rules_in_front_count_too(void **state)
 	assert_int_equal(credits, 3);
 }
 
+static void a_limit_of_a_set_counts_its_members(void **state)
+{
+	(void)state;
+	policy("set listeners : address . port { 192.0.2.10 . tcp 443; 192.0.2.11 . tcp 80; "
+	       "2001:db8::1 . tcp 443 }\n"
+	       "limit syn to @listeners at 50/s per source\ndefault accept\n");
+	assert_passes("proto=tcp src=198.51.100.9 sport=1 dst=192.0.2.10 dport=80 flags=syn");
+	assert_passes("proto=udp src=198.51.100.9 sport=1 dst=192.0.2.10 dport=443");
+	assert_limited("proto=tcp src=2001:db8:9::9 sport=1 dst=2001:db8::1 dport=443 flags=syn");
+	struct plane_answer one =
+	    answer_of("proto=tcp src=198.51.100.9 sport=1 dst=192.0.2.10 dport=443 flags=syn");
+	struct plane_answer two =
+	    answer_of("proto=tcp src=198.51.100.9 sport=1 dst=192.0.2.11 dport=80 flags=syn");
+	/* one bucket, whichever member it is, and a counter for each */
+	assert_memory_equal(&one.source, &two.source, sizeof(one.source));
+	assert_int_equal(one.hit_count, 1);
+	assert_int_equal(two.hit_count, 1);
+	assert_int_not_equal(one.hits[0], two.hits[0]);
+	for (size_t k = 0; k < plane->credit_count; k++)
+		if (plane->credits[k].slot == one.hits[0] || plane->credits[k].slot == two.hits[0])
+			assert_true(plane->credits[k].element >= 0);
+}
+
 #define RAW(body) "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" body "COMMIT\n"
 #define LIMIT(name)                                                                                          \
 	"-m hashlimit --hashlimit-above 50/sec --hashlimit-burst 200 --hashlimit-mode srcip "                \
@@ -339,8 +377,12 @@ static void only_what_comes_to_it_for_sure_is_limited(void **state)
 	    RAW("-A PREROUTING -p udp -j LOG\n-A PREROUTING -p udp " LIMIT("weir-limit-1")),
 	    RAW("-A PREROUTING -m mark --mark 0x1 -j ACCEPT\n-A PREROUTING -p udp " LIMIT("weir-limit-1")),
 	    RAW("-A PREROUTING -m mark --mark 0x1 -p udp " LIMIT("weir-limit-1")),
+	    /* one limit or the other: no third one */
 	    RAW(":a - [0:0]\n:b - [0:0]\n-A PREROUTING -m mark --mark 0x1 -j a\n-A PREROUTING -j b\n"
-		"-A a -p udp " LIMIT("weir-limit-1") "-A b -p udp " LIMIT("weir-limit-2")),
+		"-A a -p udp " LIMIT("weir-limit-1") "-A b -p udp " LIMIT(
+		    "weir-limit-2") "-A b -p tcp " LIMIT("weir-limit-3")),
+	    RAW(":a - [0:0]\n-A PREROUTING -m mark --mark 0x1 -j a\n-A PREROUTING -p udp -j LOG\n"
+		"-A a -p udp " LIMIT("weir-limit-1")),
 	    RAW("-A PREROUTING -p udp -m hashlimit --hashlimit-upto 5/sec --hashlimit-name x -j ACCEPT\n"
 		"-A PREROUTING -p udp " LIMIT("weir-limit-1")),
 	    RAW("-A PREROUTING -p udp -m limit --limit 5/sec " LIMIT("weir-limit-1")),
@@ -495,6 +537,162 @@ static void a_region_with_other_limits_is_not_proven(void **state)
 	assert_int_equal(prove(), 0);
 }
 
+/* --- random policies, and what they mean said in another way */
+
+static uint64_t random_state;
+static uint32_t random_below(uint32_t limit)
+{
+	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(random_state >> 33) % limit;
+}
+
+enum { FAILSAFE, BLOCK, LIMIT_OF, STATEMENT_SORTS };
+enum { SORT_SYN, SORT_TCP, SORT_UDP, SORT_ALL, PROTOCOL_SORTS };
+
+struct statement {
+	int sort, protocol, port, from, to; /* the last three: number of a choice, 0: any */
+	uint32_t rate;
+};
+
+static const char *const froms[] = {"", "192.0.2.0/25", "192.0.2.64/26", "192.0.2.9"};
+static const char *const tos[] = {"", "198.51.100.1", "198.51.100.0/30"};
+static const unsigned ports[] = {0, 53, 443};
+
+static struct statement random_statement(void)
+{
+	struct statement statement = {.sort = random_below(4)   ? LIMIT_OF
+					      : random_below(2) ? BLOCK
+								: FAILSAFE,
+				      .protocol = (int)random_below(PROTOCOL_SORTS),
+				      .port = (int)random_below(3),
+				      .from = (int)random_below(4),
+				      .to = (int)random_below(3),
+				      .rate = 1 + random_below(900)};
+	if (statement.sort != LIMIT_OF && statement.protocol == SORT_SYN)
+		statement.protocol = SORT_TCP;
+	if (statement.sort != LIMIT_OF && statement.from == 0)
+		statement.from = 3;
+	if (statement.sort == FAILSAFE && statement.protocol == SORT_ALL)
+		statement.protocol = SORT_UDP;
+	if (statement.protocol == SORT_ALL)
+		statement.port = 0;
+	return statement;
+}
+
+static void print_statement(const struct statement *statement, struct buffer *out)
+{
+	static const char *const sorts[] = {"failsafe", "block", "limit"};
+	static const char *const protocols[] = {"syn", "tcp", "udp", "all"};
+	bool all = statement->sort != LIMIT_OF && statement->protocol == SORT_ALL;
+	buffer_printf(out, "%s%s%s", sorts[statement->sort], all ? "" : " ",
+		      all ? "" : protocols[statement->protocol]);
+	if (statement->from)
+		buffer_printf(out, " from %s", froms[statement->from]);
+	if (statement->to && statement->sort == LIMIT_OF)
+		buffer_printf(out, " to %s", tos[statement->to]);
+	if (statement->port)
+		buffer_printf(out, " port %u", ports[statement->port]);
+	if (statement->sort == LIMIT_OF)
+		buffer_printf(out, " at %u/s per source/24", statement->rate);
+	buffer_puts(out, "\n");
+}
+
+static bool statement_means(const struct statement *statement, const struct packet_key *key)
+{
+	uint32_t from = (uint32_t)key->source[0], to = (uint32_t)key->destination[0];
+	bool syn = (key->tcp_flags & 0x17) == 2;
+	if ((statement->protocol == SORT_SYN && (key->protocol != 6 || !syn)) ||
+	    (statement->protocol == SORT_TCP && key->protocol != 6) ||
+	    (statement->protocol == SORT_UDP && key->protocol != 17))
+		return false;
+	if (statement->port && key->destination_port != ports[statement->port])
+		return false;
+	if ((statement->from == 1 && from >> 7 != 0xc0000200 >> 7) ||
+	    (statement->from == 2 && from >> 6 != 0xc0000240 >> 6) ||
+	    (statement->from == 3 && from != 0xc0000209))
+		return false;
+	return statement->sort != LIMIT_OF || !statement->to ||
+	       (statement->to == 1 ? to == 0xc6336401 : to >> 2 == 0xc6336400 >> 2);
+}
+
+static struct packet_key random_key(void)
+{
+	static const uint32_t sources[] = {0xc0000209, 0xc0000241, 0xc0000230, 0xc00002c8, 0xc6120001};
+	static const uint8_t protocols[] = {6, 6, 17, 1, 47};
+	struct packet_key key = {.source = {sources[random_below(5)], 0},
+				 .destination = {0xc6336400 + random_below(6), 0},
+				 .length = 60,
+				 .family = 4,
+				 .protocol = protocols[random_below(5)]};
+	if (key.protocol == 6 || key.protocol == 17) {
+		key.source_port = 1025;
+		key.destination_port = (uint16_t)(random_below(4) ? ports[1 + random_below(2)] : 80);
+	}
+	if (key.protocol == 6) {
+		key.tcp_flags = random_below(2) ? 2 : (uint8_t)random_below(64);
+		key.payload = (uint8_t)random_below(2);
+	}
+	return key;
+}
+
+/* The statement that decides: failsafe, then block, then the first limit; NULL: none does. */
+static const struct statement *find_decider(const struct statement *statements, size_t count,
+					    const struct packet_key *key)
+{
+	for (int sort = 0; sort < STATEMENT_SORTS; sort++)
+		for (size_t i = 0; i < count; i++)
+			if (statements[i].sort == sort && statement_means(&statements[i], key))
+				return &statements[i];
+	return NULL;
+}
+
+static bool answer_is_right(const struct statement *decider, const struct packet_key *key)
+{
+	struct plane_answer answer;
+	plane_look_up(plane, key, &answer);
+	bool countable = key->protocol == 17 || key->protocol == 1 ||
+			 (key->protocol == 6 && (!key->payload || key->tcp_flags & 2));
+	/* FIN, PSH and CWR of segments with data are not to be relied on: SYN alone is never merged */
+	if (!decider || decider->sort == FAILSAFE || (decider->sort == LIMIT_OF && !countable))
+		return !answer.drop && !answer.limit;
+	if (decider->sort == BLOCK)
+		return answer.drop && !answer.limit;
+	return !answer.drop && answer.limit && answer.limit->cost == 1000000u / decider->rate * 1000u / 2 &&
+	       answer.source.address[0] == (key->source[0] & 0xffffff00) && answer.hit_count > 0;
+}
+
+static void random_policies_are_limited_as_they_say(void **state)
+{
+	size_t limited = 0;
+	for (int round = 0; round < 60; round++) {
+		random_state = 7700u + (uint64_t)round;
+		struct statement statements[6];
+		struct buffer text = {0};
+		size_t count = 1 + random_below(6);
+		for (size_t i = 0; i < count; i++) {
+			statements[i] = random_statement();
+			print_statement(&statements[i], &text);
+		}
+		buffer_puts(&text, "default accept\n");
+		forget(state);
+		if (!try_load(text.data)) { /* as a failsafe's source that is blocked */
+			buffer_fini(&text);
+			continue;
+		}
+		compute();
+		for (int i = 0; i < 300; i++) {
+			struct packet_key key = random_key();
+			const struct statement *decider = find_decider(statements, count, &key);
+			limited += decider && decider->sort == LIMIT_OF;
+			if (!answer_is_right(decider, &key))
+				print_error("round %d, key %d of\n%s", round, i, text.data);
+			assert_true(answer_is_right(decider, &key));
+		}
+		buffer_fini(&text);
+	}
+	assert_true(limited > 1000);
+}
+
 /* A token bucket as books have it, in whole packets' worth: full in the beginning. */
 struct reference {
 	uint64_t cost, full, tokens, last;
@@ -579,6 +777,7 @@ int main(void)
 	    cmocka_unit_test_teardown(a_burst_of_one_is_left_to_the_kernel, forget),
 	    cmocka_unit_test_teardown(several_choices_are_one_limit, forget),
 	    cmocka_unit_test_teardown(rules_in_front_count_too, forget),
+	    cmocka_unit_test_teardown(a_limit_of_a_set_counts_its_members, forget),
 	    cmocka_unit_test_teardown(rules_of_others_are_never_limited, forget),
 	    cmocka_unit_test_teardown(own_rules_that_were_read_back_can_be_marked, forget),
 	    cmocka_unit_test_teardown(only_what_comes_to_it_for_sure_is_limited, forget),
@@ -586,6 +785,7 @@ int main(void)
 	    cmocka_unit_test_teardown(within_other_rules_no_more_is_limited, forget),
 	    cmocka_unit_test_teardown(damage_to_limits_is_found, forget),
 	    cmocka_unit_test_teardown(a_region_with_other_limits_is_not_proven, forget),
+	    cmocka_unit_test_teardown(random_policies_are_limited_as_they_say, forget),
 	    cmocka_unit_test(a_bucket_lets_pass_what_its_rate_says),
 	    cmocka_unit_test(a_flood_is_held_down),
 	};

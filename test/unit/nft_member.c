@@ -181,7 +181,8 @@ static void look_times(struct arena *arena, struct nft_set *set, const struct nf
 		for (address at = members[i].low; at <= members[i].high; at++) {
 			const struct nft_element *element = members[i].element;
 			assert_int_equal(until[at - place(0)], 0);
-			until[at - place(0)] = element->timed ? (uint32_t)(element->expires / 1000) : FOR_EVER;
+			until[at - place(0)] =
+			    element->timed ? (uint32_t)(element->expires / 1000) : FOR_EVER;
 		}
 }
 

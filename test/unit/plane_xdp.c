@@ -16,6 +16,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <pthread.h>
 #include <unistd.h>
 
 static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
@@ -309,6 +310,41 @@ static void each_source_has_its_own(void **state)
 	limited_fini(&limited);
 }
 
+#define RUNS 100000
+
+static void *run_often(void *context)
+{
+	const struct limited *limited = context;
+	struct packet_key key = {.family = 4,
+				 .protocol = 17,
+				 .source_port = 40000,
+				 .destination_port = 53,
+				 .source = {0xc6336407, 0},
+				 .destination = {0xc0000201, 0}};
+	struct frame frame = make_frame(&key);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.bytes, .data_size_in = (uint32_t)frame.size,
+		    .repeat = RUNS);
+	return bpf_prog_test_run_opts(limited->xdp->program_fd, &options) ? context : NULL;
+}
+
+/* Two processors that take from one bucket at a time: it lets pass what one of them would have got, and what
+ * is given twice is little. */
+static void processors_share_a_bucket(void **state)
+{
+	(void)state;
+	struct limited limited;
+	limited_init(&limited, FAMILY_IPV4, HOUR, 20000, 32);
+	pthread_t other;
+	void *failed = NULL;
+	assert_int_equal(pthread_create(&other, NULL, run_often, &limited), 0);
+	assert_null(run_often(&limited));
+	assert_int_equal(pthread_join(other, &failed), 0);
+	assert_null(failed);
+	uint64_t passed = 2 * RUNS - counted(&limited).packets;
+	assert_in_range(passed, 20000, 40000);
+	limited_fini(&limited);
+}
+
 static void without_limits_there_are_no_buckets(void **state)
 {
 	(void)state;
@@ -483,6 +519,7 @@ int main(void)
 	    cmocka_unit_test(a_source_has_its_burst_and_no_more),
 	    cmocka_unit_test(a_bucket_fills_up_again),
 	    cmocka_unit_test(each_source_has_its_own),
+	    cmocka_unit_test(processors_share_a_bucket),
 	    cmocka_unit_test(without_limits_there_are_no_buckets),
 	    cmocka_unit_test(odd_ipv4_frames_pass),
 	    cmocka_unit_test(odd_ipv6_frames_pass),

@@ -405,12 +405,6 @@ static int check_block(struct policy_reader *reader, const struct policy_stateme
 	return 0;
 }
 
-static void say_idle(struct policy_reader *reader, struct span span, const char *words, const char *hint)
-{
-	diagnostic_hint(diagnostic_add(reader->sink, SEVERITY_WARNING, "no-effect-yet", span, "%s", words),
-			"%s", hint);
-}
-
 /* SYNPROXY knows the segment that answers its own by conntrack's taking no connection up in its middle. */
 static void check_synproxy(struct policy_reader *reader, const struct policy_statement *statement)
 {
@@ -452,17 +446,6 @@ static void check_mirror(struct policy_reader *reader, const struct policy_state
 				mirror->device);
 }
 
-/* What the language has, and nothing in weir does yet. */
-static void say_idle_settings(struct policy_reader *reader)
-{
-	const struct policy_tree *tree = reader->tree;
-
-	for (size_t i = 0; i < tree->interface_count; i++)
-		if (tree->interfaces[i]->xdp_off)
-			say_idle(reader, tree->interfaces[i]->span, "xdp off holds nothing back",
-				 "weir attach drops early where it is told to, and nowhere else");
-}
-
 int policy_check(struct policy_reader *reader)
 {
 	const struct policy_tree *tree = reader->tree;
@@ -474,7 +457,6 @@ int policy_check(struct policy_reader *reader)
 			if (policy_failsafe_conflict(tree, tree->sets[i], family,
 						     &tree->sets[i]->elements[family], &conflict))
 				say_banned(reader, tree->sets[i], family, &conflict);
-	say_idle_settings(reader);
 	for (size_t i = 0; i < tree->statement_count && result == 0; i++) {
 		const struct policy_statement *statement = &tree->statements[i];
 		if (statement->kind == STATEMENT_MIRROR)

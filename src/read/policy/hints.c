@@ -66,7 +66,8 @@ const char *policy_hint_word(struct policy_reader *reader, struct text word)
 	    {"udp", "protocols stand in front: allow udp 53 from @admins"},
 	    {"icmp", "protocols stand in front: allow icmp from @admins"},
 	    {"proto", "the protocol alone: allow tcp port 22"},
-	    {"log", "there is no log: weir counts what each statement does; rules \"file\" takes LOG and NFLOG"},
+	    {"log",
+	     "there is no log: weir counts what each statement does; rules \"file\" takes LOG and NFLOG"},
 	    {"type", "the type stands behind the protocol: icmp echo-request"},
 	    {"echo", "ping is the echo request of both families"},
 	    {"dport", "port is the destination's"},
@@ -96,7 +97,8 @@ const char *policy_hint_word(struct policy_reader *reader, struct text word)
 		return arena_printf(reader->arena, "from %.*s, or to %.*s", (int)word.size, word.data,
 				    (int)word.size, word.data);
 	if (word.size && word.data[0] == '!')
-		return "there is no \"not\": leave addresses out of a set with except, or let a statement that "
+		return "there is no \"not\": leave addresses out of a set with except, or let a statement "
+		       "that "
 		       "stands before decide of them";
 	if (!value_rate(word, &rate, &second))
 		return arena_printf(reader->arena, "at %.*s", (int)word.size, word.data);

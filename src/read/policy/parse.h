@@ -100,8 +100,8 @@ void policy_recover_item(struct policy_reader *reader, size_t outside);
 
 /* --- Errors: all return -EINVAL ------------------------------------------------------------------ */
 
-/* hints.c: what was meant by a word that is no address, or that stands where it cannot; NULL: who knows. In the
- * arena, or constant. */
+/* hints.c: what was meant by a word that is no address, or that stands where it cannot; NULL: who knows. In
+ * the arena, or constant. */
 const char *policy_hint_address(struct policy_reader *reader, struct text word, bool in_set);
 const char *policy_hint_word(struct policy_reader *reader, struct text word);
 /* An error at a token; `said` gets the diagnostic, for labels and hints, when it is not NULL. */

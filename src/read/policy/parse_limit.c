@@ -177,6 +177,29 @@ static int parse_limit_kind(struct policy_reader *reader, struct policy_statemen
 	return policy_expected(reader, "syn, a protocol, or all", limit_words, COUNT_OF(limit_words));
 }
 
+/* Sources are kept until their burst has come back, and a day is about what xt_hashlimit can count
+ * (MAX_CPJ_v2 of net/netfilter/xt_hashlimit.c). */
+#define BURST_BACK_MAX 86400u
+
+/* The packets of the rate, at least 5, when it is left out. */
+static int settle_burst(struct policy_reader *reader, struct policy_limit *limit)
+{
+	uint64_t most = (uint64_t)limit->rate * BURST_BACK_MAX / limit->second;
+
+	if (!limit->burst) {
+		uint64_t burst = limit->rate < 5 ? 5 : limit->rate > 1000000 ? 1000000 : limit->rate;
+		limit->burst = (uint32_t)(burst < most ? burst : most);
+	}
+	if (limit->burst <= most)
+		return 0;
+	diagnostic_hint(
+	    diagnostic_add(reader->sink, SEVERITY_ERROR, "bad-burst", span_join(reader->first, reader->last),
+			   "a burst of %u packets takes more than a day to come back at this rate",
+			   limit->burst),
+	    "burst %llu is the most", (unsigned long long)most);
+	return -EINVAL;
+}
+
 int parse_limit(struct policy_reader *reader, struct policy_statement *statement)
 {
 	struct policy_limit *limit = &statement->limit;
@@ -194,7 +217,5 @@ int parse_limit(struct policy_reader *reader, struct policy_statement *statement
 				       limit_words, COUNT_OF(limit_words));
 	if (!(seen >> LIMIT_AT & 1))
 		return policy_expected(reader, "a rate (at 50/s)", NULL, 0);
-	if (!limit->burst)
-		limit->burst = limit->rate < 5 ? 5 : limit->rate;
-	return 0;
+	return settle_burst(reader, limit);
 }

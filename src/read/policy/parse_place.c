@@ -163,8 +163,7 @@ int parse_address(struct policy_reader *reader, enum family *family, address *va
 
 	if (token->kind != TOKEN_WORD)
 		return policy_expected(reader, "an address", NULL, 0);
-	if (value_addresses(token->text, family, &range, &masked) || range.low != range.high)
-{
+	if (value_addresses(token->text, family, &range, &masked) || range.low != range.high) {
 		struct diagnostic *said;
 		const char *hint = policy_hint_address(reader, token->text, false);
 		policy_error(reader, token, "bad-address", &said, "%.*s is not one address",
@@ -222,7 +221,10 @@ int parse_ports(struct policy_reader *reader, struct policy_ports *ports)
 			struct diagnostic *said;
 			policy_error(reader, token, "bad-port", &said, "%.*s %s", (int)token->text.size,
 				     token->text.data, wrong);
-			if (token->text.data[0] > '9')
+			if (text_is(token->text, "tcp") || text_is(token->text, "udp"))
+				diagnostic_hint(said, "other ports of another protocol are a statement of "
+						      "their own");
+			else if (token->text.data[0] > '9')
 				diagnostic_hint(said, "ports are numbers here; a name can be given to them: "
 						      "define web = 80, 443 and then port $web");
 			return -EINVAL;

@@ -34,6 +34,7 @@ static int address_of(struct policy_reader *reader, const struct policy_token *t
 {
 	struct address_range range;
 	struct diagnostic *said;
+	const char *hint;
 	bool masked;
 	int size = (int)token->text.size;
 	const char *wrong = value_addresses(token->text, family, &range, &masked);
@@ -45,6 +46,8 @@ static int address_of(struct policy_reader *reader, const struct policy_token *t
 			diagnostic_hint(said, "did you mean %s?", near);
 		else if (name_index_find(reader->sets, token->text))
 			diagnostic_hint(said, "the members of another set are @%.*s", size, token->text.data);
+		else if ((hint = policy_hint_address(reader, token->text, true)))
+			diagnostic_hint(said, "%s", hint);
 		return -EINVAL;
 	}
 	if (masked) {

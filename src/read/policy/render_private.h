@@ -7,6 +7,7 @@
 #ifndef WEIR_READ_POLICY_RENDER_PRIVATE_H
 #define WEIR_READ_POLICY_RENDER_PRIVATE_H
 
+#include "extension/hashlimit.h"
 #include "read/policy/render.h"
 
 /* A text that grows, and whose each line is. */
@@ -31,8 +32,6 @@ struct render {
 	bool too_large; /* nothing more is written then */
 };
 
-#define POLICY_LIMIT_NAME "weir-limit-" /* and the number: hashlimit's table, chains and sets of a `limit`   \
-					 */
 
 /* Of a statement the first line is shown. */
 struct span render_statement_span(struct span span);

@@ -89,7 +89,7 @@ static uint64_t limit_expiry(const struct policy_limit *limit)
 {
 	uint64_t seconds = ((uint64_t)limit->burst * limit->second + limit->rate - 1) / limit->rate;
 
-	return 1000 * (seconds < 10 ? 10 : seconds > 86400 ? 86400 : seconds);
+	return 1000 * (seconds < 10 ? 10 : seconds);
 }
 
 /* A table of the kernel's own size holds 65,536 sources, and when it is full all new ones are dropped

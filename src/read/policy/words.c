@@ -37,7 +37,7 @@ int policy_expected(struct policy_reader *reader, const char *what, const char *
 	policy_error(reader, token, "unexpected-word", &said, "expected %s, not %s", what,
 		     text.data ? text.data : "");
 	buffer_fini(&text);
-	bool word = token->kind == TOKEN_WORD;
+	bool word = token->kind == TOKEN_WORD || text_is(token->text, "=");
 	const char *hint = word ? policy_hint_word(reader, token->text) : NULL;
 	const char *near = word && !hint ? nearest_name(token->text, words, count) : NULL;
 	if (hint)
