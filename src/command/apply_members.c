@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Members of large sets, from ipset's form to that of nftables. Where a member needs what is not written here
- * - a time, "nomatch" - the nft program gets all of its set. */
+ * - a time where others have none of their own, "nomatch" - the nft program gets all of its set. */
 #include "command/apply_members.h"
 #include "kernel/nft_change.h"
 #include "kernel/nft_member.h"
@@ -17,20 +17,58 @@
 #define LARGE 4096 /* members */
 #define FEW 16
 
+static struct nft_member member_of(const struct set_member *member, bool ports)
+{
+	return (struct nft_member){.low = member->low,
+				   .high = member->high,
+				   .protocol = ports ? member->protocol : 0,
+				   .port = ports ? member->port : 0,
+				   .timeout = !member->timed    ? 0
+					      : member->timeout ? member->timeout
+								: 1 /* as nft_print() has it */};
+}
+
+/* Whether members that share an address go at the same time, or never. Of a policy's sets none share any. */
+static bool times_agree(const struct set *set)
+{
+	bool ports = set->type == SET_HASH_IP_PORT || set->type == SET_HASH_NET_PORT, agree = true;
+	struct nft_member *members = calloc(set->member_count + 1, sizeof(*members)), *last = members;
+	struct set_member member;
+
+	if (!members)
+		return false; /* then nft may try */
+	for (size_t i = 0; i < set->member_count; i++) {
+		set_member_get(set, i, &member);
+		members[i] = member_of(&member, ports);
+	}
+	nft_members_sort(members, set->member_count, false);
+	for (size_t i = 1; i < set->member_count && agree; i++) {
+		bool apart = members[i].protocol != last->protocol || members[i].port != last->port ||
+			     members[i].low > last->high;
+		agree = apart || members[i].timeout == last->timeout;
+		if (apart || members[i].high > last->high)
+			last = &members[i];
+	}
+	free(members);
+	return agree;
+}
+
 static bool simple(const struct set *set)
 {
 	struct set_member member;
+	bool timed = false;
 
 	if ((set->type != SET_HASH_IP && set->type != SET_HASH_NET && set->type != SET_HASH_IP_PORT &&
 	     set->type != SET_HASH_NET_PORT) ||
-	    set->has_timeout || set->has_netmask || set->has_bitmask || set->changing)
+	    (set->has_timeout && set->timeout) || set->has_netmask || set->has_bitmask || set->changing)
 		return false;
 	for (size_t i = 0; i < set->member_count; i++) {
 		set_member_get(set, i, &member);
-		if (member.nomatch || member.timed || member.packets || member.bytes)
+		if (member.nomatch || member.packets || member.bytes)
 			return false;
+		timed |= member.timed;
 	}
-	return true;
+	return !timed || times_agree(set);
 }
 
 int large_sets_cut(struct arena *arena, struct ruleset *ruleset, struct large_sets *large)
@@ -94,11 +132,8 @@ static int put_members(struct arena *arena, const struct large_set *large, const
 	for (size_t i = 0; i < large->count; i++) {
 		struct set_member member;
 		set_member_get(large->set, i, &member);
-		members[i] = (struct nft_member){.low = member.low,
-						 .high = member.high,
-						 .protocol = shape.ports ? member.protocol : 0,
-						 .port = shape.ports ? member.port : 0,
-						 .comment = clean_comment(arena, member.comment)};
+		members[i] = member_of(&member, shape.ports);
+		members[i].comment = clean_comment(arena, member.comment);
 	}
 	empty.count = 0;
 	error = nft_members_add(arena, &empty, &shape, members, nft_members_sort(members, large->count, true),

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -149,7 +150,7 @@ static int find_state(struct loop *loop, uint64_t now, struct buffer *why)
 	for (size_t i = 0; i < early.count; i++)
 		daemon_log(daemon, early.list[i].verb == EARLY_FAILED ? LOG_ERR : LOG_NOTICE,
 			   "%s: early drop %s: %s", early.list[i].device, early_verbs[early.list[i].verb],
-			   early.list[i].words);
+			   early.list[i].words ? early.list[i].words : "");
 	early_report_fini(&early);
 	if (!error) {
 		tell_recovered(daemon, recovered);
@@ -184,7 +185,7 @@ static int work(struct loop *loop, bool look, uint64_t now, struct buffer *why)
 	struct daemon *daemon = &loop->daemon;
 	struct early_report report = {0};
 	int error = find_state(loop, now, why);
-	int put = daemon->arena ? daemon_put(daemon, false, why) : 0;
+	int put = !error && daemon->arena ? daemon_put(daemon, false, why) : 0;
 
 	if (!error && look && has_early(daemon)) {
 		error = early_widen(&daemon->store, daemon->number, NULL, false, &report, why);
@@ -215,6 +216,7 @@ static void attend(struct loop *loop)
 	if (!error) {
 		error = work(loop, look, begun, &why);
 		state_store_unlock(&daemon->store);
+		daemon_forget_connections(daemon);
 	}
 	daemon_fault(daemon, error ? (why.size ? why.data : strerror(-error)) : NULL);
 	buffer_fini(&why);
@@ -460,6 +462,17 @@ static int open_signals(void)
 	return file < 0 ? -errno : file;
 }
 
+/* Each check that is on its way is a file. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int open_lock(struct daemon *daemon)
 {
 	daemon->lock =
@@ -517,6 +530,7 @@ static int run(struct loop *loop, const char *directory)
 	if (!code)
 		code = open_all(loop);
 	if (!code) {
+		raise_limit();
 		error = serve(loop);
 		if (error)
 			code = command_fail("daemon", EXIT_SYSTEM, "%s", strerror(-error));

@@ -41,7 +41,8 @@ struct daemon {
 	struct arena *arena;
 	struct policy_tree *tree; /* NULL: there is nothing to look after */
 	struct nft_image
-	    *base; /* chains that share connections, as the state has them; NULL: there are none */
+	    *base;    /* chains that share connections, as the state has them; NULL: there are none */
+	bool settled; /* none was out when it was read, or all are known since */
 	struct checks checks;
 	struct nft_image *target; /* the same as they are to be by what the checks say; NULL: not known */
 	/* What was said last; it is not said twice. */
@@ -49,6 +50,7 @@ struct daemon {
 	/* Whether conntrack is full: of the last look. */
 	bool above;
 	struct daemon_feeds feeds;
+	bool forget;  /* backends are out since the last time */
 	bool changed; /* since the file was written */
 };
 
@@ -66,6 +68,8 @@ void daemon_unload(struct daemon *daemon);
 void daemon_checked(void *context, const struct check *check);
 /* With the store's lock held: what the checks say, in the kernel's rules. `all`: as if all were up. */
 int daemon_put(struct daemon *daemon, bool all, struct buffer *why);
+/* Behind it, without the lock: connections on their way to backends that are out since begin anew. */
+void daemon_forget_connections(struct daemon *daemon);
 /* Whether the backend is to get no connections, as things are. */
 bool daemon_is_out(const struct daemon *daemon, const struct check *check);
 /* "192.0.2.1 port 80" */

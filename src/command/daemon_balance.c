@@ -41,6 +41,7 @@ void daemon_unload(struct daemon *daemon)
 static int read_watch(struct daemon *fresh, struct buffer *why)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	struct nft_image *live __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	size_t said = why->size;
 	struct text text = {0};
 	int error =
@@ -61,6 +62,9 @@ static int read_watch(struct daemon *fresh, struct buffer *why)
 		nft_image_free(fresh->base);
 		fresh->base = NULL;
 	}
+	if (!error && fresh->base)
+		error = nft_part_read(STATE_OVERLAY_WORD, &live, why);
+	fresh->settled = live && nft_part_same(live, fresh->base);
 	return error;
 }
 
@@ -82,6 +86,7 @@ int daemon_load(struct daemon *daemon, uint32_t number, uint64_t now, struct buf
 	daemon->arena = fresh.arena;
 	daemon->tree = fresh.tree;
 	daemon->base = fresh.base;
+	daemon->settled = fresh.settled;
 	daemon->checks = fresh.checks;
 	daemon->changed = true;
 	return 0;
@@ -196,11 +201,36 @@ static int make_target(struct daemon *daemon, struct buffer *why)
 	return error;
 }
 
-/* What is on its way to a backend that is out begins anew, by a process that ends with it. */
-static void forget_connections(const struct daemon *daemon)
+int daemon_put(struct daemon *daemon, bool all, struct buffer *why)
 {
-	if (!any_out(daemon) || fork() != 0)
+	bool fresh = !daemon->target;
+	int error = 0;
+
+	if (!daemon->base)
+		return 0;
+	/* What one before has taken out stays out until it is known to answer. */
+	daemon->settled |= checks_known(&daemon->checks);
+	if (!all && !daemon->settled)
+		return 0;
+	if (all || !any_out(daemon))
+		return state_overlay_put(&daemon->store, daemon->number, daemon->base, daemon->base, why);
+	if (fresh)
+		error = make_target(daemon, why);
+	if (!error)
+		error = state_overlay_put(&daemon->store, daemon->number, daemon->base, daemon->target, why);
+	daemon->forget |= !error && fresh;
+	return error;
+}
+
+/* By a process of its own, as there may be many connections. */
+void daemon_forget_connections(struct daemon *daemon)
+{
+	if (!daemon->forget)
 		return;
+	daemon->forget = false;
+	if (fork() != 0)
+		return;
+	close(daemon->lock);
 	for (size_t i = 0; i < daemon->checks.count; i++) {
 		const struct check *check = &daemon->checks.list[i];
 		size_t forgotten;
@@ -213,22 +243,4 @@ static void forget_connections(const struct daemon *daemon)
 				   strerror(-error));
 	}
 	_exit(0);
-}
-
-int daemon_put(struct daemon *daemon, bool all, struct buffer *why)
-{
-	bool fresh = !daemon->target;
-	int error = 0;
-
-	if (!daemon->base || (!all && !checks_known(&daemon->checks)))
-		return 0;
-	if (all || !any_out(daemon))
-		return state_overlay_put(&daemon->store, daemon->number, daemon->base, daemon->base, why);
-	if (fresh)
-		error = make_target(daemon, why);
-	if (!error)
-		error = state_overlay_put(&daemon->store, daemon->number, daemon->base, daemon->target, why);
-	if (!error && fresh)
-		forget_connections(daemon);
-	return error;
 }

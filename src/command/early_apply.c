@@ -157,6 +157,12 @@ static int judge(struct widening *widening, const struct link *link, const struc
 		return early_take_away(link->name, link->index,
 				       "the rules are others, and the host cannot be looked at",
 				       widening->report, widening->why);
+	if (error == -EPERM) { /* who attached it could look, and the rules are the same */
+		early_tell(widening->report, link->name, EARLY_KEPT,
+			   "the host cannot be looked at: not permitted");
+		standing->kept = true;
+		return 0;
+	}
 	if (!error)
 		error = early_find_stale(widening->arena, attachment, &host, widening->fingerprint, &of_host,
 					 &of_rules);

@@ -115,6 +115,9 @@ static int narrow_device(struct narrowing *narrowing, const struct link *link,
 		error = load_rules(narrowing);
 	if (error == -ENODEV)
 		return 0;
+	if (error == -EPERM)
+		return early_take_away(link->name, link->index, "the host cannot be looked at: not permitted",
+				       report, narrowing->why);
 	if (error) {
 		buffer_printf(narrowing->why, "%s: cannot look at XDP: %s", link->name, strerror(-error));
 		return error;

@@ -51,7 +51,7 @@ static const char sets_script[] = MARK
     "# A line each: number, name, type, family.\n"
     "sets_of() {\n"
     "\tawk '$1 == \"create\" {\n"
-    "\t\tfamily = $3 ~ /^hash:/ ? \"inet\" : \"-\"\n"
+    "\t\tfamily = $3 ~ /^hash:/ && $3 != \"hash:mac\" ? \"inet\" : \"-\"\n"
     "\t\tfor (i = 4; i < NF; i++)\n"
     "\t\t\tif ($i == \"family\") family = $(i + 1)\n"
     "\t\tprint ++n, $2, $3, family\n"

@@ -325,21 +325,61 @@ static int run(const char *const *paths, size_t count, const struct optimizing *
 	return code ? code : say(optimizing, &result);
 }
 
+enum { DIRECTORY = 256, OUTPUT, MAP, EXPLAIN, NO_MEASURE, WITHOUT, NO_COUNTERS, BUDGET, FORCE, JSON, LIVE };
+
+static int take_output(struct optimizing *optimizing, const char *format)
+{
+	optimizing->nft = strcmp(format, "nft") == 0;
+	if (optimizing->nft || strcmp(format, "iptables") == 0)
+		return EXIT_DONE;
+	return command_fail("optimize", EXIT_USAGE, "--output is iptables or nft, not %s", format);
+}
+
+static int take_option(struct optimizing *optimizing, int option)
+{
+	switch (option) {
+	case DIRECTORY:
+		optimizing->directory = optarg;
+		break;
+	case OUTPUT:
+		return take_output(optimizing, optarg);
+	case MAP:
+		optimizing->map = optarg;
+		break;
+	case EXPLAIN:
+		optimizing->explain = true;
+		break;
+	case NO_MEASURE:
+		optimizing->no_measure = true;
+		break;
+	case WITHOUT:
+		return parse_steps(optarg, &optimizing->rewrite.without);
+	case NO_COUNTERS:
+		optimizing->rewrite.no_counters = true;
+		break;
+	case BUDGET:
+		if (!command_parse_budget(optarg, &optimizing->difference.time_budget,
+					  &optimizing->difference.node_budget))
+			return command_fail("optimize", EXIT_USAGE,
+					    "--budget wants seconds (5s), memory (1G) or a number of nodes");
+		break;
+	case FORCE:
+		optimizing->force = true;
+		break;
+	case JSON:
+		optimizing->json = true;
+		break;
+	case LIVE:
+		optimizing->live = true;
+		break;
+	default:
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
 static int optimize_main(int argc, char **argv)
 {
-	enum {
-		DIRECTORY = 256,
-		OUTPUT,
-		MAP,
-		EXPLAIN,
-		NO_MEASURE,
-		WITHOUT,
-		NO_COUNTERS,
-		BUDGET,
-		FORCE,
-		JSON,
-		LIVE
-	};
 	static const struct option options[] = {{"directory", required_argument, NULL, DIRECTORY},
 						{"output", required_argument, NULL, OUTPUT},
 						{"map", required_argument, NULL, MAP},
@@ -358,53 +398,11 @@ static int optimize_main(int argc, char **argv)
 
 	optind = 0;
 	while (!code && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'h':
+		if (option == 'h') {
 			fputs(help, stdout);
 			return EXIT_DONE;
-		case DIRECTORY:
-			optimizing.directory = optarg;
-			break;
-		case OUTPUT:
-			optimizing.nft = strcmp(optarg, "nft") == 0;
-			if (!optimizing.nft && strcmp(optarg, "iptables") != 0)
-				code = command_fail("optimize", EXIT_USAGE,
-						    "--output is iptables or nft, not %s", optarg);
-			break;
-		case MAP:
-			optimizing.map = optarg;
-			break;
-		case EXPLAIN:
-			optimizing.explain = true;
-			break;
-		case NO_MEASURE:
-			optimizing.no_measure = true;
-			break;
-		case WITHOUT:
-			code = parse_steps(optarg, &optimizing.rewrite.without);
-			break;
-		case NO_COUNTERS:
-			optimizing.rewrite.no_counters = true;
-			break;
-		case BUDGET:
-			if (!command_parse_budget(optarg, &optimizing.difference.time_budget,
-						  &optimizing.difference.node_budget))
-				code = command_fail(
-				    "optimize", EXIT_USAGE,
-				    "--budget wants seconds (5s), memory (1G) or a number of nodes");
-			break;
-		case FORCE:
-			optimizing.force = true;
-			break;
-		case JSON:
-			optimizing.json = true;
-			break;
-		case LIVE:
-			optimizing.live = true;
-			break;
-		default:
-			return EXIT_USAGE;
 		}
+		code = take_option(&optimizing, option);
 	}
 	if (code)
 		return code;

@@ -364,6 +364,12 @@ static int count_all_missed(struct edit *edit)
 
 /* --- Reading and writing it */
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 static int read_list(struct edit *edit, const char *path, enum policy_set_type type)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
@@ -379,8 +385,7 @@ static int read_list(struct edit *edit, const char *path, enum policy_set_type t
 	if (!error)
 		error = source_read(edit->arena, path, &source);
 	/* Of one that changes while it is read the time tells. */
-	if (!error &&
-	    (stat(path, &status) < 0 || status.st_mtim.tv_nsec != edit->file->status.st_mtim.tv_nsec))
+	if (!error && (stat(path, &status) < 0 || !is_same_file(&status, &edit->file->status)))
 		error = -ESTALE;
 	if (error)
 		return command_fail("set", EXIT_SYSTEM, "%s: %s: nothing was changed", path,
@@ -439,9 +444,7 @@ int set_file_write(const struct set_file *file)
 		return -errno;
 	if (fstatat(directory, slash + 1, &now, AT_SYMLINK_NOFOLLOW) < 0)
 		error = -errno;
-	else if (now.st_ino != file->status.st_ino || now.st_size != file->status.st_size ||
-		 now.st_mtim.tv_sec != file->status.st_mtim.tv_sec ||
-		 now.st_mtim.tv_nsec != file->status.st_mtim.tv_nsec)
+	else if (!is_same_file(&now, &file->status))
 		error = -ESTALE;
 	else
 		error = file_replace_as(directory, slash + 1, (struct text){file->text.data, file->text.size},

@@ -83,13 +83,15 @@ void checks_fini(struct checks *checks)
 	*checks = (struct checks){0};
 }
 
-size_t checks_fds(const struct checks *checks, struct pollfd *fds)
+size_t checks_fds(struct checks *checks, struct pollfd *fds)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < checks->count; i++)
-		if (checks->list[i].socket >= 0)
+		if (checks->list[i].socket >= 0) {
+			checks->list[i].slot = count;
 			fds[count++] = (struct pollfd){.fd = checks->list[i].socket, .events = POLLOUT};
+		}
 	return count;
 }
 
@@ -178,10 +180,7 @@ static bool conclude(struct check *check, int error, uint64_t begun, uint64_t no
 
 static bool is_ready(const struct check *check, const struct pollfd *fds, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (fds[i].fd == check->socket)
-			return fds[i].revents;
-	return false;
+	return check->slot < count && fds[check->slot].fd == check->socket && fds[check->slot].revents;
 }
 
 static bool run_one(struct check *check, const struct pollfd *fds, size_t count, uint64_t now)

@@ -27,6 +27,7 @@ struct check {
 	/* Of the one on its way. */
 	unsigned failures;
 	int socket;    /* -1: none */
+	size_t slot;   /* among those that are waited for */
 	uint64_t next; /* ns of CLOCK_BOOTTIME: when the next one begins, or this one is over */
 };
 
@@ -42,7 +43,7 @@ int checks_new(struct arena *arena, const struct policy_tree *tree, const struct
 void checks_fini(struct checks *checks);
 
 /* Adds what is waited for; `fds` has room for checks->count. Returns how many. */
-size_t checks_fds(const struct checks *checks, struct pollfd *fds);
+size_t checks_fds(struct checks *checks, struct pollfd *fds);
 /* When the next one is to be looked at; UINT64_MAX: none is. */
 uint64_t checks_next(const struct checks *checks);
 /* Goes on with those whose time has come, or of which `fds` says something. `changed` is called for each

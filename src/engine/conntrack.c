@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The table of connections: found by key in either direction, timed out by the capture's clock, confirmed
- * when the first packet came through. resolve_normal_ct() and nf_conntrack_in() are what to read beside it.
+ * Packets and their connections: the table is looked up and entered (conntrack_table.c), and confirmed when
+ * the first packet came through. resolve_normal_ct() and nf_conntrack_in() are what to read beside it.
  *
  * A flow is `known` or doubted. Of a doubted flow only this is kept: that the kernel may have it, until the
  * longest timeout after its last packet has passed. Each doubt is for good, but where later packets settle it
  * whatever was there before: one packet each way (both of which surely passed), and for TCP, where the doubt
  * is only what was there before the capture, a whole handshake. */
-#include "engine/conntrack.h"
-#include "base/arena.h"
+#include "engine/conntrack_table.h"
+
 #include "packet/address.h"
 
 #include <errno.h>
@@ -16,388 +16,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Around the moment of a timeout nothing is known: the capture's clock is not the kernel's, which has ticks
- * of up to 10 ms. */
-#define SLACK (SECOND / 20)
-
-#define TIMEOUT_UDP 30
-#define TIMEOUT_UDP_STREAM 120
-#define TIMEOUT_ICMP 30
-#define TIMEOUT_GENERIC 600
-#define TIMEOUT_TCP_MAX 432000
-#define TIMEOUT_TCP_OTHERS 300 /* the longest but ESTABLISHED's */
-#define UDP_STREAM_AFTER (2 * SECOND)
-
-#define BLIND_SLOTS 1024    /* a power of two */
-#define REJECTED_SLOTS 8192 /* a power of two */
-#define SLAB 256
-
-struct conntrack {
-	struct conntrack_options options;
-	struct arena *arena;
-	struct flow_link **buckets;
-	size_t bucket_count, count;
-	struct flow *free_flows; /* by links[0].next's flow */
-	uint64_t start, now, swept;
-	bool started;
-	bool missed; /* something may be in the table that is not in ours */
-	/* Flows that cannot be found by one of their keys since NAT chose it: by what is known of the key.
-	 * blind_all: where neither address is. */
-	uint32_t blind[BLIND_SLOTS];
-	uint32_t blind_all;
-	bool rejected[REJECTED_SLOTS]; /* by key: an answer of REJECT may go this way */
-};
-
-int conntrack_new(const struct conntrack_options *options, struct conntrack **conntrack)
-{
-	struct conntrack *fresh = calloc(1, sizeof(*fresh));
-	if (!fresh)
-		return -ENOMEM;
-	fresh->options = *options;
-	if (!fresh->options.limit)
-		fresh->options.limit = CONNECTIONS_MAX;
-	fresh->bucket_count = 1024;
-	fresh->buckets = calloc(fresh->bucket_count, sizeof(*fresh->buckets));
-	fresh->arena = arena_new();
-	if (!fresh->buckets || !fresh->arena) {
-		conntrack_free(fresh);
-		return -ENOMEM;
-	}
-	*conntrack = fresh;
-	return 0;
-}
-
-void conntrack_free(struct conntrack *conntrack)
-{
-	if (!conntrack)
-		return;
-	free(conntrack->buckets);
-	if (conntrack->arena)
-		arena_free(conntrack->arena);
-	free(conntrack);
-}
-
-/* --- keys and buckets
- * ------------------------------------------------------------------------------------------------- */
-
-static uint64_t mix(uint64_t z) /* splitmix64 */
-{
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
-static uint64_t address_hash(address value, uint64_t seed)
-{
-	return mix(mix(seed + (uint64_t)value) + (uint64_t)(value >> 64) + 0x9e3779b97f4a7c15ull);
-}
-
-static size_t key_hash(const struct flow_key *key)
-{
-	uint64_t hash = (uint64_t)key->source_port << 32 | (uint64_t)key->destination_port << 16 |
-			(uint64_t)key->protocol << 8 | (uint64_t)key->family;
-	return (size_t)address_hash(key->destination, address_hash(key->source, hash));
-}
-
-static size_t key_bucket(const struct conntrack *conntrack, const struct flow_key *key)
-{
-	return key_hash(key) & (conntrack->bucket_count - 1);
-}
-
-static bool key_equal(const struct flow_key *a, const struct flow_key *b)
-{
-	return a->source == b->source && a->destination == b->destination &&
-	       a->source_port == b->source_port && a->destination_port == b->destination_port &&
-	       a->protocol == b->protocol && a->family == b->family;
-}
-
-enum end { END_SOURCE, END_DESTINATION, END_BOTH };
-
-/* Counts flows of the key's protocol whose own key has this end, and is not known otherwise. */
-static uint32_t *blind_slot(struct conntrack *conntrack, const struct flow_key *key, enum end end)
-{
-	uint64_t hash = (uint64_t)key->protocol << 2 | end;
-	if (end != END_DESTINATION)
-		hash = address_hash(key->source, hash);
-	if (end != END_SOURCE)
-		hash = address_hash(key->destination, hash);
-	return &conntrack->blind[hash & (BLIND_SLOTS - 1)];
-}
-
-/* The slot that counts this direction of the flow, which has no link. */
-static uint32_t *blind_of(struct conntrack *conntrack, struct flow *flow, enum flow_direction direction)
-{
-	unsigned unknown = flow->unknown[direction] & (PART_SOURCE | PART_DESTINATION);
-	if (unknown == (PART_SOURCE | PART_DESTINATION))
-		return &conntrack->blind_all;
-	return blind_slot(conntrack, &flow->keys[direction],
-			  unknown == 0             ? END_BOTH
-			  : unknown == PART_SOURCE ? END_DESTINATION
-						   : END_SOURCE);
-}
-
-/* The packet may belong to a connection that is not found by its key. */
-static bool is_blind(struct conntrack *conntrack, const struct flow_key *key)
-{
-	return conntrack->blind_all || *blind_slot(conntrack, key, END_SOURCE) ||
-	       *blind_slot(conntrack, key, END_DESTINATION) || *blind_slot(conntrack, key, END_BOTH);
-}
-
-static void link_flow(struct conntrack *conntrack, struct flow *flow, enum flow_direction direction)
-{
-	struct flow_link *link = &flow->links[direction];
-	if (flow->unknown[direction]) {
-		++*blind_of(conntrack, flow, direction);
-		return;
-	}
-	struct flow_link **bucket = &conntrack->buckets[key_bucket(conntrack, &flow->keys[direction])];
-	*link = (struct flow_link){flow, *bucket, (uint8_t)direction, true};
-	*bucket = link;
-}
-
-static void unlink_flow(struct conntrack *conntrack, struct flow *flow, enum flow_direction direction)
-{
-	struct flow_link *link = &flow->links[direction];
-	if (flow->unknown[direction]) {
-		--*blind_of(conntrack, flow, direction);
-		return;
-	}
-	if (!link->linked)
-		return;
-	struct flow_link **at = &conntrack->buckets[key_bucket(conntrack, &flow->keys[direction])];
-	while (*at != link)
-		at = &(*at)->next;
-	*at = link->next;
-	link->linked = false;
-}
-
-static void grow(struct conntrack *conntrack)
-{
-	size_t before = conntrack->bucket_count;
-	struct flow_link **old = conntrack->buckets;
-	struct flow_link **buckets = calloc(before * 2, sizeof(*buckets));
-	if (!buckets)
-		return; /* longer chains, that is all */
-	conntrack->buckets = buckets;
-	conntrack->bucket_count = before * 2;
-	for (size_t i = 0; i < before; i++) {
-		for (struct flow_link *link = old[i], *next; link; link = next) {
-			next = link->next;
-			struct flow_link **bucket =
-			    &buckets[key_bucket(conntrack, &link->flow->keys[link->direction])];
-			link->next = *bucket;
-			*bucket = link;
-		}
-	}
-	free(old);
-}
-
-/* --- flows
- * ------------------------------------------------------------------------------------------------------------
- */
-
-static void flow_release(struct conntrack *conntrack, struct flow *flow)
-{
-	flow->links[0].flow = conntrack->free_flows;
-	conntrack->free_flows = flow;
-}
-
-/* Where a doubted flow's reply key may be another than ours. */
-static uint32_t *doubted_slot(struct conntrack *conntrack, const struct flow *flow)
-{
-	struct flow_key key = {
-	    .source = flow->keys[FLOW_ORIGINAL].destination,
-	    .protocol = flow->keys[FLOW_ORIGINAL].protocol,
-	};
-	if (conntrack->options.nat_destination || (flow->unknown[FLOW_ORIGINAL] & PART_DESTINATION))
-		return &conntrack->blind_all;
-	return blind_slot(conntrack, &key, END_SOURCE);
-}
-
-static void flow_blind(struct conntrack *conntrack, struct flow *flow)
-{
-	if (flow->blinded || (!conntrack->options.nat_source && !conntrack->options.nat_destination))
-		return;
-	flow->blinded = true;
-	++*doubted_slot(conntrack, flow);
-}
-
-static void forget(struct flow *flow)
-{
-	flow->known = flow->details = flow->tentative = false;
-	flow->seen[0] = flow->seen[1] = false;
-}
-
-void conntrack_doubt(struct conntrack *conntrack, struct flow *flow)
-{
-	forget(flow);
-	if (flow->confirmed)
-		flow_blind(conntrack, flow);
-}
-
-static void flow_remove(struct conntrack *conntrack, struct flow *flow)
-{
-	unlink_flow(conntrack, flow, FLOW_ORIGINAL);
-	unlink_flow(conntrack, flow, FLOW_REPLY);
-	if (flow->blinded)
-		--*doubted_slot(conntrack, flow);
-	conntrack->count--;
-	flow_release(conntrack, flow);
-}
-
-static void flow_insert(struct conntrack *conntrack, struct flow *flow)
-{
-	flow->confirmed = true;
-	flow->connection.status |= IPS_CONFIRMED;
-	conntrack->count++;
-	if (conntrack->count > conntrack->bucket_count)
-		grow(conntrack);
-	link_flow(conntrack, flow, FLOW_ORIGINAL);
-	link_flow(conntrack, flow, FLOW_REPLY);
-	unsigned open = (conntrack->options.nat_source ? IPS_SRC_NAT : 0) |
-			(conntrack->options.nat_destination ? IPS_DST_NAT : 0);
-	if (!flow->known && (open & ~flow->nat_clear))
-		flow_blind(conntrack, flow);
-}
-
-static uint64_t longest_timeout(uint8_t protocol, enum family family)
-{
-	if (protocol == IPPROTO_TCP)
-		return TIMEOUT_TCP_MAX * SECOND;
-	if (protocol == IPPROTO_UDP)
-		return TIMEOUT_UDP_STREAM * SECOND;
-	if (protocol == (family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return TIMEOUT_ICMP * SECOND;
-	return TIMEOUT_GENERIC * SECOND;
-}
-
-static uint64_t flow_end(const struct flow *flow)
-{
-	return flow->known ? flow->expires
-			   : flow->last + longest_timeout(flow->keys[0].protocol, flow->keys[0].family);
-}
-
-static void sweep(struct conntrack *conntrack)
-{
-	for (size_t i = 0; i < conntrack->bucket_count; i++) {
-		for (struct flow_link *link = conntrack->buckets[i], *next; link; link = next) {
-			struct flow *flow = link->flow;
-			next = link->next;
-			/* The flow's other link may be the next one of this bucket. */
-			if (conntrack->now <= flow_end(flow) + SLACK)
-				continue;
-			if (next && next->flow == flow)
-				next = next->next;
-			flow_remove(conntrack, flow);
-		}
-	}
-}
-
-/* NULL when memory is short (*error) or the table is full. */
-static struct flow *flow_new(struct conntrack *conntrack, const struct flow_key *key, int *error)
-{
-	struct flow *flow = conntrack->free_flows;
-	if (conntrack->count >= conntrack->options.limit) {
-		/* At most once a second of the capture: a full sweep for each packet would take too long. */
-		if (conntrack->now >= conntrack->swept + SECOND) {
-			conntrack->swept = conntrack->now;
-			sweep(conntrack);
-			flow = conntrack->free_flows;
-		}
-		if (conntrack->count >= conntrack->options.limit) {
-			conntrack->missed = true;
-			return NULL;
-		}
-	}
-	if (!flow) {
-		struct flow *slab = arena_array(conntrack->arena, SLAB, sizeof(*slab));
-		if (!slab) {
-			*error = -ENOMEM;
-			return NULL;
-		}
-		for (size_t i = 0; i < SLAB; i++)
-			flow_release(conntrack, &slab[i]);
-		flow = conntrack->free_flows;
-	}
-	conntrack->free_flows = flow->links[0].flow;
-	memset(flow, 0, sizeof(*flow));
-	flow->keys[FLOW_ORIGINAL] = *key;
-	if (!flow_key_inverse(key, &flow->keys[FLOW_REPLY]))
-		flow->keys[FLOW_REPLY] = *key; /* an answer without question: only ever doubted */
-	flow->created = flow->last = conntrack->now;
-	flow->made_here = flow->delivered = TRUTH_UNKNOWN;
-	return flow;
-}
-
-static struct flow *find(struct conntrack *conntrack, const struct flow_key *key,
-			 enum flow_direction *direction)
-{
-	struct flow_link *link = conntrack->buckets[key_bucket(conntrack, key)];
-	while (link) {
-		struct flow *flow = link->flow;
-		enum flow_direction way = link->direction;
-		link = link->next;
-		if (!key_equal(key, &flow->keys[way]))
-			continue;
-		uint64_t end = flow_end(flow);
-		if (conntrack->now > end + SLACK) {
-			/* Where two connections came to have one key there is another. */
-			flow_remove(conntrack, flow);
-			link = conntrack->buckets[key_bucket(conntrack, key)];
-			continue;
-		}
-		if (conntrack->now + SLACK >= end)
-			conntrack_doubt(conntrack, flow);
-		*direction = way;
-		return flow;
-	}
-	return NULL;
-}
-
-/* Whether a key that is not found surely has no entry. */
-static bool surely_absent(struct conntrack *conntrack, const struct flow_key *key,
-			  const struct segment *segment)
-{
-	if (conntrack->missed || is_blind(conntrack, key))
-		return false;
-	if (conntrack->options.empty)
-		return true;
-	uint64_t horizon = longest_timeout(key->protocol, key->family);
-	if (key->protocol == IPPROTO_TCP) {
-		/* No host begins a connection by the ports of one that is established. */
-		if (!segment || !segment->syn || segment->ack)
-			return false;
-		horizon = TIMEOUT_TCP_OTHERS * SECOND;
-	}
-	return conntrack->now > conntrack->start + horizon + SLACK;
-}
-
-/* __nf_conntrack_confirm(), nf_ct_resolve_clash(). One in TIME_WAIT may be put out for the new one:
- * nf_nat_used_tuple_harder(). */
-enum truth conntrack_key_clashes(struct conntrack *conntrack, const struct flow_key *key)
-{
-	enum flow_direction direction;
-	const struct flow *flow = find(conntrack, key, &direction);
-	if (!flow)
-		return TRUTH_NO;
-	return flow->known && flow->tcp.state != TCP_TIME_WAIT ? TRUTH_YES : TRUTH_UNKNOWN;
-}
-
-enum truth conntrack_key_used(struct conntrack *conntrack, const struct flow_key *key)
-{
-	const struct segment syn = {.syn = true};
-	enum truth clashes = conntrack_key_clashes(conntrack, key);
-	if (clashes != TRUTH_NO)
-		return clashes;
-	return surely_absent(conntrack, key, &syn) ? TRUTH_NO : TRUTH_UNKNOWN;
-}
-
-bool conntrack_key_taken(struct conntrack *conntrack, const struct flow_key *key)
-{
-	enum flow_direction direction;
-	return find(conntrack, key, &direction) || is_blind(conntrack, key);
-}
 
 /* --- packets of known flows
  * ------------------------------------------------------------------------------------------- */
@@ -438,7 +56,7 @@ static void follow_others(struct conntrack *conntrack, struct flow *flow)
 		if (stream)
 			flow->connection.status |= IPS_ASSURED;
 	} else {
-		timeout = longest_timeout(flow->keys[0].protocol, flow->keys[0].family);
+		timeout = flows_longest_timeout(flow->keys[0].protocol, flow->keys[0].family);
 	}
 	flow->expires = conntrack->now + timeout;
 }
@@ -520,13 +138,13 @@ static int doubt_key(struct conntrack *conntrack, const struct flow_key *key, co
 {
 	enum flow_direction direction = arrival->direction;
 	int error = 0;
-	struct flow *flow = arrival->flow ? arrival->flow : find(conntrack, key, &direction);
+	struct flow *flow = arrival->flow ? arrival->flow : flows_find(conntrack, key, &direction);
 	if (!flow) {
 		direction = FLOW_ORIGINAL;
-		flow = flow_new(conntrack, key, &error);
+		flow = flows_new(conntrack, key, &error);
 		if (!flow)
 			return error;
-		flow_insert(conntrack, flow);
+		flows_insert(conntrack, flow);
 	}
 	conntrack_doubt(conntrack, flow);
 	flow->last = conntrack->now;
@@ -559,12 +177,12 @@ static int begin(struct conntrack *conntrack, const struct flow_key *key, const 
 		 const struct segment *segment, struct tracked *tracked)
 {
 	int error = 0;
-	bool absent = surely_absent(conntrack, key, segment);
-	struct flow *flow = flow_new(conntrack, key, &error);
+	bool absent = flows_surely_absent(conntrack, key, segment);
+	struct flow *flow = flows_new(conntrack, key, &error);
 	if (!flow)
 		return error;
 	if (!may_begin(flow, segment)) {
-		flow_release(conntrack, flow);
+		flows_release(conntrack, flow);
 		if (absent)
 			track(tracked, STATE_INVALID);
 		return 0;
@@ -597,9 +215,9 @@ static void follow_error(struct conntrack *conntrack, const struct flow_key *quo
 		track(tracked, STATE_INVALID);
 		return;
 	}
-	struct flow *flow = find(conntrack, &key, &direction);
+	struct flow *flow = flows_find(conntrack, &key, &direction);
 	if (!flow) {
-		if (surely_absent(conntrack, &key, &none))
+		if (flows_surely_absent(conntrack, &key, &none))
 			track(tracked, STATE_INVALID);
 		return;
 	}
@@ -645,7 +263,7 @@ static int follow_known(struct conntrack *conntrack, struct flow *flow, enum flo
 	case TCP_ANSWER_REOPEN:
 		if (is_hidden(flow, arrival))
 			break;
-		flow_remove(conntrack, flow);
+		flows_remove(conntrack, flow);
 		return begin(conntrack, &key, packet, segment, tracked);
 	case TCP_ANSWER_KILL:
 		/* Gone from the table, while this packet still has it: its time is over at the next one. */
@@ -671,9 +289,9 @@ static int follow(struct conntrack *conntrack, const struct flow_key *key, const
 			return doubt_key(conntrack, key, arrival, tracked);
 		segment = &header;
 	}
-	struct flow *flow = arrival->flow ? arrival->flow : find(conntrack, key, &direction);
+	struct flow *flow = arrival->flow ? arrival->flow : flows_find(conntrack, key, &direction);
 	if (segment && segment->rst && !arrival->received &&
-	    conntrack->rejected[key_hash(key) & (REJECTED_SLOTS - 1)]) {
+	    conntrack->rejected[flows_hash(key) & (REJECTED_SLOTS - 1)]) {
 		/* REJECT gives its RST the connection of what it answers, also one that is not confirmed, as
 		 * RELATED (nf_ct_attach() in nf_send_reset()); a socket's own is looked up. */
 		if (flow)
@@ -705,8 +323,8 @@ static void miss(struct conntrack *conntrack, const struct packet *packet)
 	address source = address_from_bytes(packet->family, packet->source);
 	struct flow_key key = {.source = source, .destination = source, .protocol = packet->protocol};
 	if ((packet->known & KNOWN_SOURCE) && (packet->known & KNOWN_PROTOCOL)) {
-		++*blind_slot(conntrack, &key, END_SOURCE);
-		++*blind_slot(conntrack, &key, END_DESTINATION); /* of replies */
+		++*flows_blind_slot(conntrack, &key, END_SOURCE);
+		++*flows_blind_slot(conntrack, &key, END_DESTINATION); /* of replies */
 	} else {
 		conntrack->missed = true;
 	}
@@ -768,22 +386,24 @@ void conntrack_end(struct conntrack *conntrack, struct tracked *tracked, enum tr
 	if (!flow || tracked->error)
 		return;
 	if (rejected && flow->keys[0].protocol == IPPROTO_TCP)
-		conntrack->rejected[key_hash(&flow->keys[!tracked->direction]) & (REJECTED_SLOTS - 1)] = true;
+		conntrack->rejected[flows_hash(&flow->keys[!tracked->direction]) & (REJECTED_SLOTS - 1)] =
+		    true;
 	if (!flow->confirmed) {
 		if (accepted == TRUTH_NO) {
-			flow_release(conntrack, flow);
+			flows_release(conntrack, flow);
 			tracked->flow = NULL;
 			return;
 		}
 		enum flow_direction direction;
-		struct flow *other =
-		    flow->unknown[FLOW_REPLY] ? NULL : find(conntrack, &flow->keys[FLOW_REPLY], &direction);
+		struct flow *other = flow->unknown[FLOW_REPLY]
+					 ? NULL
+					 : flows_find(conntrack, &flow->keys[FLOW_REPLY], &direction);
 		/* Which of the two later packets belong to is not known. */
 		if (other)
 			conntrack_doubt(conntrack, other);
 		if (accepted == TRUTH_UNKNOWN || other)
-			forget(flow);
-		flow_insert(conntrack, flow);
+			flows_forget(flow);
+		flows_insert(conntrack, flow);
 	} else if (!flow->known && accepted != TRUTH_YES) {
 		flow->tentative = false; /* its SYN may have made no entry */
 	} else if (rejected && flow->keys[0].protocol == IPPROTO_TCP) {
@@ -801,7 +421,7 @@ struct flow *conntrack_find_leaving(struct conntrack *conntrack, const struct pa
 	enum key_kind kind = flow_key_of(packet, &key);
 	if ((kind != KEY_FOUND && kind != KEY_FRAGMENT) || !flow_key_inverse(&key, &inverse))
 		return NULL;
-	struct flow *flow = find(conntrack, &inverse, direction);
+	struct flow *flow = flows_find(conntrack, &inverse, direction);
 	if (flow)
 		*direction = !*direction;
 	return flow;

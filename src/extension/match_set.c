@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SEEN_SET = 1, SEEN_PACKETS = 2, SEEN_BYTES = 4 };
@@ -481,11 +482,62 @@ static enum opaque_sharing sharing(const struct set_match *set)
 	return moves ? OPAQUE_RULE : OPAQUE_TABLE;
 }
 
+/* bitmap:port, of which is known what it holds: a condition on header fields alone. */
+static bool is_of_ports(const struct set_match *set)
+{
+	const struct set *own = set->reference.set;
+
+	if (own->type != SET_BITMAP_PORT || own->changing || compares_counters(set))
+		return false;
+	for (size_t i = 0; i < own->member_count; i++) {
+		struct set_member member;
+		set_member_get(own, i, &member);
+		if (member.timed || set_member_removed(own, i))
+			return false;
+	}
+	return true;
+}
+
+/* ip_set_get_ip_port() in ip_set_bitmap_port.c: a port is found in TCP and UDP alone, of whole packets and
+ * first fragments. */
+static diagram_node ports_mean(const struct fields *fields, const struct set_match *set)
+{
+	const struct set *own = set->reference.set;
+	struct diagram *diagram = fields->diagram;
+	enum field field = set->reference.source[0] ? FIELD_SPORT : FIELD_DPORT;
+	bool *held = calloc(UINT16_MAX + 1, sizeof(*held));
+	struct diagram_range *runs = calloc(UINT16_MAX / 2 + 2, sizeof(*runs));
+	diagram_node mean = DIAGRAM_UNDECIDED;
+	size_t count = 0;
+
+	for (size_t i = 0; held && i < own->member_count; i++) {
+		struct set_member member;
+		set_member_get(own, i, &member);
+		held[member.port] = true;
+	}
+	for (unsigned port = 0; held && runs && port <= UINT16_MAX; port++)
+		if (held[port] && count && runs[count - 1].high + 1 == port)
+			runs[count - 1].high = port;
+		else if (held[port])
+			runs[count++] = (struct diagram_range){port, port, DIAGRAM_TRUE};
+	if (held && runs)
+		mean = diagram_ranges(diagram, fields->first[field], fields->bits[field], runs, count,
+				      DIAGRAM_FALSE);
+	free(held);
+	free(runs);
+	mean = diagram_and(diagram, mean, option_not_late(fields));
+	return diagram_and(diagram, mean,
+			   diagram_or(diagram, fields_value(fields, FIELD_PROTOCOL, IPPROTO_TCP),
+				      fields_value(fields, FIELD_PROTOCOL, IPPROTO_UDP)));
+}
+
 /* A member of hash:net whose counters do not fit makes way for a shorter prefix, which no range tells. */
 static bool is_opaque(const struct fields *fields, const struct set_match *set)
 {
 	bool boxes = fields_expresses_boxes(fields, set->reference.set);
 
+	if (is_of_ports(set))
+		return false;
 	if (boxes && (compares_counters(set) || set->return_nomatch))
 		return true;
 	return !(boxes || fields_expresses_set(set->reference.set)) || asks_nomatch(set) ||
@@ -504,6 +556,8 @@ static int set_declare(const struct match *match, const struct rule *rule, struc
 		return 0;
 	if (is_opaque(fields, set))
 		return option_declare_opaque(match, rule, fields, text, sharing(set));
+	if (is_of_ports(set))
+		return 0;
 	if (compares_counters(set))
 		error = option_declare_opaque(match, rule, fields, text, OPAQUE_RULE);
 	if (!error && has_odd_member(set))
@@ -555,6 +609,10 @@ static diagram_node set_mean(const struct match *match, const struct rule *rule,
 		mean = option_mean_opaque(match, rule, fields, text, sharing(set));
 		return set->inverted ? diagram_not(diagram, mean) : mean;
 	}
+	if (is_of_ports(set)) {
+		mean = ports_mean(fields, set);
+		return set->inverted ? diagram_not(diagram, mean) : mean;
+	}
 	if (fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions,
 			    set->reference.source, &meaning))
 		return DIAGRAM_UNDECIDED;
@@ -600,7 +658,7 @@ bool match_set_meaning(const struct match *match, const struct fields *fields, s
 		return false;
 	const struct set_match *set = match->data;
 	if (set->inverted || set->return_nomatch || compares_counters(set) || too_few(set) ||
-	    is_opaque(fields, set) || has_odd_member(set))
+	    is_opaque(fields, set) || is_of_ports(set) || has_odd_member(set))
 		return false;
 	return fields_need_set((struct fields *)fields, set->reference.set, set->reference.dimensions,
 			       set->reference.source, meaning) == 0;

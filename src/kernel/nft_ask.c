@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define AT_ONCE 256           /* requests in a datagram */
+#define AT_ONCE 256 /* requests in a datagram */
+#define FEW 8
 #define ROOM (AT_ONCE * 8192) /* for their answers, as the kernel counts their memory */
 #define REQUEST_SIZE (NETLINK_REQUEST_MAX + NFT_NAME_MAXLEN)
 #define ANSWER_SIZE 65536
@@ -125,20 +126,20 @@ static int ask_some(const struct asker *asker, struct nft_question *questions, s
 	return sent < 0 ? -errno : take_answers(asker, questions, count);
 }
 
-static int open_socket(struct asker *asker)
+/* *at_once: so many answers have room, which are lost where they have not (ENOBUFS). */
+static int open_socket(struct asker *asker, size_t *at_once)
 {
 	int room = ROOM, on = 1, file;
 
 	asker->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!asker->socket)
-		return -errno;
-	if (mnl_socket_bind(asker->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+	if (!asker->socket || mnl_socket_bind(asker->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
 	file = mnl_socket_get_fd(asker->socket);
 	mnl_socket_setsockopt(asker->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	setsockopt(file, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
-	/* Without the room the answers to so many are lost (ENOBUFS). */
-	return setsockopt(file, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0 ? -errno : 0;
+	if (setsockopt(file, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		*at_once = FEW; /* as within a user namespace: what every socket has */
+	return 0;
 }
 
 int nft_elements_ask(struct arena *arena, enum family family, const char *set, struct nft_question *questions,
@@ -150,10 +151,8 @@ int nft_elements_ask(struct arena *arena, enum family family, const char *set, s
 			      .set = set,
 			      .requests = malloc(at_once * REQUEST_SIZE + 1),
 			      .answer = malloc(ANSWER_SIZE)};
-	int error = asker.requests && asker.answer ? open_socket(&asker) : -ENOMEM;
+	int error = asker.requests && asker.answer ? open_socket(&asker, &at_once) : -ENOMEM;
 
-	if (error == -EPERM && at_once == 1)
-		error = 0; /* who has not the privilege has room for one */
 	for (size_t at = 0; at < count && !error; at += at_once) {
 		size_t some = count - at < at_once ? count - at : at_once;
 		error = ask_some(&asker, questions + at, some);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
+#include <stdlib.h>
 
 #define AT_ONCE 4096 /* elements */
 #define EACH 3       /* questions about one, at most */
@@ -131,6 +132,13 @@ static int add(struct confirm *confirm, const struct nft_element *element, bool 
 	return 0;
 }
 
+/* Whether an element of the set, at that place or in front of it, begins where the other one does. */
+static bool begins(const struct nft_set *set, size_t at, const struct nft_element *element)
+{
+	return (at < set->count && text_equal(set->elements[at].key, element->key)) ||
+	       (at > 0 && text_equal(set->elements[at - 1].key, element->key));
+}
+
 /* Of both sides, which are sorted, those that are not the same. */
 static int confirm_change(struct confirm *confirm, const struct nft_change *change)
 {
@@ -145,9 +153,10 @@ static int confirm_change(struct confirm *confirm, const struct nft_change *chan
 			    : k == to->count ? -1
 					     : nft_element_compare(&from->elements[i], &to->elements[k]);
 		bool same = order == 0 && nft_element_same(&from->elements[i], &to->elements[k]);
-		if (order < 0)
+		/* Of one that begins where another one has begun the new one is asked for. */
+		if (order < 0 && from->elements[i].key.size && !begins(to, k, &from->elements[i]))
 			error = add(confirm, &from->elements[i], true);
-		else if (!same)
+		else if (order >= 0 && !same && !to->elements[k].timed) /* it may be over already */
 			error = add(confirm, &to->elements[k], false);
 		i += order <= 0;
 		k += order >= 0;
@@ -171,6 +180,100 @@ int nft_members_confirm(const struct nft_changes *changes, bool *same, struct bu
 		error = error ? error : flushed;
 		*same = confirm.same;
 	}
+	return error;
+}
+
+/* --- Members that go by themselves */
+
+/* Those that go, from one place of the set on; *next: behind the last one. */
+static size_t gather(struct nft_set *set, size_t *next, struct nft_element **some)
+{
+	size_t count = 0;
+
+	for (; *next < set->count && count < AT_ONCE; ++*next)
+		if (set->elements[*next].timed)
+			some[count++] = &set->elements[*next];
+	return count;
+}
+
+/* Of some members the time that is left; of one that is gone none. */
+static int ask_times(enum family family, const struct nft_set *set, struct nft_element *const *some,
+		     size_t count)
+{
+	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
+	struct nft_question *questions = arena ? arena_array(arena, count + 1, sizeof(*questions)) : NULL;
+	int error = questions ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < count && !error; i++)
+		questions[i].key = some[i]->key;
+	if (!error)
+		error = nft_elements_ask(arena, family, set->name, questions, count);
+	for (size_t i = 0; i < count && !error; i++) {
+		const struct nft_element *there = &questions[i].element;
+		some[i]->gone = !is_same(&questions[i], some[i]) || !there->timed ||
+				(!set->pairs && !text_equal(there->end, some[i]->end));
+		some[i]->timeout = there->timeout;
+		some[i]->expires = there->expires;
+	}
+	return error;
+}
+
+/* The bytes that the image was parsed from say it, too: they may become a state's. */
+static int take_gone(struct nft_image *image, enum family family, struct nft_set *set)
+{
+	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
+	const struct nft_element **gone = arena ? arena_array(arena, set->count + 1, sizeof(*gone)) : NULL;
+	struct nft_batch batch;
+	struct buffer raw = {0};
+	size_t count = 0, kept = 0;
+	char *copy = NULL;
+
+	if (!gone)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->count; i++)
+		if (set->elements[i].gone)
+			gone[count++] = &set->elements[i];
+	if (!count)
+		return 0;
+	nft_batch_begin(&batch, 0);
+	nft_put_elements(&batch, family, set, true, gone, count);
+	buffer_add(&raw, image->raw.data, image->raw.size);
+	nft_batch_take(&batch, &raw);
+	if (!raw.failed && !batch.bytes.failed)
+		copy = arena_copy(image->bytes, raw.data, raw.size);
+	if (copy)
+		image->raw = (struct text){copy, raw.size};
+	nft_batch_fini(&batch);
+	buffer_fini(&raw);
+	for (size_t i = 0; i < set->count; i++)
+		if (!set->elements[i].gone)
+			set->elements[kept++] = set->elements[i];
+	set->count = kept;
+	return copy ? 0 : -ENOMEM;
+}
+
+static int ask_set(struct nft_image *image, enum family family, struct nft_set *set)
+{
+	struct nft_element **some = calloc(AT_ONCE, sizeof(*some));
+	size_t next = 0, count;
+	int error = some ? 0 : -ENOMEM;
+
+	while (!error && (count = gather(set, &next, some)))
+		error = ask_times(family, set, some, count);
+	free(some);
+	return error ? error : take_gone(image, family, set);
+}
+
+int nft_members_left(struct nft_image *image)
+{
+	int error = 0;
+
+	for (enum family family = 0; family < FAMILY_COUNT; family++)
+		for (size_t i = 0; i < image->tables[family].set_count && !error; i++) {
+			struct nft_set *set = &image->tables[family].sets[i];
+			if (set->flags & NFT_SET_TIMEOUT && nft_known_keeps(set))
+				error = ask_set(image, family, set);
+		}
 	return error;
 }
 

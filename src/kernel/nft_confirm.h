@@ -11,6 +11,10 @@
  * what it was. 0 or -errno. */
 int nft_members_confirm(const struct nft_changes *changes, bool *same, struct buffer *first);
 
+/* Takes away those of sets on record that have gone by themselves, and gives the others the time that they
+ * have left. 0 or -errno. */
+int nft_members_left(struct nft_image *image);
+
 /* What those of `from` have counted that a change replaces, where it is not known: in the elements. */
 int nft_members_count(const struct nft_changes *changes);
 

@@ -7,6 +7,7 @@
 #include "kernel/nft_image.h"
 #include "kernel/netlink.h"
 #include "kernel/nft_batch.h"
+#include "kernel/nft_confirm.h"
 #include "kernel/nft_known.h"
 
 #include <arpa/inet.h>
@@ -124,6 +125,7 @@ static void parse_set(struct parser *parser)
 	set->key_size = ntohl(netlink_u32(parser->attributes[NFTA_SET_KEY_LEN], 0));
 	set->anonymous = set->flags & NFT_SET_ANONYMOUS;
 	set->pairs = (set->flags & NFT_SET_INTERVAL) && !(set->flags & NFT_SET_CONCAT);
+	set->ends = number64(parser->attributes[NFTA_SET_TIMEOUT]) != 0;
 	set->counters = parser->attributes[NFTA_SET_EXPR] || parser->attributes[NFTA_SET_EXPRESSIONS];
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		add_attribute(&written, parser->attributes[types[i]]);
@@ -199,6 +201,10 @@ int nft_element_parse(struct arena *arena, const struct nlattr *nest, struct nft
 			break;
 		}
 	}
+	if (element->timeout && !element->timed) { /* as it is sent, not as it is told */
+		element->timed = true;
+		element->expires = element->timeout;
+	}
 	if ((!element->key.size && !(element->flags & NFT_SET_ELEM_CATCHALL)) ||
 	    (element->end.size && element->end.size != element->key.size))
 		return -EBADMSG;
@@ -220,6 +226,7 @@ static void parse_element(struct parser *parser, struct nft_set *set, const stru
 		fail(parser, error);
 		return;
 	}
+	set->catches_all |= element->key.size == 0;
 	element->order = (uint32_t)set->count;
 	element->gone = gone;
 	set->changes |= gone;
@@ -608,13 +615,25 @@ int nft_image_parse_copy(const struct buffer *raw, struct nft_image **image)
 	return 0;
 }
 
-static int parse_read(const struct buffer *raw, struct nft_image **image, struct buffer *why)
+static int parse_read(const struct buffer *raw, bool counts, struct nft_image **image, struct buffer *why)
 {
-	int error = nft_image_parse_copy(raw, image);
+	struct nft_image *read = NULL;
+	int error = nft_image_parse_copy(raw, &read);
 
-	if (error)
+	if (error) {
 		buffer_printf(why, "cannot make sense of nftables' rules: %s", strerror(-error));
-	return error;
+		return error;
+	}
+	/* What is on record does not tell which of those that go by themselves have gone. */
+	if (!counts && nft_known_holds(read->generation))
+		error = nft_members_left(read);
+	if (error) {
+		buffer_printf(why, "cannot ask for the members of a set: %s", strerror(-error));
+		nft_image_free(read);
+		return error;
+	}
+	*image = read;
+	return 0;
 }
 
 int nft_image_read(struct nft_image **image, struct buffer *why)
@@ -623,7 +642,7 @@ int nft_image_read(struct nft_image **image, struct buffer *why)
 	int error = nft_image_dump(&raw, why);
 
 	if (!error)
-		error = parse_read(&raw, image, why);
+		error = parse_read(&raw, false, image, why);
 	if (!error && !nft_known_holds((*image)->generation))
 		nft_known_keep(*image, (*image)->generation);
 	buffer_fini(&raw);
@@ -637,7 +656,7 @@ int nft_image_read_sets(const char *const *names, size_t count, bool counts, str
 	int error = nft_image_dump_sets(names, count, counts, &raw, why);
 
 	if (!error)
-		error = parse_read(&raw, image, why);
+		error = parse_read(&raw, counts, image, why);
 	buffer_fini(&raw);
 	return error;
 }

@@ -39,6 +39,8 @@ struct nft_set {
 	bool changes;           /* its messages take members away, too (nft_known.h) */
 	bool counters;          /* its members have counters */
 	bool filled;            /* a rule puts members in, or takes them out */
+	bool ends;              /* members go that have no time of their own */
+	bool catches_all;       /* has an element without a key */
 	uint32_t flags;         /* NFT_SET_* */
 	uint32_t key_type;      /* as nft(8) numbers data types, six bits each */
 	uint32_t key_size;      /* bytes */

@@ -51,6 +51,8 @@ void nft_known_open(int directory)
 
 void nft_known_allow(int directory, bool writable)
 {
+	if (writable)
+		place = directory;
 	if (directory == place)
 		may_write = writable;
 }
@@ -259,8 +261,8 @@ bool nft_known_members(const struct nft_known *known, enum family family, const 
 bool nft_known_keeps(const struct nft_set *set)
 {
 	/* The kernel lets rules fill some sets that do not say so (nft_dynset_init()). */
-	return !set->anonymous && !set->filled && set->count >= FEWEST &&
-	       !(set->flags & (NFT_SET_EVAL | NFT_SET_TIMEOUT | NFT_SET_MAP | NFT_SET_OBJECT));
+	return !set->anonymous && !set->filled && !set->ends && !set->catches_all && set->count >= FEWEST &&
+	       !(set->flags & (NFT_SET_EVAL | NFT_SET_MAP | NFT_SET_OBJECT));
 }
 
 void nft_known_forget(void)

@@ -8,9 +8,10 @@
  *
  * The kernel counts a generation for each transaction that changed anything in its network namespace, by
  * whomever (nf_tables_commit()), and does not go back. So where it is of the generation that is on record,
- * nothing has changed since; else what is on record says nothing. Sets whose members go by themselves or are
- * put in by rules change without a transaction: they are never on record, nor is anything but members; all
- * else is read from the kernel each time.
+ * nothing has changed since; else what is on record says nothing. Members that rules put in come without a
+ * transaction: sets of these are never on record, nor is anything but members; all else is read from the
+ *kernel each time. Members that go by themselves go without one: each of them is asked for
+ *(nft_members_left()).
  *
  * The namespace is known by its cookie, which the kernel gives to no other until it is started anew, which
  * its boot_id tells. */

@@ -243,7 +243,7 @@ static int run_packets(const struct rehearsal *rehearsal, const struct region *r
 
 	for (uint64_t seed = 0; seed < seeds && !result; seed++) {
 		struct packet packet = {.family = region->family};
-		struct frame frame;
+		struct frame frame = {0};
 
 		if (!diagram_witness(region->fields->diagram, which, seed, values) ||
 		    fields_packet(region->fields, values, &packet))

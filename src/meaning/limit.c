@@ -41,6 +41,11 @@ static bool is_plain(const struct hashlimit *config)
 	       cost <= TIME_MAX / config->burst && cost >= LOOSER;
 }
 
+static bool same_rate(const struct region_limit *a, const struct region_limit *b)
+{
+	return a->cost == b->cost && a->burst == b->burst && a->prefix == b->prefix;
+}
+
 int limit_find(struct analysis *analysis, struct item *item)
 {
 	const struct rule *rule = item->rule;
@@ -53,7 +58,8 @@ int limit_find(struct analysis *analysis, struct item *item)
 	if (!config || !is_plain(config) || analysis->limit_count == OUTCOME_LIMIT_MAX)
 		return 0;
 	for (uint32_t i = 0; i + 1 < rule->match_count; i++)
-		if (rule->matches[i].type->effects && rule->matches[i].type->effects(&rule->matches[i]))
+		if (rule->matches[i].type->effects &&
+		    (rule->matches[i].type->effects(&rule->matches[i]) & ~analysis->options->allowed))
 			return 0;
 	struct limit *limit = arena_push(analysis->arena, (void **)&analysis->limits, &analysis->limit_count,
 					 &analysis->limit_capacity, sizeof(*limit));
@@ -70,7 +76,8 @@ int limit_find(struct analysis *analysis, struct item *item)
 	    .prefix = config->mode & HASHLIMIT_SOURCE ? config->source_prefix : 0,
 	};
 	for (uint32_t i = 0; i + 1 < item->limit; i++)
-		if (text_equal(analysis->limits[i].name, name)) {
+		if (text_equal(analysis->limits[i].name, name) &&
+		    same_rate(&analysis->limits[i].meaning, &limit->meaning)) {
 			limit->meaning.bucket = i;
 			break;
 		}
@@ -120,11 +127,6 @@ void limits_compute(struct analysis *analysis, diagram_node raw)
 		    diagram_and(diagram, packets, limit_countable(analysis));
 	}
 	unite(analysis);
-}
-
-static bool same_rate(const struct region_limit *a, const struct region_limit *b)
-{
-	return a->cost == b->cost && a->burst == b->burst && a->prefix == b->prefix;
 }
 
 bool limits_within(struct analysis *analysis, const struct analysis *other)

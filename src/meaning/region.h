@@ -55,7 +55,7 @@ struct attribution {
  * the rule's own. */
 struct region_limit {
 	uint32_t unit;   /* the rule */
-	uint32_t bucket; /* limits of one number count together: index of the first of them */
+	uint32_t bucket; /* limits of one number count together, at one rate: index of the first */
 	uint64_t cost, burst;
 	uint32_t prefix; /* bits of the source that tell sources apart; 0: all count together */
 };

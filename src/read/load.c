@@ -297,7 +297,7 @@ static int read_inputs(struct inputs *list, struct ruleset *ruleset, struct diag
 			policy_rendering_place(list->inputs[i].rendering, ruleset);
 			ruleset->translated = true;
 		}
-	return result;
+	return result == 0 && ruleset->policy_count ? policy_limits_check(ruleset, sink) : result;
 }
 
 /* What was nftables' and is taken for iptables': told once of each kind, at the first rule that has it. */

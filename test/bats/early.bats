@@ -336,7 +336,7 @@ attached() { in_a ip -d link show dev "${1:-out0}" | sed -n 's/.*prog\/xdp.* id 
 	for calls in '' files; do
 		step=${WEIR_EARLY_STEP:-67} # each of them takes a second
 		killed=0
-		for ((call = 1 + RANDOM % step; call < 1000; call += step)); do
+		for ((call = 1 + RANDOM % step; call < 10000; call += step)); do
 			w apply "$dir/one.weir" >/dev/null 2>&1
 			code=0
 			in_a "$kill_at" $calls "$call" "$weir" apply "$dir/other.weir" --state "$state" >/dev/null 2>&1 || code=$?

@@ -68,6 +68,20 @@ members_held() { inside "$weir" set list banned --state "$state" | sed 's/ .*//'
 	cmp "$dir/drop.list" "$state/feeds/drop"
 }
 
+@test "copies of feeds that the policy no longer has go after a while, and no others" {
+	feed update "$policy"
+	sed -i '/feed more/d' "$policy"
+	run -0 feed update "$policy"
+	[ -e "$state/feeds/more" ]
+	sed -i 's/"tried": *[0-9]*/"tried":1700000000/' "$state/feeds/more.about" "$state/feeds/drop.about"
+	run -0 feed update drop "$policy"
+	[ -e "$state/feeds/more" ]
+	run -0 feed update "$policy"
+	[ ! -e "$state/feeds/more" ]
+	[ ! -e "$state/feeds/more.about" ]
+	cmp "$dir/drop.list" "$state/feeds/drop"
+}
+
 @test "what is refused is said in words, with status 1; the last good copy and the others stay" {
 	feed update "$policy"
 	cp "$state/feeds/drop" "$dir/good"

@@ -287,3 +287,50 @@ default drop'
 	run -2 --separate-stderr in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
 	[[ $stderr == *"banned.list:2:1: error[failsafe-banned]: 203.0.113.9 is in banned"* ]]
 }
+
+@test "a policy of all kinds of statements is applied: other files than sets at hand, a feed never fetched" {
+	hosts
+	ip -n "$a" link set out0 down && ip -n "$a" link set out0 name eth0 && ip -n "$a" link set eth0 up
+	ip -n "$a" link set far0 down && ip -n "$a" link set far0 name eth1 && ip -n "$a" link set eth1 up
+	ip -n "$a" addr add 192.0.2.65/28 dev eth1
+	# What weir drops early hangs on the addresses that there are: IPv6 takes its time over those of the link.
+	for device in eth0 eth1; do
+		for _ in {1..40}; do
+			ip -n "$a" -6 addr show dev $device scope link -tentative | grep -q inet6 && break
+			sleep 0.1
+		done
+	done
+	cd "$dir"
+	printf '192.0.2.10 . tcp 80\n192.0.2.10,tcp:443 # twice\n2001:db8::10 . tcp 443\n' >listeners.list
+	printf '198.51.100.0/24\n198.18.0.0/15 ; all of it\n198.18.7.0/24\n203.0.113.5\n10.0.0.0/8\n' >banned.list
+	apply_policy <<-END
+		interface public { eth0 }
+		set admins { 203.0.113.0/24 "office", 2001:db8:5::/48 "vpn" }
+		set listeners : address . port { file "listeners.list"; 192.0.2.10 . tcp 443 "most things, HTTPS" }
+		set banned : net { counters; file "banned.list"
+		    feed drop { url "https://example.net/drop.json"; format spamhaus; every 12h; shrink at most 50% }
+		    except @admins, private, self }
+		failsafe tcp 22 from @admins
+		block from @banned
+		stateless tcp to @listeners
+		stateless tcp, udp to self port 53
+		allow tcp to self port 22 from @admins
+		limit syn to @listeners to 50/s burst 200 per source/32,/64
+		mirror tcp port 80 to 192.0.2.77 via eth1 both directions
+		balance tcp to 192.0.2.10 port 25 round-robin { 192.0.2.21 port 2525 weight 2; 192.0.2.22 port 2525 } masquerade
+		conntrack { max $(cat /proc/sys/net/netfilter/nf_conntrack_max); tcp-be-liberal; warn at 80% }
+		default drop
+	END
+	# Admins are not banned, nor private addresses.
+	run -0 in_a "$weir" set list banned --state "$dir/state"
+	[[ $output == *198.18.0.0/15* && $output != *10.0.0.0* && $output != *203.0.113* ]]
+	in_a nft -j list ruleset >"$dir/live.json"
+	run -0 in_a "$weir" diff test.weir live.json
+	[[ $output == *"Equal: all 19 chains"* ]]
+	in_a "$weir" export test.weir --directory "$dir/out" 2>/dev/null
+	run -0 in_a "$weir" diff test.weir "$dir/out"
+	run -0 --separate-stderr in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
+	[[ $output == *"Nothing to change"* ]] || { echo "$output"; false; }
+	in_a "$weir" rollback 0 --state "$dir/state"
+	[ -z "$(in_a nft list tables)" ]
+}

@@ -78,7 +78,7 @@ load_at_each_step() {
 	# Calls of each program, as long as there are any.
 	for program in iptables-restore ip6tables-restore iptables-save ipset; do
 		# ipset is called often.
-		for number in $([ $program = ipset ] && seq 1 3 60 || seq 10); do
+		for number in $([ $program = ipset ] && seq 1 4 60 || seq 10); do
 			run --separate-stderr run_script load.sh $program $number
 			calls=$(cat "$dir/count.$program")
 			host_has >"$dir/after"
@@ -123,7 +123,7 @@ load_at_each_step() {
 	run_script load.sh
 	host_has >"$dir/before"
 	second 2>"$dir/said"
-	for number in {1..40..2}; do
+	for number in {1..40..3}; do
 		run --separate-stderr run_script refresh.sh ipset $number
 		calls=$(cat "$dir/count.ipset")
 		if [ "$status" -eq 0 ]; then

@@ -116,7 +116,7 @@ static void bans_that_move(void **state)
 	     V4 MANGLE("-A PREROUTING -p udp -m set ! --match-set p dst -j DROP\n"),
 	     V4 MANGLE("-A INPUT -p udp -m set ! --match-set p dst -j DROP\n"
 		       "-A FORWARD -p udp -m set ! --match-set p dst -j DROP\n"),
-	     {UNDECIDED, SAME, UNASKED},
+	     {DIFFERS, SAME, UNASKED},
 	     "create p bitmap:port range 0-65535\nadd p 80\n"},
 	    {"to mangle",
 	     V4 OPEN("-A INPUT " BAN),

@@ -150,6 +150,50 @@ static void hooks_matter_when_they_run_before_the_last_rule_that_drops(void **st
 	assert_string_equal(problem(&host, 0, in_raw), "earlier-hook");
 }
 
+/* Whose rules weir drops by decides whose chains are the others'. */
+static void for_applied_rules_those_of_iptables_are_foreign(void **state)
+{
+	struct hook_entry hooks[2] = {{.family = FAMILY_IPV4,
+				       .place = HOOK_PREROUTING,
+				       .priority = -300,
+				       .class = HOOK_CLASS_APPLIED,
+				       .name = "nft chain ip weir raw-PREROUTING"},
+				      {.family = FAMILY_IPV4,
+				       .place = HOOK_PREROUTING,
+				       .priority = -300,
+				       .class = HOOK_CLASS_RULES,
+				       .iptables = true,
+				       .name = "table raw of iptables-legacy"}};
+	struct host host = good_host();
+
+	(void)state;
+	host.hooks.list = hooks;
+	host.hooks.count = 1;
+	assert_string_equal(problem(&host, 0, in_raw), "earlier-hook");
+	host.applied = true;
+	assert_string_equal(problem(&host, 0, in_raw), "");
+	host.hooks.count = 2;
+	assert_string_equal(problem(&host, 0, in_raw), "earlier-hook");
+	hooks[1].empty = true;
+	assert_string_equal(problem(&host, 0, in_raw), "");
+	host.applied = false;
+	host.hooks.list = &hooks[1];
+	host.hooks.count = 1;
+	hooks[1].empty = false;
+	assert_string_equal(problem(&host, 0, in_raw), "");
+	/* the nat table of iptables: that it rewrites the region knows, not what else its rules do */
+	hooks[1].class = HOOK_CLASS_NAT;
+	hooks[1].priority = -100;
+	host.applied = true;
+	assert_string_equal(problem(&host, 0, in_raw), "");
+	assert_string_equal(problem(&host, 0, in_filter), "earlier-hook");
+	hooks[1].iptables = false; /* nf_nat itself */
+	assert_string_equal(problem(&host, 0, in_filter), "");
+	hooks[1].class = HOOK_CLASS_UNKNOWN;
+	hooks[1].empty = true; /* somebody's chain without rules */
+	assert_string_equal(problem(&host, 0, in_filter), "");
+}
+
 static void nat_is_never_taken_as_absent(void **state)
 {
 	struct host host = good_host();
@@ -183,6 +227,7 @@ int main(void)
 	    cmocka_unit_test(devices_on_top),
 	    cmocka_unit_test(programs_in_front),
 	    cmocka_unit_test(hooks_matter_when_they_run_before_the_last_rule_that_drops),
+	    cmocka_unit_test(for_applied_rules_those_of_iptables_are_foreign),
 	    cmocka_unit_test(nat_is_never_taken_as_absent),
 	};
 

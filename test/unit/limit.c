@@ -412,6 +412,18 @@ static void allowing_state_leaves_limits_to_the_kernel(void **state)
 	assert_passes(SYN);
 }
 
+static void a_set_with_counters_is_an_effect_by_itself(void **state)
+{
+	static const char text[] = "set listeners : address { counters; 198.51.100.1 }\n"
+				   "limit syn to @listeners at 50/s per source\ndefault accept\n";
+	policy(text);
+	assert_passes(SYN);
+	forget(state);
+	options.allowed = EFFECT_COUNTER;
+	policy(text);
+	assert_limited(SYN);
+}
+
 /* Only what other rules, too, limit so, or drop. */
 static void within_other_rules_no_more_is_limited(void **state)
 {
@@ -782,6 +794,7 @@ int main(void)
 	    cmocka_unit_test_teardown(own_rules_that_were_read_back_can_be_marked, forget),
 	    cmocka_unit_test_teardown(only_what_comes_to_it_for_sure_is_limited, forget),
 	    cmocka_unit_test_teardown(allowing_state_leaves_limits_to_the_kernel, forget),
+	    cmocka_unit_test_teardown(a_set_with_counters_is_an_effect_by_itself, forget),
 	    cmocka_unit_test_teardown(within_other_rules_no_more_is_limited, forget),
 	    cmocka_unit_test_teardown(damage_to_limits_is_found, forget),
 	    cmocka_unit_test_teardown(a_region_with_other_limits_is_not_proven, forget),

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static struct ruleset *rules;
+static struct ruleset *rules, *others;
 static struct region *region;
 static struct region_options options;
 
@@ -37,7 +37,8 @@ static int forget(void **state)
 	region_cleanup(&region);
 	region = NULL;
 	ruleset_cleanup(&rules);
-	rules = NULL;
+	ruleset_cleanup(&others);
+	rules = others = NULL;
 	options = (struct region_options){
 	    .interface = "eth0", .forwarding = {TRUTH_NO, TRUTH_NO}, .nat = {TRUTH_UNKNOWN, TRUTH_UNKNOWN}};
 	return 0;
@@ -600,6 +601,71 @@ static void evaluating_a_set_with_counters_is_an_effect(void **state)
 	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=80");
 }
 
+/* The region of the first rules within that of the second ones. */
+static void compute_within(const char *text, const char *sets, const char *other_text, const char *other_sets)
+{
+	forget(NULL);
+	compute(other_text, other_sets, FAMILY_IPV4);
+	others = rules;
+	rules = NULL;
+	region_free(region);
+	options.within = others;
+	compute(text, sets, FAMILY_IPV4);
+}
+
+#define RAW(rules) "*raw\n:PREROUTING ACCEPT [0:0]\n" rules "COMMIT\n"
+#define FROM(source) "proto=udp src=" source " sport=1 dst=192.0.2.1 dport=80"
+#define BANS "-A PREROUTING -m set --match-set bans src -j DROP\n"
+
+static void within_other_rules_only_what_both_drop_is_dropped_early(void **state)
+{
+	static const char one[] = RAW("-A PREROUTING -s 198.51.100.0/24 -j DROP\n"),
+			  part[] = RAW("-A PREROUTING -s 198.51.100.0/25 -j DROP\n"),
+			  some[] = RAW("-A PREROUTING -s 198.51.100.7 -j ACCEPT\n"
+				       "-A PREROUTING -s 198.51.100.0/24 -p udp -j DROP\n"
+				       "-A PREROUTING -s 203.0.113.0/24 -j DROP\n"),
+			  none[] = RAW("");
+
+	(void)state;
+	compute_within(one, NULL, one, NULL);
+	assert_false(region->narrowed);
+	assert_early(FROM("198.51.100.9"));
+	compute_within(part, NULL, one, NULL); /* tighter: all of it is within */
+	assert_false(region->narrowed);
+	compute_within(one, NULL, part, NULL); /* looser */
+	assert_true(region->narrowed);
+	assert_early(FROM("198.51.100.9"));
+	assert_passes(FROM("198.51.100.200"));
+	compute_within(one, NULL, some, NULL); /* neither */
+	assert_true(region->narrowed);
+	assert_early(FROM("198.51.100.9"));
+	assert_passes(FROM("198.51.100.7"));
+	assert_passes(FROM("203.0.113.7"));
+	compute_within(one, NULL, none, NULL);
+	assert_true(region->narrowed);
+	assert_int_equal(region->root, DIAGRAM_FALSE);
+}
+
+static void sets_of_one_name_are_the_same_where_they_hold_the_same(void **state)
+{
+	static const char few[] = "create bans hash:net family inet\nadd bans 198.51.100.0/25\n",
+			  again[] = "create bans hash:net family inet maxelem 10\nadd bans 198.51.100.0/25\n",
+			  more[] = "create bans hash:net family inet\nadd bans 198.51.100.0/25\n"
+				   "add bans 203.0.113.0/24\n";
+
+	(void)state;
+	compute_within(RAW(BANS), few, RAW(BANS), again);
+	assert_false(region->narrowed);
+	compute_within(RAW(BANS), few, RAW(BANS), more);
+	/* it cannot be told that one holds the other: both are asked */
+	assert_true(region->narrowed);
+	assert_early(FROM("198.51.100.9"));
+	compute_within(RAW(BANS), more, RAW(BANS), few);
+	assert_true(region->narrowed);
+	assert_early(FROM("198.51.100.9"));
+	assert_passes(FROM("203.0.113.9"));
+}
+
 static void ipv6_bans(void **state)
 {
 	(void)state;
@@ -649,6 +715,8 @@ int main(void)
 	    TEST(sets_are_bans_with_members),
 	    TEST(members_that_time_out_are_left_to_the_kernel),
 	    TEST(evaluating_a_set_with_counters_is_an_effect),
+	    TEST(within_other_rules_only_what_both_drop_is_dropped_early),
+	    TEST(sets_of_one_name_are_the_same_where_they_hold_the_same),
 	    TEST(ipv6_bans),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

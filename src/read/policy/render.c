@@ -309,6 +309,36 @@ void policy_mark_limits(struct ruleset *ruleset)
 	}
 }
 
+/* A rule of a file stands there as iptables has it; a statement does not begin so. */
+static bool takes_name(const struct rule *rule, struct diagnostics *sink)
+{
+	struct text name, text = rule->span.source ? span_text(rule->span) : (struct text){0};
+
+	for (uint32_t i = 0; i < rule->match_count && text.size && text.data[0] == '-'; i++)
+		if (hashlimit_of(&rule->matches[i], &name) && text_starts(name, POLICY_LIMIT_NAME)) {
+			diagnostic_hint(diagnostic_add(sink, SEVERITY_ERROR, "name-of-weir",
+						       rule->matches[i].span,
+						       "limits of that name are those of the policy"),
+					"give it a name that does not begin with " POLICY_LIMIT_NAME);
+			return true;
+		}
+	return false;
+}
+
+int policy_limits_check(const struct ruleset *ruleset, struct diagnostics *sink)
+{
+	bool wrong = false;
+
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		for (int id = 0; id < TABLE_COUNT; id++) {
+			const struct table *table = &ruleset->tables[family][id];
+			for (size_t i = 0; i < table->chain_count; i++)
+				for (size_t k = 0; k < table->chains[i]->rule_count; k++)
+					wrong |= takes_name(&table->chains[i]->rules[k], sink);
+		}
+	return wrong ? -EINVAL : 0;
+}
+
 static void place_rule(const struct policy_text *text, struct rule *rule)
 {
 	if (text->source && rule->span.source == text->source)

@@ -217,7 +217,7 @@ const char *value_rate(struct text text, uint32_t *rate, uint32_t *second)
 	uint32_t seconds = unit_seconds((struct text){unit.data + 1, unit.size - 1});
 	if (seconds == 0 || seconds > 86400)
 		return "is no rate: a number of packets for each s, min, h or d";
-	if (number == 0 || number > (uint64_t)seconds * 1000000)
+	if (number == 0 || number > (uint64_t)seconds * 1000000 || number > UINT32_MAX)
 		return "is no rate from 1 to 1000000/s";
 	*rate = (uint32_t)number;
 	*second = seconds;
