@@ -32,8 +32,8 @@ static bool ends_walk_of_previous(struct check *check, const struct rule *rule)
 	       strcmp(rule_condition_text(check, rule - 1), rule_condition_text(check, rule)) == 0;
 }
 
-/* One of the rules that a policy's statement becomes: nobody can take it out by itself. A rule of a `rules` file
- * stands there as iptables has it. */
+/* One of the rules that a policy's statement becomes: nobody can take it out by itself. A rule of a `rules`
+ * file stands there as iptables has it. */
 static bool is_of_statement(const struct check *check, const struct rule *rule)
 {
 	struct text text = rule->span.source ? span_text(rule->span) : (struct text){0};

@@ -7,7 +7,6 @@
 #include "command/applied.h"
 #include "command/apply_members.h"
 #include "command/command.h"
-#include "command/daemon.h"
 #include "command/early_state.h"
 #include "command/prove.h"
 #include "command/set_lists.h"
@@ -390,7 +389,8 @@ static int switch_over(struct apply *apply)
 	struct buffer why = {0};
 	int error = nft_image_read(&live, &why);
 
-	if (!error) /* backends that the daemon has taken out are no change of the rules */
+	/* backends that the daemon has taken out are no change of the rules */
+	if (!error && state_overlay_held(&apply->store))
 		error = state_overlay_lift(&apply->store, apply->current, &live);
 	if (!error)
 		error = nft_changes_find(live, apply->image, &changes);
@@ -478,7 +478,7 @@ int apply_run(const struct apply_options *options)
 		code = make_image(&apply);
 	if (!code)
 		code = switch_over(&apply);
-	if (!code && !options->dry_run && apply.watch.size && !daemon_runs(&apply.store))
+	if (!code && !options->dry_run && apply.watch.size && !state_overlay_held(&apply.store))
 		command_fail(options->command, EXIT_DONE,
 			     "backends are checked, and \"warn at\" warns, while weir daemon runs, which it "
 			     "does not");

@@ -15,6 +15,7 @@
 #include "daemon/events.h"
 #include "daemon/notify.h"
 #include "kernel/link.h"
+#include "kernel/state_overlay.h"
 
 #include <errno.h>
 #include <fcntl.h>

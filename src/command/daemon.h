@@ -14,7 +14,6 @@
 #include <syslog.h>
 
 #define DAEMON_FILE "daemon.json" /* in the directory of states: what the daemon knows */
-#define DAEMON_LOCK "daemon.lock" /* held by the one that runs */
 #define SECOND_NS ((uint64_t)1000000000)
 
 /* Feeds of a policy, and the process that fetches them. */
@@ -91,8 +90,6 @@ bool daemon_withdraw_stale(const struct daemon *daemon);
 /* --- daemon_status.c ------------------------------------------------------------------------------- */
 
 void daemon_write_status(struct daemon *daemon);
-/* Whether one looks after these states. */
-bool daemon_runs(const struct state_store *store);
 int daemon_status(const char *directory, bool json);
 
 #endif

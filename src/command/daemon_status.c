@@ -8,13 +8,12 @@
 #include "command/daemon.h"
 #include "daemon/conntrack.h"
 #include "kernel/state_file.h"
+#include "kernel/state_overlay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,16 +88,6 @@ void daemon_write_status(struct daemon *daemon)
 }
 
 /* --- The other side ------------------------------------------------------------------------------ */
-
-bool daemon_runs(const struct state_store *store)
-{
-	int file = openat(store->directory, DAEMON_LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	bool running = file >= 0 && flock(file, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-
-	if (file >= 0)
-		close(file);
-	return running;
-}
 
 static const char *string_in(struct json_object *object, const char *key)
 {
@@ -215,7 +204,7 @@ static int show(const struct state_store *store, bool json)
 	struct text text;
 	int error = arena ? file_read(arena, store->directory, DAEMON_FILE, FILE_MAX, &text) : -ENOMEM;
 
-	if (!daemon_runs(store)) {
+	if (!state_overlay_held(store)) {
 		if (json) {
 			object = json_object_new_object();
 			json_object_object_add(object, "running", json_object_new_boolean(false));

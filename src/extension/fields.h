@@ -99,6 +99,9 @@ struct fields {
 	size_t interface_count, interface_capacity;
 	char (*interfaces)[INTERFACE_NAME_MAX];
 	const struct fields_naming *naming; /* NULL: by table and place */
+	/* Pairs of predicates that no packet is in both of: what is left of two sets of one name. */
+	size_t apart_count, apart_capacity;
+	struct predicate **apart;
 	bool exact;                         /* see fields_new_exact() */
 	const bool *unknown;                /* [variables]: interfaces, state, opaque: what XDP cannot see */
 };
@@ -135,6 +138,9 @@ int fields_need_opaque(struct fields *fields, const char *text, bool unique, str
  * longest prefix decides. */
 struct set_meaning {
 	struct predicate *certain, *timed, *expiry;
+	/* Beside a set of that name of another ruleset, which holds others: `certain` is what both hold, and
+	 * `rest` what this one holds besides. NULL: nothing. */
+	struct predicate *rest;
 };
 /* Whether what the set holds can be said by such predicates: of addresses, prefixes, and pairs of address and
  * port. */
@@ -163,6 +169,8 @@ diagram_node fields_set(const struct fields *fields, const struct set_meaning *m
 /* Combinations that can occur: interface indexes and states within their domains, fragment not 3. Conjoin
  * before asking for witnesses; use as the domain when quantifying. */
 diagram_node fields_domain(const struct fields *fields);
+/* Where no two predicates hold of which only one can. */
+diagram_node fields_apart(const struct fields *fields);
 
 /* The bit assignment of a packet with all fields known, opaque predicates from `opaque` (by predicate index;
  * NULL: all false), sets and lists from their members. bits has diagram_variables() entries. */

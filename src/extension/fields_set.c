@@ -275,40 +275,14 @@ static int take_ranges(struct fields *fields, const struct range_list *list, str
 	return 0;
 }
 
-/* What the set of that name of another ruleset says is the same where the two hold the same. */
-static bool same_content(const struct predicate *a, const struct predicate *b)
-{
-	if (a->kind != b->kind || a->range_count != b->range_count || a->point_count != b->point_count ||
-	    a->pair_source_address != b->pair_source_address || a->pair_source_port != b->pair_source_port)
-		return false;
-	for (size_t i = 0; i < a->range_count; i++)
-		if (a->ranges[i].low != b->ranges[i].low || a->ranges[i].high != b->ranges[i].high)
-			return false;
-	for (size_t i = 0; i < a->point_count; i++)
-		if (a->points[i].address != b->points[i].address || a->points[i].port != b->points[i].port ||
-		    a->points[i].protocol != b->points[i].protocol)
-			return false;
-	return true;
-}
-
-static struct predicate *find_same(const struct fields *fields, const struct predicate *predicate)
-{
-	for (size_t i = 0; i < fields->predicate_count && !fields->exact; i++) {
-		struct predicate *known = fields->predicates[i];
-		if (known->set && known->set != predicate->set &&
-		    text_equal(known->set->name, predicate->set->name) && same_content(known, predicate))
-			return known;
-	}
-	return NULL;
-}
-
-/* A predicate of what was resolved, declared. NULL in *declared when it is empty and not wanted. */
-static int declare_part(struct fields *fields, const struct resolution *resolution, const bool *source,
-			bool timed, const char *name, struct predicate **declared)
+/* A predicate of what was resolved. */
+static int make_part(struct fields *fields, const struct resolution *resolution, const bool *source,
+		     bool timed, const char *name, struct predicate **made)
 {
 	struct predicate *predicate = arena_alloc(fields->arena, sizeof(*predicate));
 	if (!predicate)
 		return -ENOMEM;
+	*made = predicate;
 	predicate->name = name;
 	predicate->set = resolution->set;
 	int result;
@@ -321,18 +295,178 @@ static int declare_part(struct fields *fields, const struct resolution *resoluti
 		predicate->kind = source[0] ? PREDICATE_SOURCE : PREDICATE_DESTINATION;
 		result = take_ranges(fields, timed ? &resolution->timed : &resolution->certain, predicate);
 	}
+	return result;
+}
+
+/* The same, declared. NULL in *declared when it is empty and not wanted. */
+static int declare_part(struct fields *fields, const struct resolution *resolution, const bool *source,
+			bool timed, const char *name, struct predicate **declared)
+{
+	struct predicate *predicate;
+	int result = make_part(fields, resolution, source, timed, name, &predicate);
 	if (result)
 		return result;
 	if (timed && predicate->range_count == 0 && predicate->point_count == 0) {
 		*declared = NULL;
 		return 0;
 	}
-	*declared = find_same(fields, predicate);
-	if (*declared)
-		return 0;
 	result = fields_need_predicate(fields, predicate);
 	if (result == 0)
 		*declared = predicate;
+	return result;
+}
+
+/* --- Beside the set of that name of another ruleset ----------------------------------------------- */
+
+/* Of a what is within b, or, `without`, what is not; the elements are those of a. */
+static size_t cut_ranges(const struct predicate *a, const struct predicate *b, bool without,
+			 struct predicate_range *out)
+{
+	size_t count = 0, k = 0;
+	for (size_t i = 0; i < a->range_count; i++) {
+		struct predicate_range left = a->ranges[i];
+		bool whole = true; /* something is left behind what was looked at */
+		while (k < b->range_count && b->ranges[k].high < left.low)
+			k++;
+		for (size_t j = k; whole && j < b->range_count && b->ranges[j].low <= left.high; j++) {
+			const struct predicate_range *cut = &b->ranges[j];
+			struct predicate_range piece = left;
+			if (without) {
+				piece.high = cut->low - 1;
+				if (cut->low > left.low)
+					out[count++] = piece;
+			} else {
+				piece.low = cut->low > left.low ? cut->low : left.low;
+				piece.high = cut->high < left.high ? cut->high : left.high;
+				out[count++] = piece;
+			}
+			whole = cut->high < left.high;
+			left.low = cut->high + 1;
+		}
+		if (without && whole)
+			out[count++] = left;
+	}
+	return count;
+}
+
+static int compare_key(const struct predicate_point *a, const struct predicate_point *b)
+{
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	if (a->protocol != b->protocol)
+		return a->protocol < b->protocol ? -1 : 1;
+	return a->port < b->port ? -1 : a->port > b->port;
+}
+
+static size_t cut_points(const struct predicate *a, const struct predicate *b, bool without,
+			 struct predicate_point *out)
+{
+	size_t count = 0, k = 0;
+	for (size_t i = 0; i < a->point_count; i++) {
+		while (k < b->point_count && compare_key(&b->points[k], &a->points[i]) < 0)
+			k++;
+		bool in = k < b->point_count && compare_key(&b->points[k], &a->points[i]) == 0;
+		if (in != without)
+			out[count++] = a->points[i];
+	}
+	return count;
+}
+
+static int cut(struct fields *fields, const struct predicate *a, const struct predicate *b, bool without,
+	       struct predicate *out)
+{
+	*out = *a;
+	out->meaning = NULL;
+	if (a->kind == PREDICATE_PAIR) {
+		struct predicate_point *points =
+		    arena_array(fields->arena, a->point_count + 1, sizeof(*points));
+		if (!points)
+			return -ENOMEM;
+		out->point_count = cut_points(a, b, without, points);
+		out->points = points;
+		return 0;
+	}
+	struct predicate_range *ranges =
+	    arena_array(fields->arena, a->range_count + b->range_count + 1, sizeof(*ranges));
+	if (!ranges)
+		return -ENOMEM;
+	out->range_count = cut_ranges(a, b, without, ranges);
+	out->ranges = ranges;
+	return 0;
+}
+
+/* What a holds and b does not, declared; NULL: nothing. */
+static int declare_rest(struct fields *fields, const struct predicate *a, const struct predicate *b,
+			struct predicate **rest)
+{
+	struct predicate *made = arena_alloc(fields->arena, sizeof(*made));
+	int result = made ? cut(fields, a, b, true, made) : -ENOMEM;
+	if (!result && (made->range_count || made->point_count)) {
+		result = fields_need_predicate(fields, made);
+		*rest = made;
+	}
+	return result;
+}
+
+static struct predicate *find_other(const struct fields *fields, const struct predicate *predicate)
+{
+	for (size_t i = 0; i < fields->predicate_count && !fields->exact; i++) {
+		struct predicate *known = fields->predicates[i];
+		if (known->meaning && !known->meaning->rest && known->set != predicate->set &&
+		    known->kind == predicate->kind &&
+		    known->pair_source_address == predicate->pair_source_address &&
+		    known->pair_source_port == predicate->pair_source_port &&
+		    text_equal(known->set->name, predicate->set->name))
+			return known;
+	}
+	return NULL;
+}
+
+/* Two rulesets that are seen in one diagram have sets of one name, the most of which is often the same: what
+ * both hold is one predicate, so that one can be seen to hold the other, and what only one of them holds
+ * another. */
+static int declare_beside(struct fields *fields, struct predicate *known, struct predicate *predicate,
+			  struct set_meaning *meaning)
+{
+	struct predicate common;
+	int result = cut(fields, known, predicate, false, &common);
+	if (!result)
+		result = declare_rest(fields, known, predicate, &known->meaning->rest);
+	if (!result)
+		result = declare_rest(fields, predicate, known, &meaning->rest);
+	if (result)
+		return result;
+	known->range_count = common.range_count;
+	known->ranges = common.ranges;
+	known->point_count = common.point_count;
+	known->points = common.points;
+	meaning->certain = known;
+	struct predicate *const pair[] = {known->meaning->rest, meaning->rest};
+	for (size_t i = 0; pair[0] && pair[1] && i < 2; i++) {
+		struct predicate **slot = arena_push(fields->arena, (void **)&fields->apart,
+						     &fields->apart_count, &fields->apart_capacity,
+						     sizeof(*slot));
+		if (!slot)
+			return -ENOMEM;
+		*slot = pair[i];
+	}
+	return 0;
+}
+
+static int declare_certain(struct fields *fields, const struct resolution *resolution, const bool *source,
+			   const char *name, struct set_meaning *meaning)
+{
+	struct predicate *predicate;
+	int result = make_part(fields, resolution, source, false, name, &predicate);
+	if (result)
+		return result;
+	struct predicate *known = find_other(fields, predicate);
+	if (known)
+		return declare_beside(fields, known, predicate, meaning);
+	predicate->meaning = meaning;
+	result = fields_need_predicate(fields, predicate);
+	if (result == 0)
+		meaning->certain = predicate;
 	return result;
 }
 
@@ -434,7 +568,7 @@ static int declare_set(struct fields *fields, const struct set *set, unsigned di
 	if (result == 0) {
 		resolution.set = set;
 		source = dimensions ? source : no_dimensions;
-		result = declare_part(fields, &resolution, source, false, name, &meaning->certain);
+		result = declare_certain(fields, &resolution, source, name, meaning);
 		if (result == 0)
 			result = declare_part(fields, &resolution, source, true, name, &meaning->timed);
 		if (result == 0 && meaning->timed)

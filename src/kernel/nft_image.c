@@ -20,6 +20,7 @@
 
 /* Behind those of the headers that weir is built with: ignored in what is read. */
 #define SET_ATTRIBUTES_MAX NFTA_SET_EXPRESSIONS
+#define LARGE_MESSAGE 16384 /* bytes */
 
 struct parser {
 	struct nft_image *image;
@@ -232,6 +233,42 @@ static void parse_element(struct parser *parser, struct nft_set *set, const stru
 	set->changes |= gone;
 }
 
+static size_t count_elements(const struct nlmsghdr *message, const char *set)
+{
+	const struct nlattr *attributes[NFTA_SET_ELEM_LIST_MAX + 1], *nest;
+	char name[NFT_NAME_MAXLEN];
+	size_t count = 0;
+
+	netlink_attributes(message, sizeof(struct nfgenmsg), attributes, NFTA_SET_ELEM_LIST_MAX);
+	netlink_string(attributes[NFTA_SET_ELEM_LIST_SET], name, sizeof(name));
+	if (strcmp(name, set) == 0 && attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
+		mnl_attr_for_each_nested(nest, attributes[NFTA_SET_ELEM_LIST_ELEMENTS]) count++;
+	return count;
+}
+
+/* Room for all of a large set, which are in messages one behind the other: to grow again and again costs more
+ * than to read them. */
+static void reserve_elements(struct parser *parser, struct nft_set *set)
+{
+	const struct nlmsghdr *message = parser->message;
+	struct text raw = parser->image->raw;
+	int left = (int)(raw.data + raw.size - (const char *)message);
+	size_t count = 0, some;
+
+	if (set->count || message->nlmsg_len < LARGE_MESSAGE)
+		return;
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		if (message->nlmsg_len > (size_t)left || !(some = count_elements(message, set->name)))
+			break;
+		count += some;
+	}
+	struct nft_element *room = arena_array(parser->image->arena, count + 1, sizeof(*room));
+	if (!room)
+		return; /* it may grow yet */
+	set->elements = room;
+	set->capacity = count + 1;
+}
+
 static void parse_elements(struct parser *parser, bool gone)
 {
 	const struct nlattr *nest;
@@ -244,6 +281,7 @@ static void parse_elements(struct parser *parser, bool gone)
 		fail(parser, -EBADMSG);
 		return;
 	}
+	reserve_elements(parser, set);
 	if (parser->attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
 		mnl_attr_for_each_nested(nest, parser->attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
 		    parse_element(parser, set, nest, gone);

@@ -13,12 +13,23 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define OVERLAY "overlay"
 #define OVERLAY_NEXT "overlay.next"
 #define OVERLAY_MAX (64u << 20) /* bytes */
 #define TRIES 20
+
+bool state_overlay_held(const struct state_store *store)
+{
+	int file = openat(store->directory, DAEMON_LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	bool held = file >= 0 && flock(file, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (file >= 0)
+		close(file);
+	return held;
+}
 
 static int open_state(const struct state_store *store, uint32_t number)
 {
@@ -156,12 +167,17 @@ static int put_once(int directory, const struct nft_image *base, const struct nf
 	return error;
 }
 
-/* What the files say that is not in force: nothing. */
-static void clean_up(int directory, bool overlaid)
+/* The file says what is in force, and no other says anything. Where that cannot be written down the other one
+ * stays, which does. */
+static void clean_up(int directory, const struct nft_image *target, bool overlaid)
 {
+	struct nft_image *written __attribute__((cleanup(nft_image_cleanup))) = NULL;
+
 	if (!overlaid)
 		unlinkat(directory, OVERLAY, 0);
-	else if (renameat(directory, OVERLAY_NEXT, directory, OVERLAY) < 0)
+	else if (read_overlay(directory, OVERLAY, &written) ||
+		 ((!written || !nft_part_same(written, target)) &&
+		  file_replace(directory, OVERLAY, target->raw)))
 		return;
 	unlinkat(directory, OVERLAY_NEXT, 0);
 }
@@ -181,7 +197,7 @@ int state_overlay_put(struct state_store *store, uint32_t number, const struct n
 		error = put_once(directory, base, target, why);
 	}
 	if (!error)
-		clean_up(directory, !nft_part_same(base, target));
+		clean_up(directory, target, !nft_part_same(base, target));
 	if (directory >= 0)
 		close(directory);
 	return error;
@@ -261,7 +277,8 @@ int state_overlay_keep(struct state_store *store, uint32_t from, uint32_t number
 	struct nft_image *next __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct nft_image *wanted __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct buffer why = {0};
-	int directory = from && number ? open_state(store, from) : -ENOENT, error;
+	int directory = from && number && state_overlay_held(store) ? open_state(store, from) : -ENOENT,
+	    error;
 
 	if (directory < 0 || faccessat(directory, OVERLAY, F_OK, 0) < 0) {
 		if (directory >= 0)

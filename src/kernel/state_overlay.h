@@ -19,6 +19,11 @@
 
 #define STATE_OVERLAY_WORD "nat-weir-balance-" /* in the names of its chains, and of no others */
 
+#define DAEMON_LOCK "daemon.lock" /* in the directory of states: held by the daemon that runs */
+
+/* Whether a daemon looks after these states. Without one, what it left is to go with the next weir apply. */
+bool state_overlay_held(const struct state_store *store);
+
 /* The chains of a state as they are without it. */
 int state_overlay_base(struct state_store *store, uint32_t number, struct nft_image **base,
 		       struct buffer *why);
@@ -37,7 +42,7 @@ int state_overlay_lifted(struct state_store *store, uint32_t number, const struc
 int state_overlay_lift(struct state_store *store, uint32_t number, struct nft_image **live);
 
 /* Where the chains of `target`, which is to be in force as state `number`, are those of state `from`, they
- * keep the overlay that is in force. */
+ * keep the overlay that is in force, while a daemon runs. */
 int state_overlay_keep(struct state_store *store, uint32_t from, uint32_t number, struct nft_image **target);
 
 #endif

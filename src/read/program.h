@@ -24,8 +24,8 @@ int program_run_with(const char *const *arguments, int input, unsigned seconds, 
  * into `output` is kept as a program's. Programs that it runs end with it when time is up. */
 int program_fork(int (*function)(void *context, int output), void *context, unsigned seconds, size_t limit,
 		 struct program_result *result);
-/* Gives this process, which has one thread, a network namespace of its own. Who may not have one alone has one
- * within a namespace of users, as root there. 0 or -errno. */
+/* Gives this process, which has one thread, a network namespace of its own. Who may not have one alone has
+ * one within a namespace of users, as root there. 0 or -errno. */
 int program_own_network(void);
 void program_result_fini(struct program_result *result);
 

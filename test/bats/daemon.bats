@@ -192,6 +192,34 @@ backends_are() { [ "$(backends)" = "$1" ]; }
 	until_true backends_are ""
 }
 
+@test "during a trial backends are checked, and when it is over as well" {
+	network
+	balance
+	serve 2
+	apply
+	start_daemon
+	until_true backends_are "up down"
+	cp "$policy" "$dir/before.weir"
+	balance round-robin 'allow tcp to self port 23'
+	run -0 inside "$weir" try "$policy" --timeout 2s --state "$state"
+	[ "$(answers 4)" = "2=4" ]
+	serve 3
+	until_true backends_are "up up"
+	until_true sh -c "ip netns exec '$space' '$weir' apply --dry-run '$dir/before.weir' --state '$state' 2>&1 |
+		grep -q 'Nothing would change'"
+	[ "$(answers 4)" = "2=2 3=2" ]
+	run -0 inside "$weir" try "$policy" --timeout 60s --state "$state"
+	fell 3
+	until_true backends_are "up down"
+	run -0 inside "$weir" confirm --state "$state"
+	[ "$(answers 4)" = "2=4" ]
+	# how often they are checked is no rule
+	sed -i 's/check every 1s/check every 3s/' "$policy"
+	run -0 inside "$weir" apply "$policy" --state "$state"
+	[[ $output == *"The kernel has these rules."*"State "* ]]
+	[ "$(answers 4)" = "2=4" ]
+}
+
 @test "by source: clients of the other backend stay there" {
 	network
 	balance 'hash source'
@@ -269,8 +297,6 @@ with socket.create_connection(("192.0.2.1", 80), 20) as connection:
 	kill -9 "$daemon"
 	wait "$daemon" || true
 	[ "$(answers 4)" = "2=4" ]
-	run -0 inside "$weir" apply "$policy" --state "$state"
-	[[ $output == *"Nothing to change"* ]]
 	rm "$dir/log"
 	start_daemon
 	until_true backends_are "up down"
@@ -279,6 +305,46 @@ with socket.create_connection(("192.0.2.1", 80), 20) as connection:
 	sleep 0.2
 	stop_daemon
 	diff "$dir/whole" <(inside nft -s list ruleset)
+}
+
+@test "where it was killed for good, weir apply puts all backends in" {
+	network
+	balance
+	serve 2
+	apply
+	inside nft -s list ruleset >"$dir/whole"
+	start_daemon
+	until_true backends_are "up down"
+	until_true [ -e "$state/states/1/overlay" ]
+	kill -9 "$daemon"
+	wait "$daemon" || true
+	apply
+	diff "$dir/whole" <(inside nft -s list ruleset)
+	grep -q "while weir daemon runs, which it does not" "$dir/apply.log"
+}
+
+@test "what one that was killed was about to do is forgotten" {
+	network
+	balance
+	serve 3
+	apply
+	start_daemon
+	until_true backends_are "down up"
+	until_true [ -e "$state/states/1/overlay" ]
+	cp "$state/states/1/overlay" "$dir/other"
+	fell 3
+	serve 2
+	until_true backends_are "up down"
+	until_true [ "$(dnat_rules)" -eq 1 ]
+	kill -9 "$daemon"
+	wait "$daemon" || true
+	cp "$dir/other" "$state/states/1/overlay.next"
+	rm "$dir/log"
+	start_daemon
+	until_true backends_are "up down"
+	until_true [ ! -e "$state/states/1/overlay.next" ]
+	run -0 inside "$weir" apply --dry-run "$policy" --state "$state"
+	[[ $output == "Nothing would change."* ]]
 }
 
 @test "killed at any step of taking a backend out, what is in force is whole, and no change of the rules" {
@@ -302,8 +368,10 @@ with socket.create_connection(("192.0.2.1", 80), 20) as connection:
 		fi
 		wait "$tracer"
 		[[ $(dnat_rules) == [12] ]]
+		# nobody checks them now, so they are to be in again; and nothing else is to change
 		run -0 inside "$weir" apply --dry-run "$policy" --state "$state"
-		[[ $output == "Nothing would change."* ]]
+		[ "$(dnat_rules)" -eq 2 ] || [ "$(grep -c '^  ' <<<"$output")" -eq 1 ]
+		[[ $output == "Nothing would change."* || $output == *"  chain ip nat-weir-balance-1: "* ]]
 		killed=$((killed + 1))
 	done
 	[ "$killed" -ge 4 ]
@@ -323,22 +391,22 @@ with socket.create_connection(("192.0.2.1", 80), 20) as connection:
 	until_true sh -c "[ \"\$(ip netns exec $space nft list chain ip weir nat-weir-balance-1 | grep -c dnat)\" -eq 1 ]"
 }
 
-# What the unit gives it.
+# confined CAPABILITIES: the daemon with no more than these
 confined() {
-	setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+bpf,+perfmon "$@"
+	setpriv --no-new-privs --inh-caps=-all "--bounding-set=-all,$1" true 2>/dev/null || skip "setpriv cannot do this here"
+	ip netns exec "$space" setpriv --no-new-privs --inh-caps=-all "--bounding-set=-all,$1" \
+		"$weir" daemon --state "$state" >>"$dir/log" 2>&1 3>&- &
+	daemon=$!
+	until_true said "looks after state"
 }
 
-@test "it needs no more than the unit's capabilities" {
+@test "without early drop it needs CAP_NET_ADMIN alone, and namespaces of users" {
 	network
 	balance
 	serve 2
-	confined true 2>/dev/null || skip "setpriv cannot do this here"
 	apply
-	inside setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+bpf,+perfmon \
-		unshare -Un true 2>/dev/null || skip "namespaces of users are not permitted"
-	ip netns exec "$space" setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+bpf,+perfmon \
-		"$weir" daemon --state "$state" >>"$dir/log" 2>&1 3>&- &
-	daemon=$!
+	setpriv --bounding-set=-all --inh-caps=-all unshare -Un true 2>/dev/null || skip "namespaces of users are not permitted"
+	confined +net_admin
 	until_true backends_are "up down"
 	until_true sh -c "! ip netns exec $space nft list chain ip weir nat-weir-balance-1 | grep -q 198.51.100.3"
 	[ "$(answers 4)" = "2=4" ]
@@ -444,6 +512,17 @@ need_xdp() {
 	link
 	until_true dropping
 	until_true said "out0: early drop attached"
+}
+
+@test "the unit's capabilities do for early drop" {
+	blocking
+	need_xdp
+	confined "$(sed -n 's/^CapabilityBoundingSet=//p' "$BATS_TEST_DIRNAME/../../systemd/weir-daemon.service.in" |
+		tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')"
+	link
+	until_true dropping
+	inside nft flush ruleset
+	until_true not_dropping
 }
 
 @test "nft flush ruleset takes early drop away at once; so does forwarding that was not there, soon" {

@@ -334,3 +334,16 @@ default drop'
 	in_a "$weir" rollback 0 --state "$dir/state"
 	[ -z "$(in_a nft list tables)" ]
 }
+
+@test "the examples are applied, and the kernel, and what is exported, do what they say" {
+	hosts
+	for example in dns edge mail web; do
+		run "$weir" check "$examples/$example.weir" --severity error
+		[ "$status" -eq 0 ]
+		in_a "$weir" apply "$examples/$example.weir" --state "$dir/state" >/dev/null
+		in_a nft -j list ruleset >"$dir/live.json"
+		run -0 in_a "$weir" diff "$examples/$example.weir" "$dir/live.json"
+		"$weir" export "$examples/$example.weir" --directory "$dir/$example" 2>/dev/null
+		run -0 "$weir" diff "$examples/$example.weir" "$dir/$example"
+	done
+}

@@ -74,6 +74,35 @@ clean_pages() {
 	[ "$through" -le $((4 * (50 + 20 * 11))) ]
 }
 
+@test "a flood of SYNs: with XDP in front of the limit it ends there, and clean clients have their pages" {
+	programs nginx curl jq
+	hosts
+	ip -n "$host" route add 198.18.0.0/15 via 192.0.2.2
+	web_server "$host" "server { listen 192.0.2.1:81; location / { return 200 'page\n'; } }"
+	run policy <<-'END'
+		interface public { out0 }
+		limit syn to 192.0.2.1 port 81 at 20/s burst 50 per source
+		allow tcp to self port 81
+		default drop
+	END
+	echo "$output"
+	[[ $output == *"out0: early drop attached"* ]]
+	until_true 20 in_client curl -sf --max-time 2 http://192.0.2.1:81/
+	flood syn 192.0.2.1 81 5000 8 198.18.0.1 4
+	sleep 2
+	came=$(clean_pages 81 15)
+	wait "$flooding"
+	sent=$(cat "$dir/flood")
+	early=$(in_host "$weir" counters out0 --all --json | jq '[.. | objects | select((.text? // "") | contains("hashlimit")) | .packets] | add')
+	behind=$(in_host nft list chain ip weir raw-PREROUTING | sed -n 's/.*limit rate over.* counter packets \([0-9]*\) .*/\1/p')
+	echo "# $came pages of 15; of $sent SYNs $early ended in XDP, $behind at the rule behind it" >&3
+	[ "$came" -eq 15 ]
+	# XDP lets twice the rate and burst of four sources pass, the rule behind it half of that
+	[ "$early" -ge $((sent - 4 * 2 * (50 + 20 * 10))) ]
+	[ "$((sent - early - behind))" -ge 200 ]
+	[ "$((sent - early - behind))" -le $((4 * (50 + 20 * 10))) ]
+}
+
 # cost NAME: of a packet in $dir/flood.pcap under the policy on standard input, nanoseconds of the whole receive path
 cost() {
 	cat >"$dir/$1.weir"
@@ -100,9 +129,11 @@ cost() {
 		default drop
 	END
 	)
-	echo "# a SYN costs $allowed ns where it is let in, $limited ns where the limit drops it, in table raw" >&3
+	front=$(jq '.traffic[0].weir.net | round' "$dir/limited.json")
+	echo "# a SYN costs $allowed ns where it is let in, $limited ns where the limit drops it in table raw, $front ns in XDP" >&3
 	[ "$allowed" -gt 0 ]
 	[ "$limited" -gt 0 ]
+	[ "$front" -gt 0 ]
 }
 
 # ban_list FIRST: 100,000 addresses of 198.18.0.0/15, from the FIRST-th on

@@ -50,8 +50,8 @@ void policy_rendering_place(const struct policy_rendering *rendering, struct rul
  * marks them as such (struct rule). */
 void policy_mark_limits(struct ruleset *ruleset);
 
-/* Once all renderings have their places: limits of `rules` files that are called as those of policies, with which
- * they would count together. 0, -EINVAL. */
+/* Once all renderings have their places: limits of `rules` files that are called as those of policies, with
+ * which they would count together. 0, -EINVAL. */
 int policy_limits_check(const struct ruleset *ruleset, struct diagnostics *sink);
 
 /* The set's name in the kernel, of one family: "weir-banned-4". */

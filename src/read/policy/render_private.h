@@ -32,7 +32,6 @@ struct render {
 	bool too_large; /* nothing more is written then */
 };
 
-
 /* Of a statement the first line is shown. */
 struct span render_statement_span(struct span span);
 
