@@ -472,7 +472,9 @@ static int run(struct attach *attach)
 	int code = tell_unchanged(attach, attaching_examine(attaching));
 
 	if (!code)
-		code = command_load(attach->paths, attach->path_count, attach->live, &attach->ruleset);
+		code = attach->live
+			   ? command_load_iptables(&attach->ruleset)
+			   : command_load(attach->paths, attach->path_count, false, &attach->ruleset);
 	if (!code)
 		code = compare(attach);
 	if (code)

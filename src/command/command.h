@@ -34,10 +34,11 @@ int command_load(const char *const *paths, size_t count, bool live, struct rules
 /* Files, policies with what their feeds had last below that directory of states; NULL: where weir apply keeps
  * them, as in the functions above and below. */
 int command_load_states(const char *const *paths, size_t count, const char *states, struct ruleset **ruleset);
-/* The same to be shown alone: of --live, `beside` gets what iptables-nft holds where iptables-legacy holds
- * rules in a table of the same name; else NULL. */
-int command_load_beside(const char *const *paths, size_t count, bool live, struct ruleset **ruleset,
-			struct ruleset **beside);
+/* The same of --live, of iptables alone: weir's own tables in nftables are not read. */
+int command_load_iptables(struct ruleset **ruleset);
+/* The same to be shown alone: of --live, what packets meet besides is read apart. */
+struct live_rules;
+int command_load_apart(const char *const *paths, size_t count, bool live, struct live_rules *rules);
 /* "weir: attach: ..." to standard error, one line; gives `code` back. */
 __attribute__((format(printf, 3, 4))) int command_fail(const char *command, int code, const char *format,
 						       ...);

@@ -2,9 +2,9 @@
  *
  * What the commands share: loading rules, messages, JSON. */
 #include "command/command.h"
+#include "command/live.h"
 #include "command/reason.h"
 #include "kernel/state_store.h"
-#include "read/load.h"
 #include "ruleset/extension_type.h"
 
 #include <errno.h>
@@ -31,11 +31,6 @@ int command_fail(const char *command, int code, const char *format, ...)
 		free(message);
 	buffer_fini(&clean);
 	return code;
-}
-
-int command_load(const char *const *paths, size_t count, bool live, struct ruleset **ruleset)
-{
-	return command_load_beside(paths, count, live, ruleset, NULL);
 }
 
 /* Where the copies of feeds are that policies among the rules name; NULL: nowhere. */
@@ -68,8 +63,10 @@ static int load_files(const char *const *paths, size_t count, const char *states
 	return result;
 }
 
-static int load(const char *const *paths, size_t count, bool live, const char *states,
-		struct ruleset **ruleset, struct ruleset **beside)
+enum live_choice { LIVE_NOT, LIVE_IPTABLES, LIVE_ALL, LIVE_APART };
+
+static int load(const char *const *paths, size_t count, enum live_choice live, const char *states,
+		struct live_rules *rules)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 	if (!sink)
@@ -79,9 +76,9 @@ static int load(const char *const *paths, size_t count, bool live, const char *s
 	if (!live && !count)
 		return command_fail("rules", EXIT_USAGE,
 				    "no rules given: name files, a directory, or --live");
-	int result = !live    ? load_files(paths, count, states, sink, ruleset)
-		     : beside ? rules_load_live_beside(sink, ruleset, beside)
-			      : rules_load_live(sink, ruleset);
+	int result = live == LIVE_NOT        ? load_files(paths, count, states, sink, &rules->ruleset)
+		     : live == LIVE_IPTABLES ? rules_load_live(sink, &rules->ruleset)
+					     : live_load(sink, live == LIVE_APART, rules);
 	struct buffer text = {0};
 	diagnostics_print(sink, &text);
 	if (text.data)
@@ -97,15 +94,36 @@ static int load(const char *const *paths, size_t count, bool live, const char *s
 	return live && result != -EINVAL ? EXIT_SYSTEM : EXIT_USAGE;
 }
 
-int command_load_beside(const char *const *paths, size_t count, bool live, struct ruleset **ruleset,
-			struct ruleset **beside)
+int command_load(const char *const *paths, size_t count, bool live, struct ruleset **ruleset)
 {
-	return load(paths, count, live, NULL, ruleset, beside);
+	struct live_rules rules = {0};
+	int code = load(paths, count, live ? LIVE_ALL : LIVE_NOT, NULL, &rules);
+	if (!code)
+		*ruleset = rules.ruleset;
+	return code;
+}
+
+int command_load_iptables(struct ruleset **ruleset)
+{
+	struct live_rules rules = {0};
+	int code = load(NULL, 0, LIVE_IPTABLES, NULL, &rules);
+	if (!code)
+		*ruleset = rules.ruleset;
+	return code;
+}
+
+int command_load_apart(const char *const *paths, size_t count, bool live, struct live_rules *rules)
+{
+	return load(paths, count, live ? LIVE_APART : LIVE_NOT, NULL, rules);
 }
 
 int command_load_states(const char *const *paths, size_t count, const char *states, struct ruleset **ruleset)
 {
-	return load(paths, count, false, states, ruleset, NULL);
+	struct live_rules rules = {0};
+	int code = load(paths, count, LIVE_NOT, states, &rules);
+	if (!code)
+		*ruleset = rules.ruleset;
+	return code;
 }
 
 int command_print_json(struct json_object *object)

@@ -48,6 +48,7 @@ struct daemon {
 	struct buffer fault, early;
 	/* Whether conntrack is full: of the last look. */
 	bool above;
+	bool blind; /* what weir attach attached cannot be watched */
 	struct daemon_feeds feeds;
 	bool forget;  /* backends are out since the last time */
 	bool changed; /* since the file was written */
@@ -85,7 +86,7 @@ void daemon_feeds_stop(struct daemon *daemon);
 
 /* Takes away what weir attach attached for rules of iptables, where these or the host are others now. Whether
  * the host is another than what is attached for applied rules was computed from. */
-bool daemon_withdraw_stale(const struct daemon *daemon);
+bool daemon_withdraw_stale(struct daemon *daemon);
 
 /* --- daemon_status.c ------------------------------------------------------------------------------- */
 

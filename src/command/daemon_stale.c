@@ -13,9 +13,9 @@
 #include <errno.h>
 
 struct looking {
-	const struct daemon *daemon;
+	struct daemon *daemon;
 	struct arena *arena;
-	bool live_read, live_known, stale;
+	bool live_read, live_known, stale, blind;
 	uint64_t fingerprint;
 };
 
@@ -45,6 +45,16 @@ static void withdraw(const struct daemon *daemon, const struct link *link, const
 	buffer_fini(&why);
 }
 
+/* Told once, while it is so. */
+static void tell_blind(struct looking *looking, const struct link *link, const char *what, const char *why)
+{
+	looking->blind = true;
+	if (!looking->daemon->blind)
+		daemon_log(looking->daemon, LOG_WARNING,
+			   "%s: what weir attach attached is not watched, as %s cannot be looked at: %s",
+			   link->name, what, why);
+}
+
 static void look_at(struct looking *looking, const struct link *link)
 {
 	struct attachment attachment __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
@@ -52,11 +62,21 @@ static void look_at(struct looking *looking, const struct link *link)
 	struct host host;
 	size_t count = 0;
 
-	if (attachment_open(link_program(link), &attachment) || host_read(looking->arena, link->name, &host))
+	if (attachment_open(link_program(link), &attachment))
 		return;
 	bool live = attachment.meta.header->rules == META_LIVE;
-	if (live && attachment.meta.header->has_fingerprint)
+	int error = host_read(looking->arena, link->name, &host);
+	if (error && live)
+		tell_blind(looking, link, "the host",
+			   error == -EPERM ? "that needs CAP_SYS_ADMIN" : strerror(-error));
+	if (error)
+		return;
+	if (live && attachment.meta.header->has_fingerprint) {
 		read_live(looking);
+		if (!looking->live_known)
+			tell_blind(looking, link, "the rules of iptables",
+				   "iptables-legacy-save needs CAP_NET_RAW");
+	}
 	if (attachment_stale(looking->arena, &attachment.meta, &host,
 			     live && looking->live_known ? &looking->fingerprint : NULL, &problems, &count) ||
 	    !count)
@@ -67,7 +87,7 @@ static void look_at(struct looking *looking, const struct link *link)
 		looking->stale = true;
 }
 
-bool daemon_withdraw_stale(const struct daemon *daemon)
+bool daemon_withdraw_stale(struct daemon *daemon)
 {
 	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
 	struct looking looking = {.daemon = daemon, .arena = arena};
@@ -78,5 +98,6 @@ bool daemon_withdraw_stale(const struct daemon *daemon)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		look_at(&looking, &links[i]);
+	daemon->blind = looking.blind;
 	return looking.stale;
 }

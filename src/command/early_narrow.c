@@ -49,7 +49,7 @@ static bool covers(const struct attaching *attaching)
 {
 	for (enum family family = 0; family < FAMILY_COUNT; family++) {
 		const struct region *region = attaching->regions[family];
-		if (region->undecided || region->narrowed || region->rule_limit || region->limit_count)
+		if (region->undecided || region->narrowed || region->rule_limit)
 			return false;
 	}
 	return true;

@@ -3,6 +3,7 @@
  * weir print: what was read, as iptables-save, ip6tables-save and ipset save print it, or as nft(8) takes it.
  */
 #include "command/command.h"
+#include "command/live.h"
 #include "nftables/nft.h"
 
 #include <errno.h>
@@ -102,16 +103,33 @@ static void print_beside(const struct ruleset *beside, enum family family, const
 	print_family(beside, family, printing, out);
 }
 
-static int print_nft(const struct ruleset *ruleset, const struct ruleset *beside, struct buffer *out)
+/* Of that family weir's own tables, where iptables holds rules, too. */
+static void print_applied(const struct ruleset *iptables, const struct ruleset *applied, enum family family,
+			  const struct printing *printing, struct buffer *out)
+{
+	if (next_table(iptables, family, 0))
+		buffer_printf(
+		    out,
+		    "# Warning: weir's own tables in nftables (weir apply) present, too. Each packet meets "
+		    "those of %s above and these below.\n",
+		    family == FAMILY_IPV4 ? "iptables" : "ip6tables");
+	print_family(applied, family, printing, out);
+}
+
+static int print_nft(const struct live_rules *rules, struct buffer *out)
 {
 	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
 	struct buffer said = {0};
 
-	if (beside)
+	if (rules->applied)
+		return command_fail("print", EXIT_USAGE,
+				    "iptables and weir's own tables both hold rules, and each packet meets "
+				    "both: print them one by one");
+	if (rules->beside)
 		return command_fail("print", EXIT_USAGE,
 				    "iptables-legacy and iptables-nft both hold rules, and each packet meets "
 				    "both: print them one by one");
-	int error = sink ? nft_print(ruleset, out, sink) : -ENOMEM;
+	int error = sink ? nft_print(rules->ruleset, out, sink) : -ENOMEM;
 	if (sink)
 		diagnostics_print(sink, &said);
 	if (said.data)
@@ -143,24 +161,27 @@ static bool format_known(const char *name, enum format *format)
 
 static int run(const char *const *paths, size_t count, const struct printing *printing)
 {
-	struct ruleset *ruleset __attribute__((cleanup(ruleset_cleanup))) = NULL;
-	struct ruleset *beside __attribute__((cleanup(ruleset_cleanup))) = NULL;
+	struct live_rules rules __attribute__((cleanup(live_rules_fini))) = {0};
 	struct buffer out = {0};
-	int code = command_load_beside(paths, count, printing->live, &ruleset, &beside);
+	int code = command_load_apart(paths, count, printing->live, &rules);
 
 	if (code)
 		return code;
 	for (int family = 0; family < FAMILY_COUNT && printing->format == FORMAT_IPTABLES; family++) {
 		if (!printing->families[family])
 			continue;
-		print_family(ruleset, (enum family)family, printing, &out);
-		if (beside && beside->has_family[family])
-			print_beside(beside, (enum family)family, printing, &out);
+		print_family(rules.ruleset, (enum family)family, printing, &out);
+		if (rules.beside && rules.beside->has_family[family])
+			print_beside(rules.beside, (enum family)family, printing, &out);
+		if (rules.applied && rules.applied->has_family[family])
+			print_applied(rules.ruleset, rules.applied, (enum family)family, printing, &out);
 	}
 	if (printing->format == FORMAT_IPSET)
-		ruleset_print_sets(ruleset, &out);
+		ruleset_print_sets(rules.ruleset, &out);
+	if (printing->format == FORMAT_IPSET && rules.applied)
+		ruleset_print_sets(rules.applied, &out);
 	if (printing->format == FORMAT_NFT)
-		code = print_nft(ruleset, beside, &out);
+		code = print_nft(&rules, &out);
 	if (out.failed && !code)
 		code = command_fail("print", EXIT_SYSTEM, "out of memory");
 	else if (out.size && !code)

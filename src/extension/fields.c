@@ -272,11 +272,24 @@ diagram_node fields_set(const struct fields *fields, const struct set_meaning *m
 	if (!meaning->certain)
 		return fields_predicate(fields, meaning->expiry);
 	diagram_node certain = fields_predicate(fields, meaning->certain);
+	if (meaning->rest)
+		certain = diagram_or(fields->diagram, certain, fields_predicate(fields, meaning->rest));
 	if (!meaning->timed)
 		return certain;
 	diagram_node timed = diagram_and(fields->diagram, fields_predicate(fields, meaning->timed),
 					 fields_predicate(fields, meaning->expiry));
 	return diagram_or(fields->diagram, certain, timed);
+}
+
+diagram_node fields_apart(const struct fields *fields)
+{
+	diagram_node apart = DIAGRAM_TRUE;
+	for (size_t i = 0; i + 1 < fields->apart_count; i += 2) {
+		diagram_node both = diagram_and(fields->diagram, fields_predicate(fields, fields->apart[i]),
+						fields_predicate(fields, fields->apart[i + 1]));
+		apart = diagram_minus(fields->diagram, apart, both);
+	}
+	return apart;
 }
 
 diagram_node fields_domain(const struct fields *fields)

@@ -73,6 +73,7 @@ struct predicate {
 	bool pair_source_address;       /* kind PAIR: which address and which port */
 	bool pair_source_port;
 	bool is_member; /* kind OPAQUE: no unknown, but the packet's being in a set: fields_fold_pairs() */
+	struct set_meaning *meaning; /* of which it is `certain`; NULL: of none */
 };
 
 /* How predicates that are not modelled are told apart beyond their text, by somebody who knows more than one
@@ -102,8 +103,8 @@ struct fields {
 	/* Pairs of predicates that no packet is in both of: what is left of two sets of one name. */
 	size_t apart_count, apart_capacity;
 	struct predicate **apart;
-	bool exact;                         /* see fields_new_exact() */
-	const bool *unknown;                /* [variables]: interfaces, state, opaque: what XDP cannot see */
+	bool exact;          /* see fields_new_exact() */
+	const bool *unknown; /* [variables]: interfaces, state, opaque: what XDP cannot see */
 };
 
 struct fields *fields_new(enum family family); /* NULL when memory is short */

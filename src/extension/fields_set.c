@@ -443,9 +443,9 @@ static int declare_beside(struct fields *fields, struct predicate *known, struct
 	meaning->certain = known;
 	struct predicate *const pair[] = {known->meaning->rest, meaning->rest};
 	for (size_t i = 0; pair[0] && pair[1] && i < 2; i++) {
-		struct predicate **slot = arena_push(fields->arena, (void **)&fields->apart,
-						     &fields->apart_count, &fields->apart_capacity,
-						     sizeof(*slot));
+		struct predicate **slot =
+		    arena_push(fields->arena, (void **)&fields->apart, &fields->apart_count,
+			       &fields->apart_capacity, sizeof(*slot));
 		if (!slot)
 			return -ENOMEM;
 		*slot = pair[i];

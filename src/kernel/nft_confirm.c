@@ -271,7 +271,7 @@ int nft_members_left(struct nft_image *image)
 	for (enum family family = 0; family < FAMILY_COUNT; family++)
 		for (size_t i = 0; i < image->tables[family].set_count && !error; i++) {
 			struct nft_set *set = &image->tables[family].sets[i];
-			if (set->flags & NFT_SET_TIMEOUT && nft_known_keeps(set))
+			if (set->sent && set->flags & NFT_SET_TIMEOUT)
 				error = ask_set(image, family, set);
 		}
 	return error;

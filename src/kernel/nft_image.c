@@ -230,7 +230,14 @@ static void parse_element(struct parser *parser, struct nft_set *set, const stru
 	set->catches_all |= element->key.size == 0;
 	element->order = (uint32_t)set->count;
 	element->gone = gone;
-	set->changes |= gone;
+	if (gone && !set->sent)
+		fail(parser, -EBADMSG);
+	if (!set->sent || !set->pairs || !(element->flags & NFT_SET_ELEM_INTERVAL_END))
+		return;
+	/* What ends an interval was sent right behind it. */
+	if (set->count > 1)
+		element[-1].end = element->key;
+	set->count--;
 }
 
 static size_t count_elements(const struct nlmsghdr *message, const char *set)
@@ -281,6 +288,11 @@ static void parse_elements(struct parser *parser, bool gone)
 		fail(parser, -EBADMSG);
 		return;
 	}
+	if (gone && !parser->attributes[NFTA_SET_ELEM_LIST_ELEMENTS]) {
+		set->count = 0;
+		set->sent = true;
+		return;
+	}
 	reserve_elements(parser, set);
 	if (parser->attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
 		mnl_attr_for_each_nested(nest, parser->attributes[NFTA_SET_ELEM_LIST_ELEMENTS])
@@ -319,46 +331,65 @@ bool nft_element_same(const struct nft_element *a, const struct nft_element *b)
 	       (!a->timed || (a->timeout && a->timeout == b->timeout) || apart <= MOMENT);
 }
 
-static int compare_elements(const void *left, const void *right)
+static int compare_elements(const void *a, const void *b)
+{
+	return nft_element_compare(a, b);
+}
+
+/* What weir wrote is sorted already, mostly. */
+static void sort_elements(struct nft_set *set, int (*compare)(const void *a, const void *b))
+{
+	size_t rising = 1;
+
+	while (rising < set->count && compare(&set->elements[rising - 1], &set->elements[rising]) < 0)
+		rising++;
+	if (rising < set->count)
+		qsort(set->elements, set->count, sizeof(*set->elements), compare);
+}
+
+static int compare_sent(const void *left, const void *right)
 {
 	const struct nft_element *a = left, *b = right;
-	int order = nft_element_compare(a, b);
+	int order = compare_text(a->key, b->key);
 
 	return order ? order : (a->order > b->order) - (a->order < b->order);
 }
 
-/* What the kernel told and what weir wrote is sorted, mostly, in one of the two ways. */
-static void sort_elements(struct nft_set *set)
+static bool reaches(const struct nft_element *element, const struct nft_element *next)
 {
-	size_t rising = 1;
-
-	while (rising < set->count &&
-	       compare_elements(&set->elements[rising - 1], &set->elements[rising]) < 0)
-		rising++;
-	if (rising < set->count)
-		qsort(set->elements, set->count, sizeof(*set->elements), compare_elements);
+	return !element->end.size || compare_text(element->end, next->key) > 0;
 }
 
-/* Of each element the last message counts. */
-static void settle_changes(struct nft_set *set)
+/* Of what was sent of a key the last message counts. An interval that overlaps an older one can have come
+ * only once that had gone by itself, as the kernel takes none that overlap. */
+static void settle_sent(struct nft_set *set)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < set->count; i++)
-		if (!set->elements[i].gone &&
-		    (i + 1 == set->count || nft_element_compare(&set->elements[i], &set->elements[i + 1])))
-			set->elements[kept++] = set->elements[i];
+	sort_elements(set, compare_sent);
+	for (size_t i = 0; i < set->count; i++) {
+		const struct nft_element *element = &set->elements[i];
+		if (element->gone ||
+		    (i + 1 < set->count && text_equal(element->key, set->elements[i + 1].key)))
+			continue;
+		while (set->pairs && kept && reaches(&set->elements[kept - 1], element) &&
+		       set->elements[kept - 1].order < element->order)
+			kept--;
+		if (!set->pairs || !kept || !reaches(&set->elements[kept - 1], element))
+			set->elements[kept++] = *element;
+	}
 	set->count = kept;
-	set->changes = false;
 }
 
 static void finish_set(struct parser *parser, struct nft_set *set)
 {
 	size_t kept = 0;
 
-	sort_elements(set);
-	if (set->changes)
-		settle_changes(set);
+	if (set->sent) {
+		settle_sent(set);
+		return;
+	}
+	sort_elements(set, compare_elements);
 	if (!set->pairs)
 		return;
 	for (size_t i = 0; i < set->count; i++) {

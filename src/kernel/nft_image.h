@@ -34,16 +34,16 @@ struct nft_element {
 
 struct nft_set {
 	const char *name;
-	bool anonymous;         /* of one rule; its name is chosen by the kernel */
-	bool pairs;             /* its elements are intervals, begin and end */
-	bool changes;           /* its messages take members away, too (nft_known.h) */
-	bool counters;          /* its members have counters */
-	bool filled;            /* a rule puts members in, or takes them out */
-	bool ends;              /* members go that have no time of their own */
-	bool catches_all;       /* has an element without a key */
-	uint32_t flags;         /* NFT_SET_* */
-	uint32_t key_type;      /* as nft(8) numbers data types, six bits each */
-	uint32_t key_size;      /* bytes */
+	bool anonymous;    /* of one rule; its name is chosen by the kernel */
+	bool pairs;        /* its elements are intervals, begin and end */
+	bool sent;         /* its members are as weir sent them, with those that go again (nft_known.h) */
+	bool counters;     /* its members have counters */
+	bool filled;       /* a rule puts members in, or takes them out */
+	bool ends;         /* members go that have no time of their own */
+	bool catches_all;  /* has an element without a key */
+	uint32_t flags;    /* NFT_SET_* */
+	uint32_t key_type; /* as nft(8) numbers data types, six bits each */
+	uint32_t key_size; /* bytes */
 	struct text definition; /* attributes as they are sent, without the names */
 	size_t count, capacity;
 	struct nft_element *elements; /* ascending; of a set that rules fill those at the moment */

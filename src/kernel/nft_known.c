@@ -244,6 +244,7 @@ static bool add_messages(const struct text *messages, enum family family, const 
 			found = true; /* a set that is kept has one in front of its members */
 		} else if (type == NFT_MSG_DELSETELEM && empties(message)) {
 			raw->size = begin;
+			buffer_add(raw, (const char *)message, MNL_ALIGN(message->nlmsg_len));
 		} else if (found && (type == NFT_MSG_NEWSETELEM || type == NFT_MSG_DELSETELEM)) {
 			buffer_add(raw, (const char *)message, MNL_ALIGN(message->nlmsg_len));
 		}
@@ -284,6 +285,7 @@ static void put_set(struct nft_batch *batch, enum family family, const struct nf
 	nft_batch_message(batch, family, NFT_MSG_NEWSET, 0);
 	nft_put_string(batch, NFTA_SET_TABLE, NFT_TABLE);
 	nft_put_string(batch, NFTA_SET_NAME, set->name);
+	nft_put_flush(batch, family, set); /* from here on as weir sends it: nft_image_parse() */
 	nft_put_elements(batch, family, set, false, elements, set->count);
 	free(elements);
 }

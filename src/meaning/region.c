@@ -16,13 +16,37 @@ static enum truth rules_of_nat(const struct ruleset *ruleset, enum family family
 }
 
 /* Of what is early that which the other rules drop early, too. The two know the same fields, so that their
- * regions are diagrams of one kind; a set is told from the set of that name of the others. */
+ * regions are diagrams of one kind. */
 static void keep_within(struct analysis *analysis, const struct analysis *other, struct region *region)
 {
 	bool less = limits_within(analysis, other);
-	diagram_node both = diagram_and(analysis->diagram, analysis->early, other->early);
-	region->narrowed = less || both != analysis->early;
+	diagram_node apart = fields_apart(analysis->fields);
+	diagram_node own = diagram_and(analysis->diagram, analysis->early, apart);
+	diagram_node both = diagram_and(analysis->diagram, own, other->early);
+	region->narrowed = less || both != own;
 	analysis->early = both;
+}
+
+static bool is_part(const struct predicate *predicate)
+{
+	return predicate && predicate->meaning && predicate->meaning->rest;
+}
+
+/* Members are counted by the predicate that says whether a packet is in the set: not by a part of it. */
+static void forget_parts(struct analysis *analysis)
+{
+	for (size_t i = 0; i < analysis->unit_count; i++)
+		if (analysis->units[i].kind == UNIT_RULE && is_part(analysis->units[i].predicate))
+			analysis->units[i].predicate = NULL;
+	for (enum table_id t = 0; t < TABLE_COUNT; t++)
+		for (size_t c = 0;
+		     analysis->chains[t] && c < analysis->ruleset->tables[analysis->family][t].chain_count;
+		     c++)
+			for (size_t i = 0; i < analysis->chains[t][c].item_count; i++) {
+				struct item *item = &analysis->chains[t][c].items[i];
+				if (item->count == 1 && is_part(item->predicate))
+					item->predicate = NULL;
+			}
 }
 
 static int analyse(struct analysis *analysis, struct analysis *other, struct region *region)
@@ -31,6 +55,10 @@ static int analyse(struct analysis *analysis, struct analysis *other, struct reg
 	int result = items_find(analysis);
 	if (!result && other)
 		result = items_find(other);
+	if (!result && other) {
+		forget_parts(analysis);
+		forget_parts(other);
+	}
 	if (!result)
 		result = fields_seal(analysis->fields, budget);
 	if (!result)

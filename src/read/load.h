@@ -35,8 +35,24 @@ int rules_load_texts(const struct rules_text *texts, size_t count, struct diagno
  * program is missing. */
 int rules_load_live(struct diagnostics *sink, struct ruleset **ruleset);
 
-/* The same to be shown, not to be judged by: where both flavours hold rules in one table, `beside` gets what
- * iptables-nft holds of that family; NULL when there is no such table. */
-int rules_load_live_beside(struct diagnostics *sink, struct ruleset **ruleset, struct ruleset **beside);
+/* The same, with weir's own tables of nftables. Where iptables has no rule, and no policy of DROP, these are
+ * the rules, without sets of ipset. Where both hold rules, in tables of different names, they are one
+ * ruleset, as above. */
+#define LIVE_TABLE "weir"
+struct live_request {
+	struct text applied; /* what `nft -j list table` prints of weir's own; empty: there are none */
+	bool apart;          /* to be shown, not to be judged by: what the same packets meet besides */
+};
+
+struct live_rules {
+	struct ruleset *ruleset;
+	/* Of `apart`; else NULL. */
+	struct ruleset *beside;  /* what iptables-nft holds of a family where iptables-legacy holds rules in a
+				    table of the same name */
+	struct ruleset *applied; /* weir's own tables where iptables holds rules, too */
+};
+int rules_load_live_request(struct diagnostics *sink, const struct live_request *request,
+			    struct live_rules *rules);
+void live_rules_fini(struct live_rules *rules);
 
 #endif

@@ -20,6 +20,7 @@ struct nft_texts {
 struct nft_choice {
 	const char *table; /* of tables of that name; NULL: of all */
 	bool as_written;   /* members have all of their time left, whatever has passed since they came */
+	const struct ruleset *beside; /* the names of its sets are given to no other; NULL: none */
 };
 
 /* The JSON that `nft -j list ruleset` prints; choice may be NULL. 0, -EINVAL with diagnostics, -ENOMEM. */
@@ -38,6 +39,11 @@ bool nft_is_script(struct text text, const char *name);
  * else sees, and which is gone then. `name` is the script's, for messages. 0; -EINVAL with what nft says of
  * the script; -ENOENT, -EPERM and others with a diagnostic. */
 int nft_scratch_list(struct text script, const char *name, struct diagnostics *sink, struct buffer *json);
+
+/* What `nft -j -n list WORDS...` prints in this network namespace, words NULL-terminated; `terse`: sets with
+ * names without their members. 0; -ENOENT without a word when there is no nft; another -errno with a
+ * diagnostic. */
+int nft_live_list(const char *const *words, bool terse, struct diagnostics *sink, struct buffer *json);
 
 /* What nft(8) said of a script that it had on its standard input, in one line: each complaint with the words
  * of the script that it is about. */

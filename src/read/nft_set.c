@@ -367,7 +367,9 @@ static char *fresh_name(struct nft_reader *reader, const struct nft_set *named)
 			buffer_add(&name, good ? &c : "_", 1);
 		}
 		buffer_puts(&name, number);
-		if (name.failed || name_index_find(reader->set_names, (struct text){name.data, name.size}))
+		if (name.failed || name_index_find(reader->set_names, (struct text){name.data, name.size}) ||
+		    (reader->choice.beside &&
+		     ruleset_find_set(reader->choice.beside, (struct text){name.data, name.size})))
 			continue;
 		copy = arena_copy(reader->arena, name.data, name.size);
 		if (!copy || name_index_add(reader->arena, &reader->set_names, text_of(copy), copy))

@@ -417,6 +417,20 @@ static bool one_value(const struct nft_left *left, struct json_object *json, add
 	return number <= left->max;
 }
 
+/* "192.0.2.1-192.0.2.9": nft(8) does not write it, but weir, of sets that are large (command/live.c). */
+static bool two_addresses(const struct nft_left *left, const char *text, struct address_range *range)
+{
+	const char *dash = text ? strchr(text, '-') : NULL;
+	address low, high;
+
+	if (!dash || (left->key != NFT_SADDR && left->key != NFT_DADDR) ||
+	    address_parse(left->family, (struct text){text, (size_t)(dash - text)}, &low) < 0 ||
+	    address_parse(left->family, text_of(dash + 1), &high) < 0 || low > high)
+		return false;
+	*range = (struct address_range){low, high};
+	return true;
+}
+
 bool listing_value_range(const struct nft_left *left, struct json_object *json, struct address_range *range)
 {
 	struct json_object *value;
@@ -424,6 +438,8 @@ bool listing_value_range(const struct nft_left *left, struct json_object *json, 
 	uint64_t length;
 
 	if (!name) {
+		if (two_addresses(left, listing_string(json), range))
+			return true;
 		if (!one_value(left, json, &range->low))
 			return false;
 		range->high = range->low;

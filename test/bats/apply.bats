@@ -401,10 +401,10 @@ talk() {
 	run -3 w apply "$dir/two"
 	[[ $output == *"weir detach a0 first"* ]]
 	run -3 w rollback
-	# who may not look at the program does not take it for somebody else's
+	# who may not look at the program knows it by what is on record, or does not take it for somebody else's
 	if command -v setpriv >/dev/null; then
 		run -3 inside setpriv --bounding-set -sys_admin "$weir" rollback --state "$state"
-		[[ $output == *"a0: "*"may be weir's"* ]]
+		[[ $output == *"weir detach a0 first"* || $output == *"a0: "*"may be weir's"* ]]
 	fi
 	run -3 w set del banned 192.0.2.0/24
 	run -3 w set flush banned

@@ -347,7 +347,7 @@ with socket.create_connection(("192.0.2.1", 80), 20) as connection:
 	[[ $output == "Nothing would change."* ]]
 }
 
-@test "killed at any step of taking a backend out, what is in force is whole, and no change of the rules" {
+@test "killed at any step of taking a backend out, what is in force is whole" {
 	network
 	balance
 	serve 2
@@ -514,13 +514,15 @@ need_xdp() {
 	until_true said "out0: early drop attached"
 }
 
-@test "the unit's capabilities do for early drop" {
+@test "the unit's capabilities do for taking early drop away" {
 	blocking
 	need_xdp
+	link
+	apply
+	dropping
 	confined "$(sed -n 's/^CapabilityBoundingSet=//p' "$BATS_TEST_DIRNAME/../../systemd/weir-daemon.service.in" |
 		tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')"
-	link
-	until_true dropping
+	dropping
 	inside nft flush ruleset
 	until_true not_dropping
 }

@@ -232,7 +232,7 @@ units() {
 	cd "$dir/units"
 	run -0 systemd-analyze verify --man=no ./weir.service ./weir-daemon.service
 	systemd-analyze security --offline=yes --threshold=25 ./weir.service
-	systemd-analyze security --offline=yes --threshold=34 ./weir-daemon.service
+	systemd-analyze security --offline=yes --threshold=28 ./weir-daemon.service
 }
 
 @test "the unit for the boot puts the state in force that was applied last, not the policy as it is" {

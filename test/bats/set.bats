@@ -275,6 +275,20 @@ large() {
 	mv "$state/members" "$dir/members"
 	run -0 w apply "$dir/edge.weir" --dry-run --json
 	jq -c .changes <<<"$output" | diff "$dir/known" -
+	mv "$dir/members" "$state/members"
+	# where one has gone another may overlap its place
+	w set add banned 198.18.0.0/28 timeout 1s 198.18.1.0/28 timeout 1s 198.18.2.0/24 timeout 1s
+	sleep 1.1
+	w set add banned 198.18.0.8-198.18.0.20 timeout 0 198.18.1.0/24 198.18.2.7 timeout 1h 198.18.2.9
+	for round in known asked; do
+		run -0 w apply "$dir/edge.weir" --dry-run --json
+		jq -c .changes <<<"$output" >"$dir/$round"
+		w set test banned 198.18.0.8-198.18.0.20 198.18.1.0/24 198.18.2.7 198.18.2.9
+		run -1 w set test banned 198.18.0.7 198.18.2.8 198.18.2.255
+		[ "$(grep -c ' not in ' <<<"$output")" -eq 3 ]
+		mv "$state/members" "$dir/members" || true
+	done
+	diff "$dir/known" "$dir/asked"
 	w set add banned 203.0.113.99 timeout 1s # and what stays of a state is not what had gone
 	w apply "$dir/edge.weir" >/dev/null
 	w set add banned 203.0.113.98 timeout 1s

@@ -568,6 +568,32 @@ static void rules_that_go_on_are_no_list_where_they_overlap(void **state)
 		      "raw/PREROUTING:policy raw/PREROUTING:1-10 raw/PREROUTING:11 filter/INPUT:1");
 }
 
+/* bitmap_port_kadt(): TCP and UDP, of whole packets and first fragments; where there is no port the test is
+ * false, and its negation true. */
+static void ports_of_a_bitmap_and_of_multiport(void **state)
+{
+	static const char sets[] = "create p bitmap:port range 0-1023\nadd p 53\nadd p 80-90\n";
+	(void)state;
+	compute(FILTER("-A INPUT -m set --match-set p dst -j DROP\n"), sets, FAMILY_IPV4);
+	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=53");
+	assert_early("proto=tcp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=90 flags=syn");
+	assert_passes("proto=tcp src=192.0.2.1 sport=53 dst=198.51.100.1 dport=91 flags=syn");
+	assert_passes("proto=sctp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=53");
+	assert_passes("proto=udp src=192.0.2.1 dst=198.51.100.1 frag=later");
+	/* The later ones go through: the first one must not wait for them in vain. */
+	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=53 frag=first");
+	forget(state);
+	compute(FILTER("-A INPUT -p udp -m set ! --match-set p dst -j DROP\n"), sets, FAMILY_IPV4);
+	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=54");
+	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=53");
+	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=54 frag=first");
+	forget(state);
+	compute(FILTER("-A INPUT -p udp -m multiport ! --dports 53,80:90 -j DROP\n"), NULL, FAMILY_IPV4);
+	assert_early("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=54");
+	assert_passes("proto=udp src=192.0.2.1 sport=1 dst=198.51.100.1 dport=53");
+	assert_passes("proto=udp src=192.0.2.1 dst=198.51.100.1 frag=later");
+}
+
 static void sets_are_bans_with_members(void **state)
 {
 	(void)state;
@@ -615,6 +641,7 @@ static void compute_within(const char *text, const char *sets, const char *other
 
 #define RAW(rules) "*raw\n:PREROUTING ACCEPT [0:0]\n" rules "COMMIT\n"
 #define FROM(source) "proto=udp src=" source " sport=1 dst=192.0.2.1 dport=80"
+#define FRIENDS "-A PREROUTING -m set ! --match-set bans src -j DROP\n"
 #define BANS "-A PREROUTING -m set --match-set bans src -j DROP\n"
 
 static void within_other_rules_only_what_both_drop_is_dropped_early(void **state)
@@ -651,15 +678,29 @@ static void sets_of_one_name_are_the_same_where_they_hold_the_same(void **state)
 	static const char few[] = "create bans hash:net family inet\nadd bans 198.51.100.0/25\n",
 			  again[] = "create bans hash:net family inet maxelem 10\nadd bans 198.51.100.0/25\n",
 			  more[] = "create bans hash:net family inet\nadd bans 198.51.100.0/25\n"
-				   "add bans 203.0.113.0/24\n";
+				   "add bans 203.0.113.0/24\n",
+			  other[] = "create bans hash:net family inet\nadd bans 198.51.100.0/26\n"
+				    "add bans 203.0.113.128/25\nadd bans 192.0.2.128/25\n";
 
 	(void)state;
 	compute_within(RAW(BANS), few, RAW(BANS), again);
 	assert_false(region->narrowed);
 	compute_within(RAW(BANS), few, RAW(BANS), more);
-	/* it cannot be told that one holds the other: both are asked */
+	assert_false(region->narrowed);
+	assert_early(FROM("198.51.100.9"));
+	compute_within(RAW(BANS), more, RAW(BANS), other);
 	assert_true(region->narrowed);
 	assert_early(FROM("198.51.100.9"));
+	assert_early(FROM("203.0.113.200"));
+	assert_passes(FROM("198.51.100.100"));
+	assert_passes(FROM("203.0.113.9"));
+	/* of a set that lets through the greater one leaves less to drop */
+	compute_within(RAW(FRIENDS), few, RAW(FRIENDS), more);
+	assert_true(region->narrowed);
+	assert_passes(FROM("203.0.113.9"));
+	assert_early(FROM("192.0.2.9"));
+	compute_within(RAW(FRIENDS), more, RAW(FRIENDS), few);
+	assert_false(region->narrowed);
 	compute_within(RAW(BANS), more, RAW(BANS), few);
 	assert_true(region->narrowed);
 	assert_early(FROM("198.51.100.9"));
@@ -712,6 +753,7 @@ int main(void)
 	    TEST(a_list_counts_each_of_its_rules),
 	    TEST(notrack_lists_are_counted_on_the_way),
 	    TEST(rules_that_go_on_are_no_list_where_they_overlap),
+	    TEST(ports_of_a_bitmap_and_of_multiport),
 	    TEST(sets_are_bans_with_members),
 	    TEST(members_that_time_out_are_left_to_the_kernel),
 	    TEST(evaluating_a_set_with_counters_is_an_effect),
