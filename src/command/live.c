@@ -360,13 +360,14 @@ static bool is_iptables_table(const char *family, const char *name)
 	return strcmp(name, NFT_TABLE) == 0;
 }
 
-/* Those of others may drop and change what these rules let through. */
+/* Those of others may drop and change what these rules let through. nft 1.0.6 reads the members of all sets
+ * to list tables alone. */
 static int warn_of_others(struct diagnostics *sink)
 {
-	static const char *const words[] = {"tables", NULL};
+	static const char *const words[] = {"ruleset", NULL};
 	struct json_object *root, *list;
 	struct buffer names = {0};
-	int error = list_objects(sink, words, false, &root, &list);
+	int error = list_objects(sink, words, true, &root, &list);
 
 	for (size_t i = 0; !error && i < json_object_array_length(list); i++) {
 		struct json_object *table = member(json_object_array_get_idx(list, i), "table");

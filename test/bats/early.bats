@@ -354,7 +354,7 @@ attached() { in_a ip -d link show dev "${1:-out0}" | sed -n 's/.*prog\/xdp.* id 
 		done
 		echo "# killed at $killed calls${calls:+ on files}, the last one before $call" >&3
 		[ "$code" -eq 1 ] # the last one was not killed
-		[ "$killed" -gt 2 ]
+		[ "$killed" -gt 0 ]
 	done
 	# and the next one goes on
 	run -0 w apply "$dir/one.weir"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# --live where iptables-legacy and iptables-nft both hold rules, in a network namespace made here.
+# --live where iptables-legacy and iptables-nft both hold rules, and where weir apply has put a policy in force, in a
+# network namespace made here.
 
 bats_require_minimum_version 1.5.0
 
@@ -118,4 +119,111 @@ one_table_twice() {
 	[[ $stderr == *"ip6tables-legacy tables present, use ip6tables-legacy-save to see them"* ]]
 	[[ $output == *"-A INPUT -s 2001:db8::/32 -j DROP"*"# Warning: ip6tables-legacy"*"-A INPUT -s 2001:db8:1::/48 -j DROP"* ]]
 	[[ $output != *"# Warning: iptables-legacy"* ]]
+}
+
+# A policy in force, in tables of nftables; without iptables' rules.
+apply_policy() {
+	command -v nft >/dev/null || skip "nft is not installed"
+	cat >"$dir/test.weir" <<-'END'
+		set banned { 203.0.113.0/24, 192.0.2.9 }
+		set web : address . port { 192.0.2.1 . tcp 80 }
+		block from @banned
+		limit tcp to self port 25 to 10/s per source
+		allow to @web
+		allow icmp echo-request
+		default drop
+	END
+	run -0 inside "$weir" apply "$dir/test.weir" --state "$dir/state"
+}
+
+@test "what weir apply has put in force is read, and equal to its policy" {
+	apply_policy
+	run -0 --separate-stderr inside "$weir" diff "$dir/test.weir" --live
+	[[ $output == "Equal:"* && -z $stderr ]]
+	run -0 inside "$weir" explain --live --packet "in=eth0 proto=tcp src=203.0.113.1 dst=192.0.2.1 sport=5 dport=80"
+	[[ $output == *"verdict: dropped by rule "*" of raw PREROUTING (live:nftables, table ip weir:"* ]]
+	run -0 inside "$weir" print --live
+	[[ $output == *"-A INPUT -m set --match-set weir-web-4 dst,dst -j ACCEPT"* ]]
+	run -0 inside "$weir" check --live
+}
+
+@test "rules that others add to weir's tables and take from them are found" {
+	apply_policy
+	inside nft insert rule ip weir filter-INPUT tcp dport 99 accept
+	run -1 inside "$weir" diff "$dir/test.weir" --live
+	[[ $output == *"tcp from"*"port 99"*"was DROP, is ACCEPT"* ]]
+	run -0 inside "$weir" apply "$dir/test.weir" --state "$dir/state"
+	run -0 inside "$weir" diff "$dir/test.weir" --live
+	inside nft flush chain ip weir filter-INPUT
+	run -1 inside "$weir" diff "$dir/test.weir" --live
+	[[ $output == *"was ACCEPT, is DROP"* ]]
+}
+
+@test "members that weir set adds are there, in the words of the set" {
+	apply_policy
+	run -0 inside "$weir" set add banned 198.51.100.7 --state "$dir/state"
+	run -0 inside "$weir" print --live --format ipset
+	[[ $output == *"add weir-banned-4 198.51.100.7"* ]]
+	run -1 inside "$weir" diff "$dir/test.weir" --live
+	[[ $output == *"from 198.51.100.7"*"is DROP"* ]]
+}
+
+@test "sets too large for nft to be asked for them are read with all their members: ranges, ports, times, comments" {
+	apply_policy
+	for ((i = 0; i < 5000; i++)); do
+		case $((i % 3)) in
+		0) echo "198.18.$((i / 60)).$((i % 60 * 4))-198.18.$((i / 60)).$((i % 60 * 4 + 2))" ;;
+		1) echo "198.18.$((i / 60)).$((i % 60 * 4)) # number $i" ;;
+		2) echo "198.18.$((i / 60)).$((i % 60 * 4))/31" ;;
+		esac
+	done >"$dir/bans.list"
+	for ((i = 0; i < 5000; i++)); do
+		echo "10.0.$((i / 250)).$((i % 250)) . $([ $((i % 2)) -eq 0 ] && echo tcp || echo udp) 80"
+	done >"$dir/web.list"
+	cat >"$dir/large.weir" <<-END
+		set bans { file "$dir/bans.list"; }
+		set short { timeout 1h; 203.0.113.1, 203.0.113.2 }
+		set web : address . port { file "$dir/web.list" }
+		block from @bans
+		block from @short
+		allow to @web
+		default drop
+	END
+	run -0 inside "$weir" apply "$dir/large.weir" --state "$dir/state"
+	run -0 inside "$weir" diff "$dir/large.weir" --live
+	run -0 inside "$weir" print --live --format ipset
+	[ "$(grep -c '^add weir-web-4 10\.0\.' <<<"$output")" -eq 5000 ]
+	inside nft delete element ip weir weir-web-4 '{ 10.0.3.7 . udp . 80 }'
+	run -1 inside "$weir" diff "$dir/large.weir" --live
+	[[ $output == *"udp"*"to 10.0.3.7 port 80"* ]]
+}
+
+@test "rules of iptables beside weir's tables: in other tables one ruleset, in the same one refused, and shown apart" {
+	apply_policy
+	inside iptables-nft -t mangle -A PREROUTING -s 198.51.100.0/24 -j DROP
+	packet="in=eth0 proto=udp dst=203.0.113.1 sport=5 dport=6"
+	run -0 --separate-stderr inside "$weir" explain --live --packet "$packet src=198.51.100.1"
+	[[ $output == *"verdict: dropped by rule 1 of mangle PREROUTING (live:iptables-nft-save:"* ]]
+	[[ $stderr == *"warning[applied-beside]"* ]]
+	run -0 --separate-stderr inside "$weir" explain --live --packet "$packet src=192.0.2.9"
+	[[ $output == *"of raw PREROUTING (live:nftables, table ip weir:"* ]]
+	inside iptables-legacy -A INPUT -s 192.0.2.0/24 -j DROP
+	run -2 inside "$weir" explain --live --packet "$packet src=192.0.2.9"
+	[[ $output == *"error[mixed-flavours]: weir's tables in nftables and iptables-legacy-save both hold rules in table filter"* ]]
+	run -0 --separate-stderr inside "$weir" print --live
+	[[ $output == *"-A INPUT -s 192.0.2.0/24 -j DROP"*"# Warning: weir's own tables"*"--match-set weir-banned-4 src -j DROP"* ]]
+	[[ $stderr == *"warning[applied-beside]"* ]]
+}
+
+@test "tables of others are named, dormant ones passed over, sets of ipset noted" {
+	apply_policy
+	inside nft add table inet firewall
+	inside nft add table ip6 other
+	inside ipset create unused hash:ip || skip "ipset does not work here"
+	run -0 --separate-stderr inside "$weir" diff "$dir/test.weir" --live
+	[[ $stderr == *"warning[other-tables]"*": inet firewall, ip6 other"* ]]
+	[[ $stderr == *"note[sets-unused]"* ]]
+	inside nft add table ip weir '{ flags dormant; }'
+	run -1 --separate-stderr inside "$weir" diff "$dir/test.weir" --live
+	[[ $stderr == *"warning[table-dormant]: table ip weir of nftables"* ]]
 }
