@@ -29,6 +29,8 @@ static const char help[] =
     "touched. They are tried and proven in a network namespace of their own first, then switched in one "
     "step;\n"
     "what stays as it was keeps its counters. The last five states are kept: weir rollback.\n"
+    "To the devices of a policy's interface statements early drop is attached, where the host allows it;\n"
+    "XDP follows each change.\n"
     "\n"
     "RULES: a policy, files of iptables-save, ip6tables-save, ipset save or nft, or a directory like "
     "/etc/iptables\n"

@@ -15,6 +15,8 @@ static const char help[] =
     "\n"
     "Takes weir's program away from the interface; the kernel's rules go on dropping what they drop.\n"
     "Without weir: ip link set dev IFACE xdp off\n"
+    "Where an applied policy names the interface, the next weir apply or weir daemon attaches it again: there,\n"
+    "xdp off in the policy is what lasts.\n"
     "\n"
     "  --all                   from all interfaces of this network namespace\n"
     "  --help\n";

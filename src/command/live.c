@@ -118,16 +118,20 @@ static struct json_object *element_json(const struct nft_shape *shape, const str
 {
 	struct json_object *value = value_json(shape, member), *element, *object;
 	const char *comment = comments ? member->comment : NULL;
+	bool timed = member->element && member->element->timed && member->element->timeout;
 
-	if (!value || (!comment && !member->timeout))
+	if (!value || (!comment && !timed))
 		return value;
 	element = json_object_new_object();
 	object = json_object_new_object();
 	json_object_object_add(element, "val", value);
 	if (comment)
 		json_object_object_add(element, "comment", json_object_new_string(comment));
-	if (member->timeout)
-		json_object_object_add(element, "timeout", json_object_new_int64(member->timeout));
+	if (timed) /* ms there, seconds here */
+		json_object_object_add(
+		    element, "timeout",
+		    json_object_new_int64(
+			(int64_t)(member->element->timeout / 1000 + (member->element->timeout % 1000 != 0))));
 	json_object_object_add(object, "elem", element);
 	return object;
 }

@@ -180,9 +180,12 @@ apply_policy() {
 	for ((i = 0; i < 5000; i++)); do
 		echo "10.0.$((i / 250)).$((i % 250)) . $([ $((i % 2)) -eq 0 ] && echo tcp || echo udp) 80"
 	done >"$dir/web.list"
+	for ((i = 0; i < 5000; i++)); do
+		echo "198.19.$((i / 250)).$((i % 250))"
+	done >"$dir/short.list"
 	cat >"$dir/large.weir" <<-END
 		set bans { file "$dir/bans.list"; }
-		set short { timeout 1h; 203.0.113.1, 203.0.113.2 }
+		set short { timeout 1h; file "$dir/short.list" }
 		set web : address . port { file "$dir/web.list" }
 		block from @bans
 		block from @short
@@ -191,7 +194,9 @@ apply_policy() {
 	END
 	run -0 inside "$weir" apply "$dir/large.weir" --state "$dir/state"
 	run -0 inside "$weir" diff "$dir/large.weir" --live
+	run -0 inside "$weir" set add short 203.0.113.9 timeout 2h comment "for a while" --state "$dir/state"
 	run -0 inside "$weir" print --live --format ipset
+	[[ $output == *'add weir-short-4 203.0.113.9 timeout 7200 comment "for a while"'* ]]
 	[ "$(grep -c '^add weir-web-4 10\.0\.' <<<"$output")" -eq 5000 ]
 	inside nft delete element ip weir weir-web-4 '{ 10.0.3.7 . udp . 80 }'
 	run -1 inside "$weir" diff "$dir/large.weir" --live
