@@ -34,7 +34,7 @@ static const char help[] =
     "must equal\n"
     "the rules that are live; or a policy or files that weir apply has put in force.\n"
     "\n"
-    "  --live                  the rules and sets of this network namespace\n"
+    "  --live                  the rules and sets of iptables and ipset in this network namespace\n"
     "  --trust-files           do not compare the files with the live rules\n"
     "  --mode MODE             native, generic, or auto (default): native, else generic\n"
     "  --vouch LIST            answer for these in place of weir's check: hooks, tc, upper, vlan (with "

@@ -28,7 +28,8 @@ static const char help[] =
     "that\n"
     "                                  the rules show; who comes from elsewhere with it forges it\n"
     "  --interface IFACE               the interface by which packets from elsewhere come, likewise\n"
-    "  --live                          the rules and sets that are loaded in this network namespace\n"
+    "  --live                          the rules and sets that are loaded in this network namespace, with\n"
+    "                                  those of weir apply\n"
     "  --help\n"
     "\n"
     "Codes:\n";

@@ -26,7 +26,7 @@ static const char help[] =
     "\n"
     "OLD, NEW: files of iptables-save, ip6tables-save or ipset save joined by commas, or a directory; "
     "--live: the\n"
-    "rules and sets of this network namespace, in the place where it stands\n"
+    "rules and sets of this network namespace, with those of weir apply, in the place where it stands\n"
     "\n"
     "  --effects               also LOG, TEE, NOTRACK, marks and the like where no verdict hangs on them\n"
     "  --hooks                 chain by chain alone: equal only if each does the same\n"

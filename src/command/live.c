@@ -7,6 +7,7 @@
  * (nft_known.h), and put into what nft printed. */
 #include "command/live.h"
 #include "command/command.h"
+#include "command/set.h"
 #include "kernel/nft_batch.h"
 #include "kernel/nft_member.h"
 #include "kernel/state_store.h"
@@ -117,15 +118,16 @@ static struct json_object *element_json(const struct nft_shape *shape, const str
 					bool comments)
 {
 	struct json_object *value = value_json(shape, member), *element, *object;
-	const char *comment = comments ? member->comment : NULL;
+	char comment[256];
+	bool commented = comments && member->element && set_member_comment(member->element, comment);
 	bool timed = member->element && member->element->timed && member->element->timeout;
 
-	if (!value || (!comment && !timed))
+	if (!value || (!commented && !timed))
 		return value;
 	element = json_object_new_object();
 	object = json_object_new_object();
 	json_object_object_add(element, "val", value);
-	if (comment)
+	if (commented)
 		json_object_object_add(element, "comment", json_object_new_string(comment));
 	if (timed) /* ms there, seconds here */
 		json_object_object_add(
@@ -151,10 +153,12 @@ static int put_members(struct reading *reading, const struct nft_set *set, const
 	struct nft_member *members;
 	int error = list ? nft_members(reading->arena, set, shape, &members) : -ENOMEM;
 	bool comments = set->count <= COMMENTED_MAX, cut = false;
+	char comment[256];
 
 	for (size_t i = 0; i < set->count && !error; i++) {
 		struct json_object *element = element_json(shape, &members[i], comments);
-		cut |= !comments && members[i].comment;
+		cut |= !comments && !cut && members[i].element &&
+		       set_member_comment(members[i].element, comment);
 		if (!element || json_object_array_add(list, element))
 			error = -ENOMEM;
 	}

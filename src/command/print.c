@@ -27,7 +27,8 @@ static const char help[] =
     "      --format NAME        iptables (as above); ipset: the sets, as ipset save prints them; nft: all of "
     "it, for\n"
     "                           `nft -f`, unless there is a rule that nftables has no exact words for\n"
-    "      --live               the rules and sets that are loaded in this network namespace\n"
+    "      --live               the rules and sets that are loaded in this network namespace, with those of "
+    "weir apply\n"
     "      --help\n";
 
 enum format { FORMAT_IPTABLES, FORMAT_IPSET, FORMAT_NFT };

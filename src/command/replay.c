@@ -20,7 +20,7 @@ static const char help[] =
     "\n"
     "Runs a pcap or pcapng file through the rules and counts verdicts and rules. Needs no privileges.\n"
     "\n"
-    "  --live                  the rules of this network namespace instead of files\n"
+    "  --live                  the rules of this network namespace instead of files, with those of weir apply\n"
     "  --interface NAME        the interface that the packets came in by (frames with a VLAN tag came in\n"
     "                          by one above it)\n"
     "  --mac ADDRESS           Ethernet: only frames to this address, broadcast and multicast are judged\n"
