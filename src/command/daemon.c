@@ -188,8 +188,16 @@ static int work(struct loop *loop, bool look, uint64_t now, struct buffer *why)
 	int error = find_state(loop, now, why);
 	int put = !error && daemon->arena ? daemon_put(daemon, false, why) : 0;
 
-	if (!error && look && has_early(daemon)) {
-		error = early_widen(&daemon->store, daemon->number, NULL, false, &report, why);
+	if (look && has_early(daemon)) {
+		if (!error)
+			error = early_widen(&daemon->store, daemon->number, NULL, false, &report, why);
+		if (error) { /* whatever is wrong, who empties the tables is not to be kept out */
+			struct buffer words = {0};
+			if (early_withdraw(&report, &words))
+				daemon_log(daemon, LOG_ERR, "%s",
+					   words.data ? words.data : "XDP cannot be looked at");
+			buffer_fini(&words);
+		}
 		tell_early(daemon, &report);
 		early_report_fini(&report);
 	}

@@ -64,6 +64,10 @@ static int read_watch(struct daemon *fresh, struct buffer *why)
 	}
 	if (!error && fresh->base)
 		error = nft_part_read(STATE_OVERLAY_WORD, &live, why);
+	if (error == -EBADMSG && fresh->base) { /* others' rules: to be told when they are in the way */
+		why->size = said;
+		error = 0;
+	}
 	fresh->settled = live && nft_part_same(live, fresh->base);
 	return error;
 }

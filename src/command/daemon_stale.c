@@ -3,7 +3,7 @@
  * What weir attach attached for the rules of iptables goes when these, or the host, are no longer what they
  * were: `iptables -F` is what people reach for when a host is not to be reached, and must not leave XDP
  * dropping. Nobody tells of such a change, so all is read anew. What is attached for applied rules is
- * early_refresh()'s. */
+ * early_widen()'s. */
 #include "command/attaching.h"
 #include "command/command.h"
 #include "command/daemon.h"
@@ -31,10 +31,12 @@ static void read_live(struct looking *looking)
 	    sink && !rules_load_live(sink, &live) && !meta_fingerprint(live, &looking->fingerprint);
 }
 
-static void withdraw(const struct daemon *daemon, const struct link *link, const struct host_problem *problem)
+/* The program that was looked at: somebody may have attached another one since, for the rules as they are. */
+static void withdraw(const struct daemon *daemon, const struct link *link, uint32_t program,
+		     const struct host_problem *problem)
 {
 	struct buffer why = {0};
-	int error = attach_remove(link->index, &why);
+	int error = attach_remove_program(link->index, program, &why);
 
 	if (!error)
 		daemon_log(daemon, LOG_WARNING, "%s: detached, as what was attached no longer holds: %s",
@@ -82,7 +84,7 @@ static void look_at(struct looking *looking, const struct link *link)
 	    !count)
 		return;
 	if (live)
-		withdraw(looking->daemon, link, &problems[0]);
+		withdraw(looking->daemon, link, attachment.program_id, &problems[0]);
 	else
 		looking->stale = true;
 }

@@ -7,7 +7,6 @@
 #include "kernel/nft_fingerprint.h"
 #include "kernel/state_overlay.h"
 #include "kernel/state_switch.h"
-#include "read/load.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -301,8 +300,12 @@ int early_widen(struct state_store *store, uint32_t number, const char *device, 
 
 	if (!error && !device)
 		error = list_devices(widening.arena, &names, &count);
-	for (size_t i = 0; i < count && !error; i++)
-		error = widen_device(&widening, names[i]);
+	bool ready = !error;
+	/* what must go from one device goes whatever stands at the others */
+	for (size_t i = 0; i < count && ready; i++) {
+		int failed = widen_device(&widening, names[i]);
+		error = error ? error : failed;
+	}
 	if (!error && !device)
 		tell_missing(&widening, names, count);
 	if (error && !why->size)
@@ -327,60 +330,28 @@ int early_in_force(struct state_store *store, uint32_t *number, struct buffer *w
 	return error;
 }
 
-/* What weir attach attached for the rules of iptables goes, too, when these are others now, or the host is.
- */
-static int withdraw_live(const char *device, struct early_report *report, struct buffer *why)
+int early_withdraw(struct early_report *report, struct buffer *why)
 {
-	struct diagnostics *sink __attribute__((cleanup(diagnostics_cleanup))) = diagnostics_new();
+	struct nft_image *live __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
-	struct ruleset *live __attribute__((cleanup(ruleset_cleanup))) = NULL;
-	uint64_t fingerprint = 0;
 	struct link *links;
 	size_t count = 0;
-	int error = arena && sink ? link_with_xdp(arena, &links, &count) : -ENOMEM;
+	int error = arena ? link_with_xdp(arena, &links, &count) : -ENOMEM;
 
-	for (size_t i = 0; i < count && !error; i++) {
+	if (!error && count)
+		error = nft_image_read(&live, why);
+	for (size_t i = 0; i < count && live; i++) {
 		struct attachment attachment __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
-		const char *of_host, *of_rules;
 		enum presence presence;
-		struct host host;
-
-		if (device && strcmp(device, links[i].name) != 0)
-			continue;
-		error = early_look(&links[i], &attachment, &presence);
-		if (error || presence != PRESENT_LIVE)
-			continue;
-		if (!live)
-			error = rules_load_live(sink, &live);
-		if (!error)
-			error = meta_fingerprint(live, &fingerprint);
-		if (!error)
-			error = host_read(arena, links[i].name, &host);
-		if (!error)
-			error = early_find_stale(arena, &attachment, &host, fingerprint, &of_host, &of_rules);
-		if (!error && (of_host || of_rules))
-			error = early_take_away(links[i].name, links[i].index, of_host ? of_host : of_rules,
-						report, why);
+		int failed = early_look(&links[i], &attachment, &presence);
+		if (!failed && presence == PRESENT_APPLIED &&
+		    (attachment.meta.header->rules == META_BETWEEN ||
+		     attachment.meta.header->fingerprint != nft_fingerprint(live)))
+			failed = early_take_away(links[i].name, links[i].index,
+						 "the rules are others, and what was applied cannot be told",
+						 report, why);
+		error = error ? error : failed;
 	}
-	return error == -ENODEV ? 0 : error;
-}
-
-int early_refresh(struct state_store *store, const char *device, struct buffer *report)
-{
-	struct early_report told = {0};
-	struct buffer why = {0};
-	uint32_t number = 0;
-	int error = early_in_force(store, &number, &why);
-
-	if (!error)
-		error = early_widen(store, number, device, false, &told, &why);
-	if (!error)
-		error = withdraw_live(device, &told, &why);
-	early_report_print(&told, report);
-	if (error)
-		buffer_printf(report, "%s\n", why.data ? why.data : strerror(-error));
-	early_report_fini(&told);
-	buffer_fini(&why);
 	return error;
 }
 

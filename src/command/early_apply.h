@@ -16,17 +16,6 @@
 struct ruleset;
 struct json_object;
 
-/* With the store's lock held: brings XDP of the state in force up to date on `device` (NULL: all devices).
- * Attaches where an interface statement names the device without `xdp off` and the host allows it; takes away
- * what weir attached and no longer holds: other tables than the state's, other rules of iptables, facts of
- * the host that changed, a device that is no longer named. What others attached stays. What was done, or why
- * it could not be, goes to `report`, a line each; that something could not be attached is no error. 0 or
- * -errno.
- */
-int early_refresh(struct state_store *store, const char *device, struct buffer *report);
-
-/* --- For the commands that change what is applied ------------------------------------------------- */
-
 enum early_verb {
 	EARLY_KEPT, /* as it was, with its counters */
 	EARLY_ATTACHED,
@@ -61,6 +50,7 @@ struct json_object *early_report_json(const struct early_report *report);
 struct early_change {
 	uint32_t from, to;
 	const struct nft_image *target;
+	bool tightens; /* it is known that all that is dropped now will be; the target is not looked at */
 };
 /* Before it. 0; -errno when XDP could not be narrowed: nothing may be loosened then. In words in `why`. */
 int early_narrow(struct state_store *store, const struct early_change *change, struct early_report *report,
@@ -74,6 +64,9 @@ int early_widen(struct state_store *store, uint32_t number, const char *device, 
 int early_attached(bool *any);
 /* Takes away all that weir attached for applied rules. */
 int early_detach(struct early_report *report, struct buffer *why);
+/* With the store's lock held: takes away what was attached for applied rules where weir's tables are others
+ * by now, and asks no file: for when what is in force cannot be told. 0 or -errno. */
+int early_withdraw(struct early_report *report, struct buffer *why);
 
 /* state_move(), with both around it; `target`: the tables that it makes. What became of XDP behind it is told
  * in the report alone. */

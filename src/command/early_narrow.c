@@ -103,6 +103,7 @@ static int narrow_device(struct narrowing *narrowing, const struct link *link,
 {
 	const struct meta_header *header = attachment->meta.header;
 	const char *of_host, *of_rules, *reason = NULL;
+	bool stays = narrowing->change->tightens && !header->by_hand && !header->options;
 	struct early_report *report = narrowing->report;
 	struct buffer why = {0};
 	struct host host;
@@ -111,7 +112,7 @@ static int narrow_device(struct narrowing *narrowing, const struct link *link,
 	if (!error)
 		error = early_find_stale(narrowing->arena, attachment, &host, narrowing->fingerprint,
 					 &of_host, &of_rules);
-	if (!error)
+	if (!error && !stays)
 		error = load_rules(narrowing);
 	if (error == -ENODEV)
 		return 0;
@@ -128,10 +129,12 @@ static int narrow_device(struct narrowing *narrowing, const struct link *link,
 		reason = of_host ? of_host : of_rules;
 	else if (header->options)
 		reason = "it was attached with options of its own, for the rules before: weir attach again";
-	else if (!narrowing->before)
+	else if (!stays && !narrowing->before)
 		reason = narrowing->unknown.data;
 	if (reason)
 		return early_take_away(link->name, link->index, reason, report, narrowing->why);
+	if (stays) /* it is of these tables, and of this host */
+		return 0;
 	if (!header->by_hand && early_same_facts(attachment, &host) && stays_within(narrowing, link->name))
 		return 0;
 	if (swap_narrower(narrowing, link->name, header->by_hand, &why)) {

@@ -23,7 +23,8 @@ static const char help[] =
     "  --packet TEXT           the packet: family=4|6 in= out= proto= src= dst= sport= dport=\n"
     "                          flags=syn,ack|none type= code= state= length= frag=no|first|later;\n"
     "                          what is not given is not known\n"
-    "  --live                  the rules of this network namespace instead of files, with those of weir apply\n"
+    "  --live                  the rules of this network namespace instead of files, with those of weir "
+    "apply\n"
     "  --path input|forward    which way it goes (input)\n"
     "  --json\n" REGION_OPTIONS_HELP;
 

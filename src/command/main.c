@@ -17,8 +17,7 @@ static const struct command *const commands[] = {
     &command_compile, &command_attach,   &command_detach, &command_status, &command_counters,
     &command_explain, &command_replay,   &command_cost,   &command_print,  &command_diff,
     &command_check,   &command_optimize, &command_export, &command_apply,  &command_try,
-    &command_confirm, &command_rollback, &command_set,    &command_feed,
-    &command_daemon,
+    &command_confirm, &command_rollback, &command_set,    &command_feed,   &command_daemon,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

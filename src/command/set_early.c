@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Whether a member that comes makes the rules tighter or looser hangs on what they do with the set: it is not
- * guessed, but computed from the rules with the members of before and of after. */
+ * guessed, but computed from the rules with the members of before and of after. That takes its time with
+ * large sets, and a ban should not wait for it: of sets of which it can be seen that their members are only
+ * dropped it is not computed. */
 #include "command/set_early.h"
 #include "command/applied.h"
 #include "command/command.h"
+#include "kernel/nft_drops.h"
 #include "kernel/state_overlay.h"
 
 #include <errno.h>
@@ -82,6 +85,18 @@ static int change_image(struct arena *arena, struct nft_image *image, enum set_c
 	return error;
 }
 
+static bool only_tightens(struct nft_image *live, enum set_change what, const struct set_asked *asked)
+{
+	bool only = what == SET_ADDS;
+
+	for (enum family family = 0; family < FAMILY_COUNT; family++) {
+		struct nft_set *set = find_set(live, family, asked);
+		if (set && asked->count[family])
+			only &= nft_set_only_drops(live, family, set->name);
+	}
+	return only;
+}
+
 static int narrow(struct state_store *store, enum set_change what, const struct set_asked *asked,
 		  struct early_report *report, struct buffer *why)
 {
@@ -93,9 +108,10 @@ static int narrow(struct state_store *store, enum set_change what, const struct 
 	change.to = change.from;
 	if (!error)
 		error = nft_image_read(&target, why);
-	if (!error)
+	change.tightens = !error && only_tightens(target, what, asked);
+	if (!error && !change.tightens)
 		error = state_overlay_lift(store, change.from, &target);
-	if (!error)
+	if (!error && !change.tightens)
 		error = change_image(arena, target, what, asked);
 	change.target = target;
 	return error ? error : early_narrow(store, &change, report, why);

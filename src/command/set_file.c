@@ -434,9 +434,10 @@ int set_file_write(const struct set_file *file)
 
 	if (!file->added && !file->removed && !file->cut)
 		return 0;
-	if (strlen(file->path) >= sizeof(copy))
+	size_t size = strlen(file->path) + 1;
+	if (size > sizeof(copy))
 		return -ENAMETOOLONG;
-	strcpy(copy, file->path);
+	memcpy(copy, file->path, size);
 	slash = strrchr(copy, '/');
 	*slash = 0; /* it is absolute */
 	directory = open(slash == copy ? "/" : copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

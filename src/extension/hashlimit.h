@@ -17,8 +17,8 @@ enum hashlimit_mode { /* XT_HASHLIMIT_HASH_DIP ... of linux/netfilter/xt_hashlim
 };
 
 #define HASHLIMIT_SCALE 1000000u /* XT_HASHLIMIT_SCALE_v2 */
-/* and the number: hashlimit's table, and chains and sets, of a `limit` of a policy, of which weir says what it
- * means: that hangs on no kernel's clock. */
+/* and the number: hashlimit's table, and chains and sets, of a `limit` of a policy, of which weir says what
+ * it means: that hangs on no kernel's clock. */
 #define POLICY_LIMIT_NAME "weir-limit-"
 #define HASHLIMIT_PORTS (HASHLIMIT_DESTINATION_PORT | HASHLIMIT_SOURCE_PORT)
 

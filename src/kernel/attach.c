@@ -365,6 +365,11 @@ int attach_run(const struct attach_request *request, struct attach_result *resul
 
 int attach_remove(int ifindex, struct buffer *why)
 {
+	return attach_remove_program(ifindex, 0, why);
+}
+
+int attach_remove_program(int ifindex, uint32_t program, struct buffer *why)
+{
 	struct attachment old __attribute__((cleanup(attachment_cleanup))) = ATTACHMENT_NONE;
 	struct attach_result ignored = {0};
 	struct present present = {0};
@@ -377,7 +382,7 @@ int attach_remove(int ifindex, struct buffer *why)
 		buffer_printf(why, "cannot ask for XDP programs: %s", strerror(-error));
 	else
 		error = open_present(&present, &old, &ignored, why);
-	if (!error && descriptor_of(&old) == -1)
+	if (!error && (descriptor_of(&old) == -1 || (program && old.program_id != program)))
 		error = -ENOENT;
 	if (!error) {
 		error = set_program(ifindex, -1, descriptor_of(&old), present.generic);

@@ -39,6 +39,8 @@ int attach_run(const struct attach_request *request, struct attach_result *resul
 
 /* -ENOENT: nothing of weir's there. */
 int attach_remove(int ifindex, struct buffer *why);
+/* The same of that program alone: -ENOENT where another one of weir's has followed it. */
+int attach_remove_program(int ifindex, uint32_t program, struct buffer *why);
 
 /* Runs the program on frames made from the regions, and on such as must pass, before anything is attached,
  * and compares with plane_look_up(). The counters are zero again behind it. -EILSEQ: differs, in words. */

@@ -24,8 +24,7 @@ static bool header_fits(const struct meta_header *header)
 {
 	if (memchr(header->interface, 0, sizeof(header->interface)) == NULL ||
 	    header->size < sizeof(*header) || header->slot_count == META_NONE ||
-	    header->rules > META_BETWEEN ||
-	    !text_fits(header, header->sources))
+	    header->rules > META_BETWEEN || !text_fits(header, header->sources))
 		return false;
 	for (enum family family = 0; family < FAMILY_COUNT; family++)
 		if (header->forwarding[family] > TRUTH_UNKNOWN || header->nat[family] > TRUTH_UNKNOWN ||

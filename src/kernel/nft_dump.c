@@ -29,7 +29,7 @@ struct dump {
 	uint32_t at;        /* generation */
 	bool looked;        /* for what is on record of it: */
 	struct nft_known *known;
-	const char *chains; /* only chains with this in their names, and their rules; NULL: all */
+	const char *chains; /* only chains whose names begin so, and their rules; NULL: all */
 };
 
 static struct nlmsghdr *request(char *data, unsigned type, uint8_t family, unsigned flags)
@@ -88,8 +88,9 @@ static bool is_other_chain(const struct dump *dump, const struct nlmsghdr *messa
 		name = attribute_of(message, NFTA_CHAIN_NAME);
 	if (dump->chains && type == NFT_MSG_NEWRULE)
 		name = attribute_of(message, NFTA_RULE_CHAIN);
-	return name && !memmem(mnl_attr_get_payload(name), mnl_attr_get_payload_len(name), dump->chains,
-			       strlen(dump->chains));
+	size_t size = name ? strlen(dump->chains) : 0;
+	return name && (mnl_attr_get_payload_len(name) < size ||
+			memcmp(mnl_attr_get_payload(name), dump->chains, size) != 0);
 }
 
 /* The first attribute is the table's name, of every message (NFTA_*_TABLE). */

@@ -134,7 +134,7 @@ static void parse_set(struct parser *parser)
 	nft_batch_fini(&written);
 }
 
-static void take_counter(const struct nlattr *expression, uint64_t *packets, uint64_t *bytes, bool *counted)
+static void read_counter(const struct nlattr *expression, uint64_t *packets, uint64_t *bytes, bool *counted)
 {
 	const struct nlattr *attributes[NFTA_EXPR_MAX + 1], *values[NFTA_COUNTER_MAX + 1];
 
@@ -145,6 +145,16 @@ static void take_counter(const struct nlattr *expression, uint64_t *packets, uin
 	*packets = number64(values[NFTA_COUNTER_PACKETS]);
 	*bytes = number64(values[NFTA_COUNTER_BYTES]);
 	*counted = true;
+}
+
+/* false: it is something else. */
+static bool take_counter(const struct nlattr *expression, struct nft_element *element)
+{
+	bool counted = false;
+
+	read_counter(expression, &element->packets, &element->bytes, &counted);
+	element->counted |= counted;
+	return counted;
 }
 
 /* What a key or an end is. */
@@ -160,7 +170,7 @@ static struct text value_of(const struct nlattr *nest)
 /* There are as many as a set has members: no tables of attributes are filled. */
 int nft_element_parse(struct arena *arena, const struct nlattr *nest, struct nft_element *element)
 {
-	const struct nlattr *attribute, *inner, *rest[3] = {0};
+	const struct nlattr *attribute, *inner, *rest[4] = {0};
 	struct nft_batch written = {0};
 	int error = 0;
 
@@ -194,14 +204,21 @@ int nft_element_parse(struct arena *arena, const struct nlattr *nest, struct nft
 			element->expires = number64(attribute);
 			break;
 		case NFTA_SET_ELEM_EXPR:
-			take_counter(attribute, &element->packets, &element->bytes, &element->counted);
+			if (!take_counter(attribute, element))
+				rest[3] = attribute;
 			break;
 		case NFTA_SET_ELEM_EXPRESSIONS:
 			mnl_attr_for_each_nested(inner, attribute)
-			    take_counter(inner, &element->packets, &element->bytes, &element->counted);
+			{
+				if (!take_counter(inner, element))
+					rest[3] = attribute;
+			}
 			break;
 		}
 	}
+	/* A limit, say: without it the member is another one. A counter beside it is among them. */
+	if (rest[3])
+		element->counted = false;
 	if (element->timeout && !element->timed) { /* as it is sent, not as it is told */
 		element->timed = true;
 		element->expires = element->timeout;
@@ -489,7 +506,7 @@ static void add_expression(struct parser *parser, const struct nlattr *nest, str
 		return;
 	}
 	add_attribute(to, attributes[NFTA_EXPR_NAME]);
-	take_counter(nest, &packets, &bytes, &counted);
+	read_counter(nest, &packets, &bytes, &counted);
 	if (counted) {
 		if (!rule->counted) {
 			rule->packets = packets;
@@ -693,8 +710,9 @@ static int parse_read(const struct buffer *raw, bool counts, struct nft_image **
 		buffer_printf(why, "cannot make sense of nftables' rules: %s", strerror(-error));
 		return error;
 	}
-	/* What is on record does not tell which of those that go by themselves have gone. */
-	if (!counts && nft_known_holds(read->generation))
+	/* What was on record, though by now it may not be any more (who only reads holds no lock), does not
+	 * tell which of those that go by themselves have gone. */
+	if (!counts)
 		error = nft_members_left(read);
 	if (error) {
 		buffer_printf(why, "cannot ask for the members of a set: %s", strerror(-error));

@@ -25,7 +25,7 @@ struct nft_element {
 	uint32_t flags;   /* NFT_SET_ELEM_* */
 	uint32_t order;   /* of the messages, where members that go again are among them */
 	bool gone;        /* in the reader alone */
-	struct text rest; /* attributes that tell it from others of that key: data, comment */
+	struct text rest; /* attributes that tell it from others of that key: data, comment, limit */
 	uint64_t packets, bytes;
 	bool counted;              /* has a counter */
 	bool timed;                /* goes by itself */
@@ -96,7 +96,7 @@ struct nft_image {
 int nft_image_dump(struct buffer *raw, struct buffer *why);
 int nft_image_dump_sets(const char *const *names, size_t count, bool counts, struct buffer *raw,
 			struct buffer *why);
-/* Chains with that word in their names, and their rules; without sets. */
+/* Chains whose names begin with that word, and their rules; without sets. */
 int nft_image_dump_chains(const char *word, struct buffer *raw, struct buffer *why);
 /* Reads the sets alone, and the members of those that one of the names is of (of none: count 0). `counts`:
  * with what members have counted, which is not known of large sets without asking for each. */

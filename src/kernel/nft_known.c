@@ -238,6 +238,10 @@ static bool add_messages(const struct text *messages, enum family family, const 
 
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 		unsigned type = message->nlmsg_type & 0xff;
+		if (message->nlmsg_len > (size_t)left) { /* mnl_nlmsg_ok() takes some for negative lengths */
+			raw->size = begin;
+			return false;
+		}
 		if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || !is_of(message, family, set))
 			continue;
 		if (type == NFT_MSG_NEWSET) {

@@ -57,7 +57,8 @@ int nft_part_take(const struct nft_image *image, const char *word, struct nft_im
 
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 		const char *chain = chain_of(message);
-		if (type_of(message) == NFT_MSG_NEWTABLE || (chain && strstr(chain, word)))
+		if (type_of(message) == NFT_MSG_NEWTABLE ||
+		    (chain && strncmp(chain, word, strlen(word)) == 0))
 			add(&raw, message);
 	}
 	return parse(&raw, part);

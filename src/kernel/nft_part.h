@@ -7,7 +7,8 @@
 
 #include "kernel/nft_image.h"
 
-/* Those with that word in their names, of an image, or of the kernel. -EBADMSG: their rules look up sets. */
+/* Those whose names begin with that word, of an image or of the kernel. -EBADMSG: their rules look up sets.
+ */
 int nft_part_take(const struct nft_image *image, const char *word, struct nft_image **part);
 int nft_part_read(const char *word, struct nft_image **part, struct buffer *why);
 

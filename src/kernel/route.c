@@ -15,6 +15,37 @@ struct answer {
 	bool heard;
 };
 
+/* Of several next hops, whether one of them is a router. */
+static bool has_router(const struct nlattr *several)
+{
+	int left = several ? mnl_attr_get_payload_len(several) : 0;
+	const char *at = several ? mnl_attr_get_payload(several) : NULL;
+
+	while (left >= (int)sizeof(struct rtnexthop)) {
+		const struct rtnexthop *hop = (const struct rtnexthop *)at;
+		int size = hop->rtnh_len, rest = size - RTNH_LENGTH(0);
+		if (rest < 0 || size > left)
+			return false;
+		const struct nlattr *attribute = (const struct nlattr *)(at + RTNH_LENGTH(0));
+		for (; mnl_attr_ok(attribute, rest); attribute = mnl_attr_next(attribute)) {
+			unsigned type = mnl_attr_get_type(attribute);
+			if (type == RTA_GATEWAY || type == RTA_VIA)
+				return true;
+			rest -= (int)MNL_ALIGN(attribute->nla_len);
+		}
+		at += RTNH_ALIGN(size);
+		left -= RTNH_ALIGN(size);
+	}
+	return false;
+}
+
+/* A next hop that is told by its number alone (net.ipv4.nexthop_compat_mode 0) is taken for one. */
+static bool is_by_router(const struct nlattr *const *attributes)
+{
+	return attributes[RTA_GATEWAY] || attributes[RTA_VIA] || has_router(attributes[RTA_MULTIPATH]) ||
+	       (attributes[RTA_NH_ID] && !attributes[RTA_OIF] && !attributes[RTA_MULTIPATH]);
+}
+
 static int receive(const struct nlmsghdr *message, void *context)
 {
 	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
@@ -26,7 +57,7 @@ static int receive(const struct nlmsghdr *message, void *context)
 	netlink_attributes(message, sizeof(*route), attributes, RTA_MAX);
 	answer->heard = true;
 	if (route->rtm_type == RTN_UNICAST)
-		answer->way = attributes[RTA_GATEWAY] || attributes[RTA_VIA] ? ROUTE_WAY_VIA : ROUTE_WAY_LINK;
+		answer->way = is_by_router(attributes) ? ROUTE_WAY_VIA : ROUTE_WAY_LINK;
 	else if (route->rtm_type == RTN_LOCAL || route->rtm_type == RTN_BROADCAST ||
 		 route->rtm_type == RTN_MULTICAST || route->rtm_type == RTN_ANYCAST)
 		answer->way = ROUTE_WAY_LOCAL;

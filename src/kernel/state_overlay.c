@@ -123,6 +123,24 @@ static bool same_names(const struct nft_image *a, const struct nft_image *b)
 	return true;
 }
 
+static int not_ours(struct buffer *why)
+{
+	buffer_puts(why, "the rules that share connections among backends are not those that were applied");
+	return -ESTALE;
+}
+
+/* Those that look up sets are none of weir's. */
+static int read_live(struct nft_image **live, struct buffer *why)
+{
+	size_t said = why->size;
+	int error = nft_part_read(STATE_OVERLAY_WORD, live, why);
+
+	if (error != -EBADMSG)
+		return error;
+	why->size = said;
+	return not_ours(why);
+}
+
 static int is_ours(int directory, const struct nft_image *live, const struct nft_image *base,
 		   struct buffer *why)
 {
@@ -133,10 +151,25 @@ static int is_ours(int directory, const struct nft_image *live, const struct nft
 		return 0;
 	if (same_names(live, base))
 		error = find_overlay(directory, live, &overlay);
-	if (error || overlay)
-		return error;
-	buffer_puts(why, "the rules that share connections among backends are not those that were applied");
-	return -ESTALE;
+	return error || overlay ? error : not_ours(why);
+}
+
+/* The file says what is in force, and no other says anything. Where that cannot be written down the other one
+ * stays, which does. 0 or -errno. */
+static int clean_up(int directory, const struct nft_image *target, bool overlaid)
+{
+	struct nft_image *written __attribute__((cleanup(nft_image_cleanup))) = NULL;
+	int error = 0;
+
+	if (!overlaid)
+		unlinkat(directory, OVERLAY, 0);
+	else
+		error = read_overlay(directory, OVERLAY, &written);
+	if (!error && overlaid && (!written || !nft_part_same(written, target)))
+		error = file_replace(directory, OVERLAY, target->raw);
+	if (!error)
+		unlinkat(directory, OVERLAY_NEXT, 0);
+	return error;
 }
 
 /* -ERESTART: the rules changed meanwhile. */
@@ -145,14 +178,18 @@ static int put_once(int directory, const struct nft_image *base, const struct nf
 {
 	struct nft_image *live __attribute__((cleanup(nft_image_cleanup))) = NULL;
 	struct nft_image *seen __attribute__((cleanup(nft_image_cleanup))) = NULL;
-	int error = nft_part_read(STATE_OVERLAY_WORD, &live, why);
+	int error = read_live(&live, why);
 
 	if (!error)
 		error = is_ours(directory, live, base, why);
 	if (error || nft_part_same(live, target))
 		return error;
-	if (!nft_part_same(target, base))
-		error = file_replace(directory, OVERLAY_NEXT, target->raw);
+	if (!nft_part_same(target, base)) {
+		/* of one that was killed, what is in force is on the file that is written now */
+		error = clean_up(directory, live, !nft_part_same(live, base));
+		if (!error)
+			error = file_replace(directory, OVERLAY_NEXT, target->raw);
+	}
 	if (error) {
 		buffer_printf(why, "cannot write down which backends are out: %s", strerror(-error));
 		return error;
@@ -165,21 +202,6 @@ static int put_once(int directory, const struct nft_image *base, const struct nf
 		error = -EILSEQ;
 	}
 	return error;
-}
-
-/* The file says what is in force, and no other says anything. Where that cannot be written down the other one
- * stays, which does. */
-static void clean_up(int directory, const struct nft_image *target, bool overlaid)
-{
-	struct nft_image *written __attribute__((cleanup(nft_image_cleanup))) = NULL;
-
-	if (!overlaid)
-		unlinkat(directory, OVERLAY, 0);
-	else if (read_overlay(directory, OVERLAY, &written) ||
-		 ((!written || !nft_part_same(written, target)) &&
-		  file_replace(directory, OVERLAY, target->raw)))
-		return;
-	unlinkat(directory, OVERLAY_NEXT, 0);
 }
 
 int state_overlay_put(struct state_store *store, uint32_t number, const struct nft_image *base,
@@ -196,8 +218,8 @@ int state_overlay_put(struct state_store *store, uint32_t number, const struct n
 		why->size = said;
 		error = put_once(directory, base, target, why);
 	}
-	if (!error)
-		clean_up(directory, target, !nft_part_same(base, target));
+	if (!error) /* what cannot be written down now is on the other file */
+		(void)clean_up(directory, target, !nft_part_same(base, target));
 	if (directory >= 0)
 		close(directory);
 	return error;
@@ -285,8 +307,10 @@ int state_overlay_keep(struct state_store *store, uint32_t from, uint32_t number
 			close(directory);
 		return 0;
 	}
-	error = nft_part_read(STATE_OVERLAY_WORD, &live, &why);
-	if (!error)
+	error = read_live(&live, &why);
+	if (error == -ESTALE)
+		error = 0;
+	if (!error && live)
 		error = find_overlay(directory, live, &overlay);
 	if (!error && overlay)
 		error = base_if_any(store, from, &base);

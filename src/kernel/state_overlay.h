@@ -17,7 +17,7 @@
 #include "kernel/nft_part.h"
 #include "kernel/state_store.h"
 
-#define STATE_OVERLAY_WORD "nat-weir-balance-" /* in the names of its chains, and of no others */
+#define STATE_OVERLAY_WORD "nat-weir-balance-" /* the names of its chains begin so */
 
 #define DAEMON_LOCK "daemon.lock" /* in the directory of states: held by the daemon that runs */
 

@@ -262,7 +262,6 @@ static const char *const pending_names[] = {"none", "apply", "try", "rollback"};
 
 static int read_boot(char boot[static 40])
 {
-	struct arena *arena __attribute__((cleanup(arena_cleanup))) = arena_new();
 	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
 	int found = file ? fscanf(file, "%39s", boot) : 0;
 

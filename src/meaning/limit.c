@@ -29,8 +29,10 @@
 #define NS_OF_PERIOD (1000000000u / HASHLIMIT_SCALE)
 #define LOOSER 2u /* XDP's bucket holds so many times the burst, and fills up so many times as fast */
 #define TIME_MAX ((uint64_t)1 << 62)
+#define NS_OF_MS UINT64_C(1000000)
 
-/* A rate of packets above which the rule drops, for each source or for all. */
+/* A rate of packets above which the rule drops, for each source or for all. A source that the kernel forgets
+ * before its burst would have come back begins with a whole one sooner than here. */
 static bool is_plain(const struct hashlimit *config)
 {
 	unsigned mode = config->mode & ~(unsigned)HASHLIMIT_SOURCE;
@@ -38,7 +40,8 @@ static bool is_plain(const struct hashlimit *config)
 
 	return mode == HASHLIMIT_ABOVE && config->burst >= 2 && config->average &&
 	       !__builtin_mul_overflow(config->average, NS_OF_PERIOD, &cost) &&
-	       cost <= TIME_MAX / config->burst && cost >= LOOSER;
+	       cost <= TIME_MAX / config->burst && cost >= LOOSER &&
+	       cost * config->burst <= config->expire * NS_OF_MS;
 }
 
 static bool same_rate(const struct region_limit *a, const struct region_limit *b)

@@ -53,7 +53,7 @@ static bool write_all(int output, const char *data, size_t size)
 }
 
 #define COMPLAINTS_MAX 3 /* shown in one line */
-#define LINE_SHOWN 200     /* bytes of a line of the script that are shown */
+#define LINE_SHOWN 200   /* bytes of a line of the script that are shown */
 
 /* What nft(8) says: "/dev/stdin:LINE:COLUMN-COLUMN: Error: ...", the line, carets below. */
 struct complaint {

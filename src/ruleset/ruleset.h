@@ -66,8 +66,8 @@ struct rule {
 	struct address_match source, destination;
 	uint8_t protocol; /* 0: any */
 	bool protocol_inverted;
-	/* A policy's `limit`: what its -m hashlimit means weir itself has said, so that XDP may hold the rate, too
-	 * (meaning/limit.c). Never of rules that somebody else wrote. */
+	/* A policy's `limit`: what its -m hashlimit means weir itself has said, so that XDP may hold the
+	 * rate, too (meaning/limit.c). Never of rules that somebody else wrote. */
 	bool policy_limit;
 	enum fragment_match fragment;
 	uint32_t match_count;

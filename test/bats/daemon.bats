@@ -546,6 +546,52 @@ need_xdp() {
 	until_true more_said
 }
 
+@test "nft flush ruleset takes early drop away where the state cannot be read, too" {
+	blocking
+	need_xdp
+	link
+	start_daemon
+	until_true dropping
+	for file in "$state"/states/*/manifest "$state"/states/*/early; do
+		echo damaged >"$file"
+	done
+	kill -HUP "$daemon"
+	until_true said "damaged"
+	dropping
+	inside nft flush ruleset
+	until_true not_dropping
+}
+
+# A backend that is out is no reason to compute XDP anew; but not all that may stand in such a chain, or in one of a
+# name like it, is about backends.
+@test "what others write into chains of backends takes early drop away, where it is more than backends" {
+	cat >"$dir/more.v4" <<-'END'
+		*filter
+		:INPUT ACCEPT [0:0]
+		:nat-weir-balance-x - [0:0]
+		-A INPUT -p udp -m udp --dport 7777 -j nat-weir-balance-x
+		-A nat-weir-balance-x -j DROP
+		COMMIT
+	END
+	cat >"$policy" <<-'END'
+		interface public { out0 }
+		rules "more.v4"
+		balance tcp to 192.0.2.1 port 80 round-robin { 198.51.100.2 port 8080; 198.51.100.3 port 8080 }
+		block udp port 7778
+		default accept
+	END
+	need_xdp
+	link
+	start_daemon
+	until_true dropping
+	inside nft flush chain ip weir filter-nat-weir-balance-x
+	until_true not_dropping
+	apply
+	until_true dropping
+	inside nft insert rule ip weir nat-weir-balance-1 ip saddr set 192.0.2.9
+	until_true not_dropping
+}
+
 @test "iptables -F takes away what weir attach attached" {
 	command -v iptables-legacy >/dev/null || skip "iptables is not installed"
 	link

@@ -274,6 +274,58 @@ attached() { in_a ip -d link show dev "${1:-out0}" | sed -n 's/.*prog\/xdp.* id 
 	[ "$(through)" -eq 2 ]
 }
 
+@test "sources that packets put into the set of a limit are no change of the rules" {
+	policy 198.51.100.0/24 'limit udp to self port 9 to 50/s burst 20 per source/32,/64' >"$dir/limit.weir"
+	w apply "$dir/limit.weir"
+	send 192.0.2.2 2
+	[[ $(in_a nft list set ip weir hashlimit-weir-limit-1) == *192.0.2.2* ]]
+	run -0 in_a "$weir" status
+	[[ $output != *STALE* ]]
+	first=$(attached)
+	run -0 w apply "$dir/limit.weir"
+	[[ $output == *"out0: early drop stays as it is"* ]]
+	[ "$(attached)" -eq "$first" ]
+}
+
+@test "sources that a limit knows come back with it, and are limited, not dropped" {
+	policy 198.51.100.0/24 'limit udp to self port 9 to 50/s burst 20 per source/32,/64' >"$dir/limit.weir"
+	w apply "$dir/limit.weir"
+	send 192.0.2.2 2
+	w apply "$dir/one.weir"
+	w rollback
+	[[ $(in_a nft list set ip weir hashlimit-weir-limit-1) == *"192.0.2.2 limit rate over 50/second burst 20 packets"* ]]
+	before=$(kernel 'udp dport 9 counter')
+	send 192.0.2.2 2
+	[ "$(kernel 'udp dport 9 counter')" -eq $((before + 2)) ]
+}
+
+@test "a member that others gave a limit of its own is not the policy's" {
+	w apply "$dir/one.weir"
+	# nft(8) itself takes this only of sets that were declared so
+	command -v perl >/dev/null || skip "perl is not installed"
+	in_a perl -MSocket -e '
+		sub attribute { my ($type, $data) = @_; pack("SS", 4 + length $data, $type) . $data . "\0" x (-length($data) % 4) }
+		sub nest { my $type = shift; attribute($type | 0x8000, join "", @_) }
+		sub message { my ($type, $flags, $number, $family, $resource, $data) = @_;
+			pack("LSSLLCCn", 20 + length $data, $type, $flags, $number, 0, $family, 0, $resource) . $data }
+		my $limit = nest(7, attribute(1, "limit\0"), nest(2, attribute(1, pack "Q>", 1000), attribute(2, pack "Q>", 1),
+			attribute(3, pack "N", 5), attribute(4, pack "N", 0), attribute(5, pack "N", 1)));
+		my $set = attribute(1, "weir\0") . attribute(2, "weir-banned-4\0");
+		my ($low, $high) = map { nest(1, attribute(1, inet_aton($_))) } "198.51.100.0", "198.51.101.0";
+		my $end = nest(1, $high, attribute(3, pack "N", 1));
+		socket(my $socket, 16, SOCK_RAW, 12) or die;
+		send($socket, message(0x10, 1, 0, 0, 10, "") . message(0xa0e, 5, 1, 2, 0, $set . nest(3, nest(1, $low), $end)) .
+			message(0xa0c, 0x405, 2, 2, 0, $set . nest(3, nest(1, $low, $limit), $end)) . message(0x11, 1, 3, 0, 10, ""),
+			0, pack("SSLL", 16, 0, 0, 0)) or die;'
+	[[ $(in_a nft list set ip weir weir-banned-4) == *"198.51.100.0/24 limit rate over 1000/second"* ]] ||
+		skip "the kernel does not take such a member"
+	run -1 in_a "$weir" status
+	[[ $output == *rules-changed* ]]
+	run -0 w apply "$dir/one.weir"
+	[[ $output != *"Nothing to change"* ]]
+	run ! grep -q 'limit rate' <(in_a nft list set ip weir weir-banned-4)
+}
+
 @test "rules of others in front that may do anything: not attached, and said; empty ones are no matter" {
 	in_a nft add table ip edge
 	in_a nft add chain ip edge early '{ type filter hook prerouting priority -400; }'

@@ -164,6 +164,13 @@ members_held() { inside "$weir" set list banned --state "$state" | sed 's/ .*//'
 	[ "$(members_held)" = "192.0.2.0/25 192.0.2.128/25 198.51.100.0/24 " ]
 }
 
+# Its record would be too long to be read, and the feed be due at all times.
+@test "an address that is too long for the record is refused" {
+	printf 'set banned { feed drop { url "file://%s/drop.list#%04000d" } }\nblock from @banned\n' "$dir" 0 >"$policy"
+	run -2 feed update "$policy"
+	[[ $output == *"error[bad-url]: an address of "*" bytes is too long: 4000 are taken here"* ]]
+}
+
 @test "update --apply puts members in force, of a policy that is in force, and no other" {
 	need_space
 	run -0 inside "$weir" feed update --apply "$policy" --state "$state"

@@ -165,6 +165,9 @@ receiver() {
 	[[ $stderr == *"test.weir:1:23: error[mirror-not-on-link]: 203.0.113.7 is not on the link of far0: it is behind a router"* ]]
 	refused 192.0.2.2
 	[[ $stderr == *"is behind a router"* ]]
+	ip -n "$a" route add 203.0.113.64/26 nexthop via 198.51.100.2 dev far0 nexthop via 198.51.100.3 dev far0
+	refused 203.0.113.70
+	[[ $stderr == *"is behind a router"* ]]
 	ip -n "$a" route del default
 	refused 203.0.113.7
 	[[ $stderr == *"is on no network of it"* ]]
@@ -174,8 +177,11 @@ receiver() {
 	[[ $stderr == *"is on no network of it"* ]]
 	refused 198.51.100.2 ' truncate 128'
 	[[ $stderr == *"copies cannot be cut short"* ]]
-	ip -n "$a" route add 203.0.113.7/32 dev far0
+	ip -n "$a" route add 203.0.113.7/32 nexthop dev far0 nexthop dev out0
 	echo "mirror tcp port 80 to 203.0.113.7 via far0" >"$dir/test.weir"
+	run -0 in_a "$weir" apply "$dir/test.weir" --state "$dir/state" --dry-run
+	ip -n "$a" route del 203.0.113.7/32
+	ip -n "$a" route add 203.0.113.7/32 dev far0
 	run -0 in_a "$weir" apply "$dir/test.weir" --state "$dir/state"
 }
 

@@ -145,6 +145,20 @@ load_at_each_step() {
 	cmp "$dir/before" <(host_has)
 }
 
+@test "refresh.sh: another file is named from where one stands" {
+	hosts
+	use nft
+	first
+	run_script load.sh
+	mkdir "$dir/there"
+	sed 's,203.0.113.0/24,192.0.2.0/25,' "$dir/out/ipsets" >"$dir/there/other"
+	cd "$dir/there"
+	in_a sh ../out/refresh.sh other
+	sets | grep -q 192.0.2.0/25
+	in_a sh ../out/refresh.sh
+	sets | grep -q 203.0.113.0/24
+}
+
 @test "settings that a policy needs are written beside, and said" {
 	printf 'conntrack { max 1000 }\nlimit syn to self port 80 at 5/s with synproxy\n' >"$dir/test.weir"
 	run -0 --separate-stderr "$weir" export "$dir/test.weir" --directory "$dir/out"

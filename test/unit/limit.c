@@ -347,7 +347,7 @@ static void a_limit_of_a_set_counts_its_members(void **state)
 #define RAW(body) "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" body "COMMIT\n"
 #define LIMIT(name)                                                                                          \
 	"-m hashlimit --hashlimit-above 50/sec --hashlimit-burst 200 --hashlimit-mode srcip "                \
-	"--hashlimit-name " name " -j DROP\n"
+	"--hashlimit-htable-expire 4000 --hashlimit-name " name " -j DROP\n"
 
 static void rules_of_others_are_never_limited(void **state)
 {
@@ -368,6 +368,19 @@ static void own_rules_that_were_read_back_can_be_marked(void **state)
 	compute();
 	assert_limited("proto=udp src=192.0.2.9 sport=1 dst=198.51.100.1 dport=53");
 	assert_passes(SYN);
+}
+
+static void what_the_kernel_forgets_before_the_burst_is_back_is_left_to_it(void **state)
+{
+	(void)state;
+	load_as(".v4",
+		RAW("-A PREROUTING -p udp -m hashlimit --hashlimit-above 50/sec --hashlimit-burst 200 "
+		    "--hashlimit-mode srcip --hashlimit-htable-expire 3999 --hashlimit-name weir-limit-1 "
+		    "-j DROP\n"));
+	policy_mark_limits(rules);
+	compute();
+	assert_passes("proto=udp src=192.0.2.9 sport=1 dst=198.51.100.1 dport=53");
+	assert_int_equal(plane->limit_count, 0);
 }
 
 /* An effect in front of it, a match behind it that may fail, a jump that is taken perhaps. */
@@ -792,6 +805,7 @@ int main(void)
 	    cmocka_unit_test_teardown(a_limit_of_a_set_counts_its_members, forget),
 	    cmocka_unit_test_teardown(rules_of_others_are_never_limited, forget),
 	    cmocka_unit_test_teardown(own_rules_that_were_read_back_can_be_marked, forget),
+	    cmocka_unit_test_teardown(what_the_kernel_forgets_before_the_burst_is_back_is_left_to_it, forget),
 	    cmocka_unit_test_teardown(only_what_comes_to_it_for_sure_is_limited, forget),
 	    cmocka_unit_test_teardown(allowing_state_leaves_limits_to_the_kernel, forget),
 	    cmocka_unit_test_teardown(a_set_with_counters_is_an_effect_by_itself, forget),

@@ -3,6 +3,7 @@
  * Members of a large set on record: what is read is what was kept with all changes since, at the generation
  * that they led to; at any other, of another boot or namespace, or damaged, nothing is on record. */
 #include "kernel/nft_known.h"
+#include "kernel/hash.h"
 #include "kernel/nft_change.h"
 #include "kernel/nft_member.h"
 
@@ -247,6 +248,45 @@ static void what_does_not_follow_is_not_believed(void **state)
 	arena_free(arena);
 }
 
+/* As somebody writes it who means it. */
+static void a_length_that_is_no_length_is_no_member(void **state)
+{
+	const off_t part = 72, messages = part + 24; /* struct head, struct part */
+	struct arena *arena = arena_new();
+	struct nft_set set = make_set();
+	struct nft_known *known;
+	struct buffer raw = {0};
+	struct stat status;
+	uint32_t length = 0xf0000000u;
+	uint64_t sum;
+	char *data;
+
+	(void)state;
+	fill(arena, &set);
+	struct nft_image image = image_of(&set);
+	nft_known_keep(&image, 13);
+	if (!nft_known_holds(13)) {
+		arena_free(arena);
+		skip();
+	}
+	int file = openat(directory, "members", O_RDWR);
+	assert_int_equal(fstat(file, &status), 0);
+	data = arena_alloc(arena, (size_t)(status.st_size - messages));
+	assert_int_equal(pread(file, data, (size_t)(status.st_size - messages), messages),
+			 status.st_size - messages);
+	memcpy(data, &length, sizeof(length));
+	assert_int_equal(pwrite(file, data, sizeof(length), messages), sizeof(length));
+	sum = hash_bytes(data, (size_t)(status.st_size - messages), 13);
+	assert_int_equal(pwrite(file, &sum, sizeof(sum), part + 16), sizeof(sum));
+	close(file);
+	nft_known_read(13, &known);
+	assert_non_null(known);
+	assert_false(nft_known_members(known, FAMILY_IPV4, NAME, &raw));
+	nft_known_free(known);
+	buffer_fini(&raw);
+	arena_free(arena);
+}
+
 static void who_has_no_lock_writes_nothing(void **state)
 {
 	struct arena *arena = arena_new();
@@ -268,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(changes_are_added_to_what_is_on_record, begin, end),
 	    cmocka_unit_test_setup_teardown(what_does_not_follow_is_not_believed, begin, end),
+	    cmocka_unit_test_setup_teardown(a_length_that_is_no_length_is_no_member, begin, end),
 	    cmocka_unit_test_setup_teardown(who_has_no_lock_writes_nothing, begin, end),
 	};
 

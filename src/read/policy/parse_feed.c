@@ -60,6 +60,9 @@ int parse_file(struct policy_reader *reader, struct policy_set *set)
 enum item { ITEM_URL, ITEM_FORMAT, ITEM_EVERY, ITEM_SHRINK, ITEMS };
 static const char *const items[ITEMS] = {"url", "format", "every", "shrink"};
 
+/* It goes into the record of the feed, which tells when it is due again and is not read without end. */
+#define URL_MAX 4000
+
 static int parse_url(struct policy_reader *reader, struct policy_feed *feed)
 {
 	struct policy_token token = *policy_peek(reader);
@@ -71,6 +74,10 @@ static int parse_url(struct policy_reader *reader, struct policy_feed *feed)
 	if (!text_starts(url, "https://") && !text_starts(url, "http://") && !text_starts(url, "file:///"))
 		return policy_error(reader, &token, "bad-url", NULL,
 				    "a feed comes by https://, http:// or file:///");
+	if (url.size > URL_MAX)
+		return policy_error(reader, &token, "bad-url", NULL,
+				    "an address of %zu bytes is too long: %d are taken here", url.size,
+				    URL_MAX);
 	feed->url = arena_copy(reader->arena, url.data, url.size);
 	return feed->url ? 0 : -ENOMEM;
 }
