@@ -19,6 +19,16 @@ static void widen(struct state_store *store, uint32_t number, bool narrowed, str
 	buffer_fini(&why);
 }
 
+static void take_away(struct early_report *report)
+{
+	struct buffer why = {0};
+
+	report->error = early_detach(report, &why);
+	if (report->error)
+		early_tell(report, "XDP", EARLY_FAILED, why.data);
+	buffer_fini(&why);
+}
+
 struct moving {
 	struct state_store *store;
 	const struct early_change *change;
@@ -45,7 +55,6 @@ int early_move(struct state_store *store, struct state_move *move, const struct 
 {
 	struct early_change change = {.to = move->number, .target = target};
 	struct moving moving = {store, &change, report, why, move->ready, move->context, false};
-	struct buffer ignored = {0};
 	int error = early_in_force(store, &change.from, why);
 
 	if (error)
@@ -58,10 +67,9 @@ int early_move(struct state_store *store, struct state_move *move, const struct 
 	if (!error)
 		widen(store, move->number, moving.narrowed, report);
 	else if (move->left) /* it cannot be told what the kernel has */
-		report->error = early_detach(report, &ignored);
+		take_away(report);
 	else
 		widen(store, change.from, moving.narrowed, report);
-	buffer_fini(&ignored);
 	return error;
 }
 
